@@ -1,0 +1,68 @@
+#include "worker/agents/evaluator/run_documents.h"
+
+#include <time.h>
+
+/* The latest document of a channel, or NULL when nobody wrote one. */
+static bool load(agent_task_t *task, nv_mem_t *ctx, const char *channel,
+                 const ProtobufCMessageDescriptor *type, ProtobufCMessage **out, nv_error_t *err)
+{
+    *out = NULL;
+    size_t count = task->ops->input_count(task->host, channel);
+    return count == 0 || task->ops->input(task->host, ctx, channel, count - 1, type, out, err);
+}
+
+static bool load_profiles(agent_task_t *task, nv_mem_t *ctx, run_record_t *out, nv_error_t *err)
+{
+    size_t count = task->ops->input_count(task->host, "profile");
+    const Nv__TableProfile **profiles = NV_NEW_ARRAY(ctx, const Nv__TableProfile *, count + 1);
+    for (size_t i = 0; i < count; i++) {
+        ProtobufCMessage *message = NULL;
+        if (!task->ops->input(task->host, ctx, "profile", i, &nv__table_profile__descriptor, &message, err))
+            return false;
+        profiles[i] = (const Nv__TableProfile *)message;
+    }
+    out->profiles = profiles;
+    out->n_profiles = count;
+    return true;
+}
+
+static double seconds_since(int64_t unix_ms)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    double seconds = (double)now.tv_sec + (double)now.tv_nsec / 1e9 - (double)unix_ms / 1000;
+    return seconds > 0 ? seconds : 0;
+}
+
+bool run_documents_load(agent_task_t *task, nv_mem_t *ctx, run_record_t *out, nv_error_t *err)
+{
+    const Nv__TaskAssignment *assignment = task->assignment;
+    *out = (run_record_t){.spec = assignment->spec, .rounds = assignment->round};
+    out->run_id = assignment->lease ? assignment->lease->run_id : "";
+    if (assignment->run_usage)
+        out->usage = *assignment->run_usage;
+    if (assignment->run_started_unix_ms > 0)
+        out->seconds = seconds_since(assignment->run_started_unix_ms);
+    const struct {
+        const char *channel;
+        const ProtobufCMessageDescriptor *type;
+        const void **slot;
+    } documents[] = {
+        {"survey", &nv__survey__descriptor, (const void **)&out->survey},
+        {"relations", &nv__relations__descriptor, (const void **)&out->relations},
+        {"design", &nv__star_schema__descriptor, (const void **)&out->design},
+        {"sttm", &nv__sttm__descriptor, (const void **)&out->sttm},
+        {"review", &nv__review__descriptor, (const void **)&out->review},
+        {"project", &nv__project__descriptor, (const void **)&out->project},
+        {"deployment", &nv__deployment__descriptor, (const void **)&out->deployment},
+        {"execution", &nv__execution__descriptor, (const void **)&out->execution},
+        {"validation", &nv__validation__descriptor, (const void **)&out->validation},
+    };
+    for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
+        ProtobufCMessage *message = NULL;
+        if (!load(task, ctx, documents[i].channel, documents[i].type, &message, err))
+            return nv_wrap(err, "channel %s", documents[i].channel);
+        *documents[i].slot = message;
+    }
+    return load_profiles(task, ctx, out, err);
+}

@@ -1,0 +1,20 @@
+/* The fingerprint of a set of raw tables: words that two similar schemas share, independent of the data's
+ * volume and of the order of files. It is what cases of the knowledge base are found by. Pure. */
+#ifndef WORKER_KNOWLEDGE_FINGERPRINT_H
+#define WORKER_KNOWLEDGE_FINGERPRINT_H
+
+#include "common/core/mem.h"
+#include "nuvyn/profile.pb-c.h"
+#include "nuvyn/worker.pb-c.h"
+
+#include <stddef.h>
+
+/* "customers(customer_id int64 unique, email string email, …)" per table, sorted by table name; below ctx; at
+ * most 64 KiB (a wide schema is cut between columns). */
+char *fingerprint_make(nv_mem_t *ctx, const Nv__TableProfile *const *profiles, size_t count);
+
+/* A knowledge query by this fingerprint (embedding included) for a stage ("design", "generate"); below ctx.
+ */
+Nv__KnowledgeQuery *fingerprint_query(nv_mem_t *ctx, const char *fingerprint, const char *stage, int limit);
+
+#endif

@@ -1,0 +1,175 @@
+#include "worker/report/html.h"
+#include "worker/report/report.h"
+
+#include <graphviz/gvc.h>
+#include <pthread.h>
+#include <string.h>
+
+enum { ER_COLUMNS_SHOWN = 14, ER_DOT_MAX_BYTES = 8 * 1024 * 1024 };
+
+static const char *header_colour(Nv__TargetKind kind)
+{
+    switch (kind) {
+    case NV__TARGET_KIND__TARGET_KIND_FACT:
+        return "#1b5e7a";
+    case NV__TARGET_KIND__TARGET_KIND_BRIDGE:
+        return "#7a5c1b";
+    case NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION:
+        return "#5a5a5a";
+    default:
+        return "#2f6b3a";
+    }
+}
+
+static const char *column_mark(const Nv__SttmColumn *column)
+{
+    switch (column->key_role) {
+    case NV__KEY_ROLE__KEY_ROLE_SURROGATE:
+        return "PK";
+    case NV__KEY_ROLE__KEY_ROLE_BUSINESS:
+        return "BK";
+    case NV__KEY_ROLE__KEY_ROLE_FOREIGN:
+        return "FK";
+    case NV__KEY_ROLE__KEY_ROLE_DEGENERATE:
+        return "DD";
+    default:
+        return column->measure ? "Σ" : "";
+    }
+}
+
+/* Keys and measures first come first: what does not fit is counted, so that a wide table stays a box and not
+ * a wall. */
+static bool shown(const Nv__SttmColumn *column)
+{
+    return !column->transform || column->transform->op != NV__TRANSFORM_OP__TRANSFORM_OP_AUDIT;
+}
+
+static void put_column(nv_buf_t *buf, const Nv__SttmColumn *column)
+{
+    nv_buf_puts(buf, "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"#888888\">");
+    html_text(buf, column_mark(column));
+    nv_buf_puts(buf, "</FONT></TD><TD ALIGN=\"LEFT\">");
+    html_text(buf, column->name);
+    nv_buf_puts(buf, "</TD></TR>");
+}
+
+static void put_table(nv_buf_t *buf, const Nv__SttmTarget *target, size_t index)
+{
+    nv_buf_printf(buf,
+                  "  t%zu [label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"3\" "
+                  "BGCOLOR=\"white\"><TR><TD COLSPAN=\"2\" BGCOLOR=\"%s\"><FONT COLOR=\"white\"><B>",
+                  index, header_colour(target->kind));
+    html_text(buf, target->name);
+    nv_buf_puts(buf, "</B></FONT></TD></TR>");
+    size_t hidden = 0;
+    size_t count = 0;
+    for (size_t i = 0; i < target->n_columns; i++) {
+        if (!shown(target->columns[i]))
+            continue;
+        if (count++ < ER_COLUMNS_SHOWN)
+            put_column(buf, target->columns[i]);
+        else
+            hidden++;
+    }
+    if (hidden)
+        nv_buf_printf(buf, "<TR><TD></TD><TD ALIGN=\"LEFT\"><I>+%zu more</I></TD></TR>", hidden);
+    nv_buf_puts(buf, "</TABLE>>];\n");
+}
+
+static bool find_target(const Nv__Sttm *sttm, const char *name, size_t *out)
+{
+    for (size_t i = 0; i < sttm->n_targets; i++)
+        if (strcmp(sttm->targets[i]->name, name) == 0) {
+            *out = i;
+            return true;
+        }
+    return false;
+}
+
+static bool find_date_target(const Nv__Sttm *sttm, size_t *out)
+{
+    for (size_t i = 0; i < sttm->n_targets; i++)
+        if (sttm->targets[i]->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION) {
+            *out = i;
+            return true;
+        }
+    return false;
+}
+
+static void put_edge(nv_buf_t *buf, const Nv__Sttm *sttm, size_t from, const Nv__SttmColumn *column)
+{
+    const Nv__Transform *transform = column->transform;
+    size_t to;
+    bool found = transform && ((transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP &&
+                                find_target(sttm, transform->dimension, &to)) ||
+                               (transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY &&
+                                sttm->targets[from]->kind != NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION &&
+                                find_date_target(sttm, &to)));
+    if (!found)
+        return;
+    nv_buf_printf(buf, "  t%zu -> t%zu [label=<", from, to);
+    html_text(buf, column->role);
+    nv_buf_puts(buf, ">];\n");
+}
+
+void report_er_dot(nv_buf_t *buf, const Nv__Sttm *sttm)
+{
+    nv_buf_puts(buf,
+                "digraph star {\n  graph [rankdir=LR, bgcolor=\"transparent\", nodesep=0.35, ranksep=1.2];\n"
+                "  node [shape=box, style=\"rounded\", color=\"#b0b8c0\", fontname=\"DejaVu Sans\", "
+                "fontsize=10, margin=0.03];\n"
+                "  edge [color=\"#8090a0\", fontname=\"DejaVu Sans\", fontsize=8, arrowhead=normal, "
+                "arrowsize=0.6];\n");
+    for (size_t i = 0; i < sttm->n_targets; i++)
+        put_table(buf, sttm->targets[i], i);
+    for (size_t i = 0; i < sttm->n_targets; i++)
+        for (size_t c = 0; c < sttm->targets[i]->n_columns; c++)
+            put_edge(buf, sttm, i, sttm->targets[i]->columns[c]);
+    nv_buf_puts(buf, "}\n");
+}
+
+static bool render(nv_mem_t *ctx, const char *dot, char **out, nv_error_t *err)
+{
+    GVC_t *gvc = gvContext();
+    if (!gvc)
+        return nv_fail(err, NV_INTERNAL, "graphviz: no context");
+    bool ok = false;
+    Agraph_t *graph = agmemread(dot);
+    if (!graph)
+        nv_fail(err, NV_INTERNAL, "graphviz: the picture's own text was not accepted");
+    else if (gvLayout(gvc, graph, "dot") != 0)
+        nv_fail(err, NV_INTERNAL, "graphviz: layout failed");
+    else {
+        char *svg = NULL;
+        unsigned length = 0;
+        ok = gvRenderData(gvc, graph, "svg", &svg, &length) == 0 && svg;
+        if (ok)
+            *out = nv_strndup(ctx, svg, length);
+        else
+            nv_fail(err, NV_INTERNAL, "graphviz: rendering failed");
+        gvFreeRenderData(svg);
+        gvFreeLayout(gvc, graph);
+    }
+    if (graph)
+        agclose(graph);
+    gvFreeContext(gvc);
+    return ok;
+}
+
+bool report_er_svg(nv_mem_t *ctx, const Nv__Sttm *sttm, char **out, nv_error_t *err)
+{
+    static pthread_mutex_t graphviz = PTHREAD_MUTEX_INITIALIZER; /* the library's state is process-wide */
+    nv_buf_t dot = nv_buf_make(ctx, ER_DOT_MAX_BYTES);
+    report_er_dot(&dot, sttm);
+    if (!nv_buf_ok(&dot, "the picture of the star schema", err))
+        return false;
+    char *whole = NULL;
+    pthread_mutex_lock(&graphviz);
+    bool ok = render(ctx, nv_buf_text(&dot), &whole, err);
+    pthread_mutex_unlock(&graphviz);
+    if (!ok)
+        return false;
+    char *svg = strstr(whole, "<svg"); /* without the XML prologue it can stand inside a page */
+    *out = svg ? svg : whole;
+    return true;
+}

@@ -1,0 +1,124 @@
+#include "worker/report/page.h"
+
+#include <string.h>
+
+static void put_fact(nv_buf_t *buf, const char *value, const char *label)
+{
+    nv_buf_puts(buf, "<div class=\"fact\"><b>");
+    html_text(buf, value);
+    nv_buf_puts(buf, "</b><span>");
+    html_text(buf, label);
+    nv_buf_puts(buf, "</span></div>\n");
+}
+
+static size_t count_kind(const Nv__Sttm *sttm, Nv__TargetKind kind)
+{
+    size_t count = 0;
+    for (size_t i = 0; sttm && i < sttm->n_targets; i++)
+        count += sttm->targets[i]->kind == kind;
+    return count;
+}
+
+static void put_facts(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record, const Nv__Scorecard *card)
+{
+    size_t dimensions = count_kind(record->sttm, NV__TARGET_KIND__TARGET_KIND_DIMENSION) +
+                        count_kind(record->sttm, NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION);
+    nv_buf_puts(buf, "<div class=\"facts\">\n");
+    put_fact(buf, nv_printf(ctx, "%.0f", card->score), "score of 100");
+    put_fact(buf, nv_printf(ctx, "%zu", record->n_profiles), "source tables");
+    put_fact(buf, nv_printf(ctx, "%zu", count_kind(record->sttm, NV__TARGET_KIND__TARGET_KIND_FACT)),
+             "facts");
+    put_fact(buf, nv_printf(ctx, "%zu", dimensions), "dimensions");
+    put_fact(buf, nv_printf(ctx, "%.1f s", card->seconds), "all in all");
+    if (card->spark_seconds > 0)
+        put_fact(buf, nv_printf(ctx, "%.1f s", card->spark_seconds), "pipeline tasks");
+    nv_buf_puts(buf, "</div>\n");
+}
+
+static void put_method(nv_buf_t *buf, const Nv__Scorecard *card)
+{
+    nv_buf_puts(buf, "<p class=\"dim\">");
+    if (strcmp(card->method, "evidence") == 0)
+        nv_buf_puts(buf, "Decided from evidence in the data alone: no language model took part in this run.");
+    else
+        html_textf(buf, "Decided by %s; %lld model calls, %lld tokens.", card->method,
+                   (long long)card->llm_calls, (long long)card->llm_tokens);
+    nv_buf_puts(buf, "</p>\n");
+}
+
+static void put_header(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record, const Nv__Scorecard *card)
+{
+    nv_buf_puts(buf, "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">"
+                     "<meta name=\"viewport\" content=\"width=device-width,initial-scale=1\"><title>");
+    html_textf(buf, "%s: warehouse run %s", record->sttm ? record->sttm->name : "Nuvyn.bldr", card->run_id);
+    nv_buf_puts(buf, "</title>\n");
+    page_style(buf);
+    nv_buf_puts(buf, "</head><body><main>\n<h1>");
+    html_text(buf, record->sttm ? record->sttm->name : "Warehouse run");
+    nv_buf_puts(buf, "</h1>\n<p class=\"dim\">");
+    html_textf(buf, "Run %s, %s. Source: %s", card->run_id, card->succeeded ? "succeeded" : "did not succeed",
+               record->spec ? record->spec->source : "");
+    nv_buf_puts(buf, "</p>\n<nav>");
+    nv_buf_puts(buf,
+                "<a href=\"#star\">Star</a><a href=\"#findings\">Findings</a><a href=\"#quality\">Proof</a>"
+                "<a href=\"#mapping\">Mapping</a><a href=\"#relations\">Joins</a><a href=\"#profile\">Raw "
+                "data</a><a href=\"#score\">Score</a></nav>\n");
+    put_facts(ctx, buf, record, card);
+    put_method(buf, card);
+}
+
+static void put_star(nv_buf_t *buf, const char *er_svg)
+{
+    if (!er_svg)
+        return;
+    nv_buf_puts(buf, "<section id=\"star\"><h2>The star schema</h2><div class=\"er\">");
+    nv_buf_puts(buf, er_svg); /* markup by Graphviz from escaped labels */
+    nv_buf_puts(
+        buf,
+        "</div><p class=\"dim\">PK surrogate key, BK business key, FK foreign key, DD degenerate dimension, "
+        "Σ measure.</p></section>\n");
+}
+
+static void put_findings(nv_buf_t *buf, const Nv__Scorecard *card)
+{
+    nv_buf_puts(buf, "<section id=\"findings\"><h2>What was found wrong in the data</h2>\n");
+    if (card->n_findings == 0)
+        nv_buf_puts(buf, "<p>Nothing.</p>");
+    nv_buf_puts(buf, "<ul>\n");
+    for (size_t i = 0; i < card->n_findings; i++)
+        html_element(buf, "li", NULL, card->findings[i]);
+    nv_buf_puts(buf, "</ul></section>\n");
+}
+
+static void put_score(nv_buf_t *buf, const Nv__Scorecard *card)
+{
+    static const char *const titles[] = {"measure", "value", "weight", "", NULL};
+    nv_buf_puts(buf, "<section id=\"score\"><h2>Score</h2><div class=\"scroll\"><table>");
+    html_table_head(buf, titles);
+    for (size_t i = 0; i < card->n_lines; i++) {
+        nv_buf_puts(buf, "<tr>");
+        html_element(buf, "td", NULL, card->lines[i]->name);
+        nv_buf_printf(buf, "<td class=\"n\">%.3f</td><td class=\"n\">%g</td>", card->lines[i]->value,
+                      card->lines[i]->weight);
+        html_element(buf, "td", "dim", card->lines[i]->detail);
+        nv_buf_puts(buf, "</tr>\n");
+    }
+    nv_buf_puts(buf, "</table></div></section>\n");
+}
+
+bool report_html(nv_buf_t *buf, const run_record_t *record, const Nv__Scorecard *card, const char *er_svg,
+                 nv_error_t *err)
+{
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("report");
+    put_header(ctx, buf, record, card);
+    put_star(buf, er_svg);
+    put_findings(buf, card);
+    page_quality(buf, record);
+    page_mapping(buf, record);
+    page_relations(buf, record);
+    page_profile(buf, record);
+    page_timings(buf, record);
+    put_score(buf, card);
+    nv_buf_puts(buf, "<footer>Made by Nuvyn.bldr.</footer></main></body></html>\n");
+    return nv_buf_ok(buf, "report.html", err);
+}
