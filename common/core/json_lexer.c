@@ -161,8 +161,8 @@ static bool scan_string(nv_json_lexer_t *lexer, size_t *close, bool *escaped, nv
 
 static bool lex_string(nv_json_lexer_t *lexer, nv_json_token_t *out, nv_error_t *err)
 {
-    size_t close;
-    bool escaped;
+    size_t close = 0;
+    bool escaped = false;
     if (!scan_string(lexer, &close, &escaped, err))
         return false;
     size_t at = lexer->at + 1;

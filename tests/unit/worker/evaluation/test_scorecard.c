@@ -1,0 +1,157 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "worker/evaluation/scorecard.h"
+
+/* One source table with three columns: one mapped, one left out with a reason, one forgotten. */
+static Nv__ColumnProfile columns[3] = {NV__COLUMN_PROFILE__INIT, NV__COLUMN_PROFILE__INIT,
+                                       NV__COLUMN_PROFILE__INIT};
+static Nv__ColumnProfile *column_list[3] = {&columns[0], &columns[1], &columns[2]};
+static Nv__TableProfile table = NV__TABLE_PROFILE__INIT;
+static const Nv__TableProfile *profile_list[1] = {&table};
+
+static char id_name[] = "id", note_name[] = "note", lost_name[] = "lost", table_name[] = "orders";
+
+static void make_profile(void)
+{
+    nv__table_profile__init(&table);
+    for (size_t i = 0; i < 3; i++)
+        nv__column_profile__init(&columns[i]);
+    columns[0].name = id_name;
+    columns[1].name = note_name;
+    columns[2].name = lost_name;
+    table.name = table_name;
+    table.n_columns = 3;
+    table.columns = column_list;
+    table.row_count = 100;
+}
+
+static Nv__SttmInput input = NV__STTM_INPUT__INIT;
+static Nv__SttmInput *input_list[1] = {&input};
+static Nv__Transform transform = NV__TRANSFORM__INIT;
+static Nv__SttmColumn target_column = NV__STTM_COLUMN__INIT;
+static Nv__SttmColumn *target_column_list[1] = {&target_column};
+static Nv__SttmTarget target = NV__STTM_TARGET__INIT;
+static Nv__SttmTarget *target_list[1] = {&target};
+static Nv__ColumnRef unmapped_ref = NV__COLUMN_REF__INIT;
+static Nv__UnmappedSource unmapped = NV__UNMAPPED_SOURCE__INIT;
+static Nv__UnmappedSource *unmapped_list[1] = {&unmapped};
+static Nv__Sttm sttm = NV__STTM__INIT;
+
+static void make_sttm(void)
+{
+    input.source = table_name;
+    input.source_column = id_name;
+    transform.n_inputs = 1;
+    transform.inputs = input_list;
+    target_column.transform = &transform;
+    target.n_columns = 1;
+    target.columns = target_column_list;
+    unmapped_ref.table = table_name;
+    unmapped_ref.column = note_name;
+    unmapped.source = &unmapped_ref;
+    sttm.n_targets = 1;
+    sttm.targets = target_list;
+    sttm.n_unmapped = 1;
+    sttm.unmapped = unmapped_list;
+}
+
+static const Nv__ScoreLine *line(const Nv__Scorecard *card, const char *name)
+{
+    for (size_t i = 0; i < card->n_lines; i++)
+        if (strcmp(card->lines[i]->name, name) == 0)
+            return card->lines[i];
+    fail_msg("no line %s", name);
+    return NULL;
+}
+
+static void coverage_counts_mapped_and_excused_but_not_forgotten(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    make_profile();
+    make_sttm();
+    run_record_t record = {.profiles = profile_list, .n_profiles = 1, .sttm = &sttm};
+    Nv__Scorecard *card = scorecard_make(ctx, &record);
+    assert_float_equal(line(card, "mapping coverage")->value, 2.0 / 3.0, 1e-9);
+}
+
+static void a_run_that_stopped_early_scores_what_it_reached(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    make_profile();
+    make_sttm();
+    run_record_t record = {.profiles = profile_list, .n_profiles = 1, .sttm = &sttm};
+    Nv__Scorecard *card = scorecard_make(ctx, &record);
+    assert_false(card->succeeded);
+    assert_float_equal(line(card, "reconciliation")->value, 0, 1e-9);
+    assert_non_null(strstr(line(card, "reconciliation")->detail, "did not get there"));
+    assert_true(card->score < 50);
+}
+
+static void an_analysis_is_not_blamed_for_a_pipeline_it_never_ran(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    Nv__RunSpec spec = NV__RUN_SPEC__INIT;
+    char mode[] = "analyze";
+    spec.mode = mode;
+    Nv__Review review = NV__REVIEW__INIT;
+    review.passed = true;
+    run_record_t record = {.spec = &spec, .review = &review};
+    Nv__Scorecard *card = scorecard_make(ctx, &record);
+    assert_true(card->succeeded);
+    for (size_t i = 0; i < card->n_lines; i++)
+        assert_string_not_equal(card->lines[i]->name, "reconciliation");
+}
+
+static void only_a_passing_check_counts(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    Nv__Check good = NV__CHECK__INIT, bad = NV__CHECK__INIT;
+    char name[] = "reconcile_sum";
+    good.name = bad.name = name;
+    good.status = NV__CHECK_STATUS__CHECK_STATUS_PASS;
+    bad.status = NV__CHECK_STATUS__CHECK_STATUS_ERROR;
+    Nv__Check *checks[] = {&good, &bad};
+    Nv__Validation validation = NV__VALIDATION__INIT;
+    validation.n_checks = 2;
+    validation.checks = checks;
+    run_record_t record = {.validation = &validation};
+    Nv__Scorecard *card = scorecard_make(ctx, &record);
+    assert_float_equal(line(card, "reconciliation")->value, 0.5, 1e-9);
+}
+
+static void findings_name_the_dirt_heaviest_first(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    make_profile();
+    table.duplicate_row_count = 3;
+    columns[1].padded_count = 40;
+    run_record_t record = {.profiles = profile_list, .n_profiles = 1};
+    size_t count = 0;
+    char **findings = findings_list(ctx, &record, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(findings[0], "orders.note: 40 values padded with blanks");
+    assert_string_equal(findings[1], "orders: 3 rows repeat an earlier row exactly");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(coverage_counts_mapped_and_excused_but_not_forgotten),
+        cmocka_unit_test(a_run_that_stopped_early_scores_what_it_reached),
+        cmocka_unit_test(an_analysis_is_not_blamed_for_a_pipeline_it_never_ran),
+        cmocka_unit_test(only_a_passing_check_counts),
+        cmocka_unit_test(findings_name_the_dirt_heaviest_first),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

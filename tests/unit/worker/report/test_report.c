@@ -1,0 +1,152 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "worker/report/html.h"
+#include "worker/report/report.h"
+
+static char hostile[] = "<script>alert(\"x\")</script>|&'";
+
+/* A star of one fact with a lookup to one dimension, every name hostile. */
+typedef struct star {
+    Nv__Sttm sttm;
+    Nv__SttmTarget fact, dimension;
+    Nv__SttmTarget *targets[2];
+    Nv__SttmColumn key;
+    Nv__SttmColumn *fact_columns[1];
+    Nv__Transform lookup;
+} star_t;
+
+static void make_star(star_t *star)
+{
+    nv__sttm__init(&star->sttm);
+    nv__sttm_target__init(&star->fact);
+    nv__sttm_target__init(&star->dimension);
+    nv__sttm_column__init(&star->key);
+    nv__transform__init(&star->lookup);
+    star->lookup.op = NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP;
+    star->lookup.dimension = hostile;
+    star->key.name = hostile;
+    star->key.role = hostile;
+    star->key.key_role = NV__KEY_ROLE__KEY_ROLE_FOREIGN;
+    star->key.transform = &star->lookup;
+    star->fact_columns[0] = &star->key;
+    star->fact.name = (char *)"fact";
+    star->fact.kind = NV__TARGET_KIND__TARGET_KIND_FACT;
+    star->fact.n_columns = 1;
+    star->fact.columns = star->fact_columns;
+    star->dimension.name = hostile;
+    star->dimension.kind = NV__TARGET_KIND__TARGET_KIND_DIMENSION;
+    star->targets[0] = &star->fact;
+    star->targets[1] = &star->dimension;
+    star->sttm.n_targets = 2;
+    star->sttm.targets = star->targets;
+    star->sttm.name = hostile;
+}
+
+static void html_never_lets_markup_through(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    nv_buf_t buf = nv_buf_make(ctx, 1024);
+    html_text(&buf, hostile);
+    assert_string_equal(nv_buf_text(&buf), "&lt;script&gt;alert(&quot;x&quot;)&lt;/script&gt;|&amp;&#39;");
+}
+
+static void counts_are_grouped(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    nv_buf_t buf = nv_buf_make(ctx, 1024);
+    html_count(&buf, 0);
+    nv_buf_putc(&buf, ' ');
+    html_count(&buf, 1234567);
+    nv_buf_putc(&buf, ' ');
+    html_count(&buf, INT64_MIN);
+    assert_string_equal(nv_buf_text(&buf), "0 1,234,567 -9,223,372,036,854,775,808");
+}
+
+static void the_picture_survives_hostile_names(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    star_t star;
+    make_star(&star);
+    nv_error_t err = NV_ERROR_INIT;
+    char *svg = NULL;
+    assert_true(report_er_svg(ctx, &star.sttm, &svg, &err));
+    assert_ptr_equal(strstr(svg, "<svg"), svg);
+    assert_null(strstr(svg, "<script"));
+    assert_non_null(strstr(svg, "t0&#45;&gt;t1")); /* the edge from fact to dimension is drawn */
+}
+
+static void the_page_is_whole_and_escaped(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    star_t star;
+    make_star(&star);
+    run_record_t record = {.run_id = hostile, .sttm = &star.sttm};
+    Nv__Scorecard *card = scorecard_make(ctx, &record);
+    nv_buf_t buf = nv_buf_make(ctx, REPORT_MAX_BYTES);
+    nv_error_t err = NV_ERROR_INIT;
+    assert_true(report_html(&buf, &record, card, NULL, &err));
+    assert_null(strstr(nv_buf_text(&buf), "<script"));
+    assert_non_null(strstr(nv_buf_text(&buf), "no language model took part"));
+    assert_non_null(strstr(nv_buf_text(&buf), "</html>"));
+}
+
+static void a_page_over_its_limit_is_an_error_not_a_torso(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    run_record_t record = {.run_id = "r"};
+    Nv__Scorecard *card = scorecard_make(ctx, &record);
+    nv_buf_t buf = nv_buf_make(ctx, 100);
+    nv_error_t err = NV_ERROR_INIT;
+    assert_false(report_html(&buf, &record, card, NULL, &err));
+    assert_int_equal(err.code, NV_RESOURCE_EXHAUSTED);
+}
+
+static void a_pipe_cannot_break_the_markdown_table(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    star_t star;
+    make_star(&star);
+    nv_buf_t buf = nv_buf_make(ctx, 65536);
+    report_sttm_markdown(&buf, &star.sttm);
+    assert_non_null(strstr(nv_buf_text(&buf), "</script>\\|&'"));
+}
+
+static void the_workbook_is_a_zip_with_content(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    star_t star;
+    make_star(&star);
+    void *data = NULL;
+    size_t length = 0;
+    nv_error_t err = NV_ERROR_INIT;
+    assert_true(report_sttm_workbook(ctx, &star.sttm, &data, &length, &err));
+    assert_true(length > 4000);
+    assert_memory_equal(data, "PK\x03\x04", 4);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(html_never_lets_markup_through),
+        cmocka_unit_test(counts_are_grouped),
+        cmocka_unit_test(the_picture_survives_hostile_names),
+        cmocka_unit_test(the_page_is_whole_and_escaped),
+        cmocka_unit_test(a_page_over_its_limit_is_an_error_not_a_torso),
+        cmocka_unit_test(a_pipe_cannot_break_the_markdown_table),
+        cmocka_unit_test(the_workbook_is_a_zip_with_content),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
