@@ -1,12 +1,12 @@
 /* Deterministic text embedding without a model: feature hashing of words and character trigrams.
  *
  * Source: Weinberger et al., "Feature Hashing for Large Scale Multitask Learning", ICML 2009 (signed hashing
- * trick), with sublinear term frequency (1 + ln tf) and L2 normalisation. The text is lower-cased (ASCII) and
- * split at everything that is no letter, digit or byte of a multi-byte character; snake_case and camelCase
- * names are split into their words as well. Each word counts as a feature of weight 1, each character trigram
- * of the padded word ("^ord", "der$" …) one of weight 0.5. The hash is XXH64 with a fixed seed, so that
- * vectors are the same on every machine and may be stored; NV_EMBEDDING_VERSION changes when the function
- * does.
+ * trick), with sublinear weights (ln(1 + |w|) per dimension) and L2 normalisation. The text is lower-cased
+ * (ASCII) and split at everything that is no letter, digit or byte of a multi-byte character; snake_case and
+ * camelCase names are split into their words as well. Each word counts as a feature of weight 1, each
+ * character trigram of the padded word ("^ord", "der$" …) one of weight 0.5. The hash is XXH64 with a fixed
+ * seed, so that vectors are the same on every machine and may be stored; NV_EMBEDDING_VERSION changes when
+ * the function does.
  *
  * Pure: no I/O, clock, randomness or global state. Texts on the same subject land close (cosine), which is
  * what the knowledge base needs to find cases of similar schemas; it is not a language model and claims no
