@@ -1,0 +1,159 @@
+#include "cli/cli.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+static const cli_command_t *const nouns[] = {
+    cli_run_commands,     cli_checkpoint_commands, cli_interrupt_commands, cli_artifact_commands,
+    cli_worker_commands,  cli_pool_commands,       cli_tenant_commands,    cli_kb_commands,
+    cli_cluster_commands, cli_certs_commands,
+};
+enum { NOUNS = sizeof nouns / sizeof nouns[0] };
+
+/* Every command takes these. */
+static const nv_option_t global_options[] = {
+    {.name = "address", .env = "NUVYN_ADDRESS", .placeholder = "HOST:PORT", .help = "the control plane"},
+    {.name = "state-dir",
+     .env = "NUVYN_STATE",
+     .placeholder = "DIR",
+     .help = "a local stack: its address and operator certificate"},
+    {.name = "ca", .env = "NUVYN_CA", .placeholder = "FILE", .help = "trust bundle, PEM"},
+    {.name = "cert", .env = "NUVYN_CERT", .placeholder = "FILE", .help = "own certificate, PEM"},
+    {.name = "key", .env = "NUVYN_KEY", .placeholder = "FILE", .help = "own private key, PEM"},
+    {.name = "tenant",
+     .env = "NUVYN_TENANT",
+     .placeholder = "NAME",
+     .help = "the tenant meant; operators must name one"},
+    {.name = "output",
+     .type = NV_OPTION_ENUM,
+     .flag = 'o',
+     .values = "table|json",
+     .fallback = "table",
+     .help = "for people or for programs"},
+    {.name = "timeout",
+     .type = NV_OPTION_DURATION,
+     .fallback = "15s",
+     .min = 100,
+     .max = 600000,
+     .help = "of one call"},
+};
+enum { GLOBAL_OPTIONS = sizeof global_options / sizeof global_options[0] };
+
+static void print_usage(FILE *to)
+{
+    fputs("usage: nuvynctl NOUN VERB [OPTIONS] [ARGUMENTS]\n\n", to);
+    for (size_t n = 0; n < NOUNS; n++)
+        for (const cli_command_t *command = nouns[n]; command->verb; command++) {
+            char words[80];
+            snprintf(words, sizeof words, "%s%s%s %s", command->noun, command->verb[0] ? " " : "",
+                     command->verb, command->arguments ? command->arguments : "");
+            fprintf(to, "  %-34s %s\n", words, command->help);
+        }
+    fputs("\n`nuvynctl NOUN VERB --help` says more. Exit status: 0 done, 1 the run failed, 64 usage, 65 bad "
+          "input, 66 not\n"
+          "found, 69 unavailable, 70 internal, 75 try again, 77 not allowed.\n",
+          to);
+}
+
+/* A noun whose only verb is "" (health, status) takes no verb word; *used is the number of words it took. */
+static const cli_command_t *find(int argc, char **argv, int *used)
+{
+    for (size_t n = 0; n < NOUNS; n++)
+        for (const cli_command_t *command = nouns[n]; command->verb; command++) {
+            if (strcmp(command->noun, argv[1]) != 0)
+                continue;
+            if (command->verb[0] == '\0') {
+                *used = 1;
+                return command;
+            }
+            if (argc > 2 && strcmp(command->verb, argv[2]) == 0) {
+                *used = 2;
+                return command;
+            }
+        }
+    return NULL;
+}
+
+static nv_config_t *parse(nv_mem_t *ctx, const cli_command_t *command, int argc, char **argv)
+{
+    nv_option_t *options = NV_NEW_ARRAY(ctx, nv_option_t, GLOBAL_OPTIONS + command->n_options);
+    if (command->n_options)
+        memcpy(options, command->options, command->n_options * sizeof *options);
+    memcpy(options + command->n_options, global_options, sizeof global_options);
+    nv_config_schema_t *schema = NV_NEW(ctx, nv_config_schema_t);
+    *schema = (nv_config_schema_t){
+        .program =
+            nv_printf(ctx, "nuvynctl %s%s%s", command->noun, command->verb[0] ? " " : "", command->verb),
+        .usage = nv_printf(ctx, "[OPTIONS] %s", command->arguments ? command->arguments : ""),
+        .summary = command->help,
+        .options = options,
+        .n_options = GLOBAL_OPTIONS + command->n_options,
+        .max_arguments = command->max_arguments,
+    };
+    return nv_config_main(ctx, schema, argc, argv);
+}
+
+static int report(const nv_error_t *err)
+{
+    fprintf(stderr, "nuvynctl: %s\n", err->message);
+    return nv_code_exit_status(err->code);
+}
+
+static int run(nv_mem_t *ctx, const cli_command_t *command, int argc, char **argv)
+{
+    cli_t cli = {.ctx = ctx, .options = parse(ctx, command, argc, argv)};
+    cli.json = strcmp(nv_config_string(cli.options, "output"), "json") == 0;
+    nv_error_t err = NV_ERROR_INIT;
+    if (nv_config_argument_count(cli.options) < command->min_arguments) {
+        fprintf(stderr, "nuvynctl %s %s: expected %s (see --help)\n", command->noun, command->verb,
+                command->arguments);
+        return EX_USAGE;
+    }
+    bool ok = command->run(&cli, &err);
+    if (cli.client)
+        nv_rpc_client_free(cli.client);
+    if (fflush(stdout) != 0 && ok)
+        ok = nv_fail(&err, NV_INTERNAL, "standard output cannot be written");
+    return ok ? EX_OK : report(&err);
+}
+
+int cli_main(int argc, char **argv)
+{
+    nv_rpc_quiet();
+    if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
+        strcmp(argv[1], "-h") == 0) {
+        print_usage(argc < 2 ? stderr : stdout);
+        return argc < 2 ? EX_USAGE : EX_OK;
+    }
+    if (strcmp(argv[1], "--version") == 0) {
+        puts("nuvynctl " NV_VERSION);
+        return EX_OK;
+    }
+    int used = 0;
+    const cli_command_t *command = find(argc, argv, &used);
+    if (!command) {
+        fprintf(stderr, "nuvynctl: no command \"%s%s%s\"; `nuvynctl help` lists them\n", argv[1],
+                argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
+        return EX_USAGE;
+    }
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("nuvynctl");
+    return run(ctx, command, argc - used, argv + used);
+}
+
+const char *cli_option(const cli_t *cli, const char *name)
+{
+    const char *value = nv_config_string(cli->options, name);
+    return value ? value : "";
+}
+
+const char *cli_argument(const cli_t *cli, size_t index)
+{
+    return index < nv_config_argument_count(cli->options) ? nv_config_argument(cli->options, index) : "";
+}
+
+char *cli_tenant(const cli_t *cli)
+{
+    return nv_strdup(cli->ctx, cli_option(cli, "tenant"));
+}

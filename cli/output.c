@@ -1,0 +1,93 @@
+#include "cli/cli.h"
+#include "common/contract/codec.h"
+
+#include <inttypes.h>
+#include <libsmartcols.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct cli_table {
+    cli_t *cli;
+    struct libscols_table *table;
+    size_t columns;
+    size_t rows;
+};
+
+bool cli_print_json(cli_t *cli, const ProtobufCMessage *message)
+{
+    if (!cli->json)
+        return false;
+    nv_error_t err = NV_ERROR_INIT;
+    char *text = NULL;
+    size_t length = 0;
+    if (nv_json_encode(cli->ctx, message, NV_CODEC_PRETTY | NV_CODEC_DEFAULTS | NV_CODEC_NUMBERS, &text,
+                       &length, &err))
+        printf("%s\n", text);
+    else
+        fprintf(stderr, "nuvynctl: %s\n", err.message);
+    return true;
+}
+
+cli_table_t *cli_table_new(cli_t *cli, const char *const *titles)
+{
+    cli_table_t *out = NV_NEW(cli->ctx, cli_table_t);
+    out->cli = cli;
+    out->table = scols_new_table();
+    for (; titles[out->columns]; out->columns++) {
+        const char *title = titles[out->columns];
+        bool right = title[0] == '>';
+        scols_table_new_column(out->table, title + right, 0, right ? SCOLS_FL_RIGHT : 0);
+    }
+    if (!isatty(STDOUT_FILENO))
+        scols_table_set_termforce(out->table, SCOLS_TERMFORCE_NEVER);
+    return out;
+}
+
+void cli_table_row(cli_table_t *table, const char *const *cells)
+{
+    struct libscols_line *line = scols_table_new_line(table->table, NULL);
+    for (size_t i = 0; i < table->columns; i++)
+        scols_line_set_data(line, i, cli_safe(table->cli->ctx, cells[i] ? cells[i] : ""));
+    table->rows++;
+}
+
+void cli_table_print(cli_table_t *table, const char *nothing)
+{
+    if (table->rows)
+        scols_print_table(table->table);
+    else
+        puts(nothing);
+    scols_unref_table(table->table);
+}
+
+char *cli_time(nv_mem_t *ctx, int64_t unix_ms)
+{
+    if (unix_ms <= 0)
+        return nv_strdup(ctx, "");
+    time_t seconds = (time_t)(unix_ms / 1000);
+    struct tm utc;
+    gmtime_r(&seconds, &utc);
+    char text[32];
+    strftime(text, sizeof text, "%Y-%m-%d %H:%M:%S", &utc);
+    return nv_strdup(ctx, text);
+}
+
+char *cli_duration(nv_mem_t *ctx, int64_t ms)
+{
+    if (ms < 0)
+        return nv_strdup(ctx, "");
+    if (ms < 60000)
+        return nv_printf(ctx, "%.1f s", (double)ms / 1000);
+    return nv_printf(ctx, "%" PRId64 " m %02d s", ms / 60000, (int)(ms / 1000 % 60));
+}
+
+char *cli_safe(nv_mem_t *ctx, const char *text)
+{
+    char *copy = nv_strdup(ctx, text);
+    for (unsigned char *p = (unsigned char *)copy; *p; p++)
+        if (*p < 0x20 || *p == 0x7f)
+            *p = *p == '\n' || *p == '\t' ? ' ' : '?';
+    return copy;
+}

@@ -1,0 +1,360 @@
+#include "cli/cli.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+static bool get_run(cli_t *cli, const char *method, Nv__Run **out, nv_error_t *err)
+{
+    Nv__GetRunRequest request = NV__GET_RUN_REQUEST__INIT;
+    request.tenant = cli_tenant(cli);
+    request.run_id = nv_strdup(cli->ctx, cli_argument(cli, 0));
+    return cli_call(cli, method, &request.base, &nv__run__descriptor, out, err);
+}
+
+/* ---- submit ---- */
+
+static const nv_option_t submit_options[] = {
+    {.name = "source",
+     .placeholder = "DIR",
+     .help = "folder (or URI) of raw files, as the workers reach it",
+     .required = true},
+    {.name = "name", .help = "project name; default: from the folder"},
+    {.name = "mode",
+     .type = NV_OPTION_ENUM,
+     .values = "full|analyze",
+     .fallback = "full",
+     .help = "analyze stops before code is generated"},
+    {.name = "approve",
+     .type = NV_OPTION_ENUM,
+     .values = "auto|ask",
+     .fallback = "auto",
+     .help = "ask: the run waits for `interrupt answer`"},
+    {.name = "max-rounds",
+     .type = NV_OPTION_INT,
+     .fallback = "3",
+     .min = 1,
+     .max = 20,
+     .help = "refinement rounds"},
+    {.name = "catalog", .help = "target catalog; default: the tenant's"},
+    {.name = "schema", .help = "target schema; default: the tenant's, or the project's name"},
+    {.name = "no-llm",
+     .type = NV_OPTION_BOOL,
+     .help = "decide on evidence alone even if a model is configured"},
+    {.name = "no-knowledge", .type = NV_OPTION_BOOL, .help = "do not consult the knowledge base"},
+    {.name = "safe", .type = NV_OPTION_BOOL, .help = "only joins that are nearly certain"},
+    {.name = "pool", .help = "worker pool; default: the tenant's"},
+    {.name = "request-id", .help = "the same id submits one run, however often it is sent"},
+    {.name = "watch", .type = NV_OPTION_BOOL, .help = "follow the run to its end"},
+    {.name = "fetch-to", .placeholder = "DIR", .help = "when it ends, download its artifacts to DIR/<run>"},
+};
+
+static char *random_id(nv_mem_t *ctx)
+{
+    unsigned char bytes[16];
+    char text[33];
+    if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
+        abort(); /* cannot happen for up to 256 bytes once the kernel's pool is ready */
+    for (size_t i = 0; i < sizeof bytes; i++)
+        snprintf(text + 2 * i, 3, "%02x", bytes[i]);
+    return nv_strdup(ctx, text);
+}
+
+/* A local folder is sent as an absolute path: workers have another working directory. */
+static char *source_path(cli_t *cli)
+{
+    const char *given = cli_option(cli, "source");
+    char resolved[PATH_MAX];
+    if (strstr(given, "://") || !realpath(given, resolved))
+        return nv_strdup(cli->ctx, given);
+    return nv_strdup(cli->ctx, resolved);
+}
+
+static void fill_spec(cli_t *cli, Nv__RunSpec *spec)
+{
+    nv__run_spec__init(spec);
+    spec->source = source_path(cli);
+    spec->name = nv_strdup(cli->ctx, cli_option(cli, "name"));
+    spec->mode = nv_strdup(cli->ctx, cli_option(cli, "mode"));
+    spec->approval = nv_strdup(cli->ctx, cli_option(cli, "approve"));
+    spec->catalog = nv_strdup(cli->ctx, cli_option(cli, "catalog"));
+    spec->schema = nv_strdup(cli->ctx, cli_option(cli, "schema"));
+    spec->discovery_mode = nv_strdup(cli->ctx, nv_config_bool(cli->options, "safe") ? "safe" : "full");
+    spec->max_rounds = (int32_t)nv_config_int(cli->options, "max-rounds");
+    spec->use_llm = !nv_config_bool(cli->options, "no-llm");
+    spec->use_knowledge = !nv_config_bool(cli->options, "no-knowledge");
+}
+
+static bool fetch_all(cli_t *cli, const char *run_id, const char *directory, size_t *out_count,
+                      nv_error_t *err)
+{
+    Nv__GetRunRequest request = NV__GET_RUN_REQUEST__INIT;
+    request.tenant = cli_tenant(cli);
+    request.run_id = nv_strdup(cli->ctx, run_id);
+    Nv__ListArtifactsReply *reply = NULL;
+    if (!cli_call(cli, "RunService/ListArtifacts", &request.base, &nv__list_artifacts_reply__descriptor,
+                  &reply, err))
+        return false;
+    for (size_t i = 0; i < reply->n_artifacts; i++)
+        if (!cli_fetch_artifact(cli, run_id, reply->artifacts[i]->name, directory, err))
+            return nv_wrap(err, "artifact %s", reply->artifacts[i]->name);
+    *out_count = reply->n_artifacts;
+    return true;
+}
+
+static bool follow(cli_t *cli, const char *run_id, nv_error_t *err)
+{
+    Nv__Run *run = NULL;
+    if (!cli_watch(cli, run_id, 0, &run, err))
+        return false;
+    const char *base = cli_option(cli, "fetch-to");
+    if (base[0] && strcmp(run->state, "waiting") != 0) {
+        size_t count = 0;
+        const char *directory = nv_printf(cli->ctx, "%s/%s", base, run_id);
+        if (!fetch_all(cli, run_id, directory, &count, err))
+            return false;
+        if (!cli->json)
+            printf("\n%zu files in %s; begin with %s/report.html\n", count, directory, directory);
+    }
+    cli_print_json(cli, &run->base);
+    return cli_run_verdict(run, err);
+}
+
+static bool submit(cli_t *cli, nv_error_t *err)
+{
+    Nv__SubmitRunRequest request = NV__SUBMIT_RUN_REQUEST__INIT;
+    Nv__RunSpec spec;
+    fill_spec(cli, &spec);
+    request.spec = &spec;
+    request.tenant = cli_tenant(cli);
+    request.pool = nv_strdup(cli->ctx, cli_option(cli, "pool"));
+    const char *given = cli_option(cli, "request-id");
+    request.request_id = given[0] ? nv_strdup(cli->ctx, given) : random_id(cli->ctx);
+    Nv__Run *run = NULL;
+    if (!cli_call(cli, "RunService/SubmitRun", &request.base, &nv__run__descriptor, &run, err))
+        return false;
+    if (nv_config_bool(cli->options, "watch"))
+        return follow(cli, run->run_id, err);
+    if (!cli_print_json(cli, &run->base))
+        printf("%s\n", run->run_id);
+    return true;
+}
+
+/* ---- list and describe ---- */
+
+static const nv_option_t list_options[] = {
+    {.name = "state", .help = "only runs in this state"},
+    {.name = "limit", .type = NV_OPTION_INT, .fallback = "50", .min = 1, .max = 1000, .help = "rows"},
+    {.name = "page", .help = "token of the next page, as the last answer gave it"},
+};
+
+static bool list(cli_t *cli, nv_error_t *err)
+{
+    Nv__ListRunsRequest request = NV__LIST_RUNS_REQUEST__INIT;
+    request.tenant = cli_tenant(cli);
+    request.state = nv_strdup(cli->ctx, cli_option(cli, "state"));
+    request.page_size = (int32_t)nv_config_int(cli->options, "limit");
+    request.page_token = nv_strdup(cli->ctx, cli_option(cli, "page"));
+    Nv__ListRunsReply *reply = NULL;
+    if (!cli_call(cli, "RunService/ListRuns", &request.base, &nv__list_runs_reply__descriptor, &reply, err))
+        return false;
+    if (cli_print_json(cli, &reply->base))
+        return true;
+    static const char *const titles[] = {"RUN",    "STATE",  "CREATED", ">TIME",
+                                         ">ROUND", ">SCORE", "SOURCE",  NULL};
+    cli_table_t *table = cli_table_new(cli, titles);
+    for (size_t i = 0; i < reply->n_runs; i++) {
+        const Nv__Run *run = reply->runs[i];
+        const char *cells[] = {
+            run->run_id,
+            run->state,
+            cli_time(cli->ctx, run->created_unix_ms),
+            cli_duration(cli->ctx, run->finished_unix_ms ? run->finished_unix_ms - run->created_unix_ms : -1),
+            nv_printf(cli->ctx, "%d", run->round),
+            run->score > 0 ? nv_printf(cli->ctx, "%.0f", run->score) : "",
+            run->spec ? run->spec->source : ""};
+        cli_table_row(table, cells);
+    }
+    cli_table_print(table, "no runs");
+    if (reply->next_page_token[0])
+        printf("more: --page %s\n", reply->next_page_token);
+    return true;
+}
+
+static void print_nodes(cli_t *cli, const Nv__Run *run)
+{
+    static const char *const titles[] = {"NODE", "STATE", ">DONE", ">VISITS", ">TIME", NULL};
+    cli_table_t *table = cli_table_new(cli, titles);
+    for (size_t i = 0; i < run->n_nodes; i++) {
+        const Nv__NodeState *node = run->nodes[i];
+        const char *cells[] = {node->node, node->state,
+                               node->total > 1 ? nv_printf(cli->ctx, "%d/%d", node->done, node->total) : "",
+                               node->visits > 1 ? nv_printf(cli->ctx, "%d", node->visits) : "",
+                               cli_duration(cli->ctx, node->finished_unix_ms
+                                                          ? node->finished_unix_ms - node->started_unix_ms
+                                                          : -1)};
+        cli_table_row(table, cells);
+    }
+    cli_table_print(table, "no node has run yet");
+}
+
+static bool describe(cli_t *cli, nv_error_t *err)
+{
+    Nv__Run *run = NULL;
+    if (!get_run(cli, "RunService/GetRun", &run, err))
+        return false;
+    if (cli_print_json(cli, &run->base))
+        return true;
+    printf("run      %s\ntenant   %s (pool %s)\nsource   %s\nstate    %s%s%s\ncreated  %s\n", run->run_id,
+           run->tenant, run->pool, run->spec ? cli_safe(cli->ctx, run->spec->source) : "", run->state,
+           run->reason[0] ? ": " : "", cli_safe(cli->ctx, run->reason),
+           cli_time(cli->ctx, run->created_unix_ms));
+    if (run->finished_unix_ms)
+        printf("finished %s, after %s\n", cli_time(cli->ctx, run->finished_unix_ms),
+               cli_duration(cli->ctx, run->finished_unix_ms - run->created_unix_ms));
+    if (run->forked_from[0])
+        printf("forked   from %s\n", run->forked_from);
+    if (run->usage)
+        printf("model    %" PRId64 " calls, %" PRId64 " tokens\n", run->usage->llm_calls,
+               run->usage->llm_input_tokens + run->usage->llm_output_tokens);
+    putchar('\n');
+    print_nodes(cli, run);
+    return true;
+}
+
+/* ---- watch, cancel, retry, fork, fetch ---- */
+
+static const nv_option_t watch_options[] = {
+    {.name = "after",
+     .type = NV_OPTION_INT,
+     .fallback = "0",
+     .min = 0,
+     .max = INT64_MAX,
+     .help = "go on after this event number"},
+};
+
+static bool watch(cli_t *cli, nv_error_t *err)
+{
+    Nv__Run *run = NULL;
+    return cli_watch(cli, cli_argument(cli, 0), nv_config_int(cli->options, "after"), &run, err) &&
+           cli_run_verdict(run, err);
+}
+
+static bool change(cli_t *cli, const char *method, const char *done, nv_error_t *err)
+{
+    Nv__Run *run = NULL;
+    if (!get_run(cli, method, &run, err))
+        return false;
+    if (!cli_print_json(cli, &run->base))
+        printf("%s: %s\n", run->run_id, strcmp(run->state, "running") == 0 ? done : run->state);
+    return true;
+}
+
+static bool cancel(cli_t *cli, nv_error_t *err)
+{
+    return change(cli, "RunService/CancelRun", "cancelling", err);
+}
+
+static bool retry(cli_t *cli, nv_error_t *err)
+{
+    return change(cli, "RunService/RetryRun", "running again from its last checkpoint", err);
+}
+
+static const nv_option_t fork_options[] = {
+    {.name = "checkpoint",
+     .type = NV_OPTION_INT,
+     .min = 0,
+     .max = INT64_MAX,
+     .help = "superstep to branch from",
+     .required = true},
+    {.name = "request-id", .help = "the same id makes one fork, however often it is sent"},
+};
+
+static bool fork_run(cli_t *cli, nv_error_t *err)
+{
+    Nv__ForkRunRequest request = NV__FORK_RUN_REQUEST__INIT;
+    request.tenant = cli_tenant(cli);
+    request.run_id = nv_strdup(cli->ctx, cli_argument(cli, 0));
+    request.checkpoint = nv_config_int(cli->options, "checkpoint");
+    const char *given = cli_option(cli, "request-id");
+    request.request_id = given[0] ? nv_strdup(cli->ctx, given) : random_id(cli->ctx);
+    Nv__Run *run = NULL;
+    if (!cli_call(cli, "RunService/ForkRun", &request.base, &nv__run__descriptor, &run, err))
+        return false;
+    if (!cli_print_json(cli, &run->base))
+        printf("%s\n", run->run_id);
+    return true;
+}
+
+static const nv_option_t fetch_options[] = {
+    {.name = "to", .placeholder = "DIR", .fallback = ".", .help = "folder to write to"},
+};
+
+static bool fetch(cli_t *cli, nv_error_t *err)
+{
+    size_t count = 0;
+    if (!fetch_all(cli, cli_argument(cli, 0), cli_option(cli, "to"), &count, err))
+        return false;
+    printf("%zu files in %s\n", count, cli_option(cli, "to"));
+    return true;
+}
+
+#define OPTIONS(list) .options = (list), .n_options = sizeof(list) / sizeof *(list)
+
+const cli_command_t cli_run_commands[] = {
+    {.noun = "run",
+     .verb = "submit",
+     .help = "start a run over a folder of raw files",
+     .run = submit,
+     OPTIONS(submit_options)},
+    {.noun = "run", .verb = "list", .help = "runs, newest first", .run = list, OPTIONS(list_options)},
+    {.noun = "run",
+     .verb = "describe",
+     .arguments = "RUN",
+     .help = "state, nodes and times of a run",
+     .run = describe,
+     .min_arguments = 1,
+     .max_arguments = 1},
+    {.noun = "run",
+     .verb = "watch",
+     .arguments = "RUN",
+     .help = "follow a run's events to its end",
+     .run = watch,
+     OPTIONS(watch_options),
+     .min_arguments = 1,
+     .max_arguments = 1},
+    {.noun = "run",
+     .verb = "cancel",
+     .arguments = "RUN",
+     .help = "stop a run",
+     .run = cancel,
+     .min_arguments = 1,
+     .max_arguments = 1},
+    {.noun = "run",
+     .verb = "retry",
+     .arguments = "RUN",
+     .help = "take a failed run up again where it stopped",
+     .run = retry,
+     .min_arguments = 1,
+     .max_arguments = 1},
+    {.noun = "run",
+     .verb = "fork",
+     .arguments = "RUN",
+     .help = "branch a new run off a checkpoint",
+     .run = fork_run,
+     OPTIONS(fork_options),
+     .min_arguments = 1,
+     .max_arguments = 1},
+    {.noun = "run",
+     .verb = "fetch",
+     .arguments = "RUN",
+     .help = "download all artifacts of a run",
+     .run = fetch,
+     OPTIONS(fetch_options),
+     .min_arguments = 1,
+     .max_arguments = 1},
+    {0},
+};

@@ -1,0 +1,257 @@
+/* Following a run: events as lines, with a status line that lives at the bottom of a terminal. */
+#include "cli/cli.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+enum { RECONNECT_MS_MAX = 5000, RECONNECTS_MAX = 60, STATUS_MAX = 400 };
+
+typedef struct watch {
+    cli_t *cli;
+    bool live;      /* standard output is a terminal */
+    bool in_tokens; /* model text is being written; a line break is owed */
+    bool status_shown;
+    int64_t last; /* sequence number of the last event */
+    bool ended;
+    nv_mem_t *event; /* memory of the event at hand */
+} watch_t;
+
+static void clear_status(watch_t *watch)
+{
+    if (watch->status_shown)
+        fputs("\r\033[K", stdout);
+    if (watch->in_tokens)
+        putchar('\n');
+    watch->status_shown = watch->in_tokens = false;
+}
+
+static int width(void)
+{
+    struct winsize size;
+    return ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) == 0 && size.ws_col > 20 ? size.ws_col : 80;
+}
+
+/* Cuts by characters, not bytes, so that a terminal line is never wrapped by a long name. */
+static void put_cut(const char *text, int characters)
+{
+    for (; *text && characters > 0; characters--) {
+        do
+            putchar(*text++);
+        while (((unsigned char)*text & 0xC0) == 0x80);
+    }
+}
+
+static void show_status(watch_t *watch, const char *text)
+{
+    if (!watch->live)
+        return;
+    clear_status(watch);
+    fputs("\033[2m", stdout);
+    put_cut(text, width() - 1);
+    fputs("\033[0m", stdout);
+    watch->status_shown = true;
+}
+
+static void line(watch_t *watch, const char *mark, const char *colour, const char *text)
+{
+    clear_status(watch);
+    if (watch->live)
+        printf("%s%s\033[0m %s\n", colour, mark, text);
+    else
+        printf("%s %s\n", mark, text);
+}
+
+#define GREEN "\033[32m"
+#define RED "\033[31m"
+#define YELLOW "\033[33m"
+#define DIM "\033[2m"
+
+static void on_node(watch_t *watch, const Nv__RunEvent *event)
+{
+    const char *text = cli_safe(watch->event, event->text);
+    if (strcmp(event->state, "done") == 0)
+        line(watch, "✓", GREEN, nv_printf(watch->event, "%-9s %s", event->node, text));
+    else if (strcmp(event->state, "failed") == 0)
+        line(watch, "✗", RED, nv_printf(watch->event, "%-9s %s", event->node, text));
+    else if (strcmp(event->state, "interrupted") == 0)
+        line(watch, "?", YELLOW, nv_printf(watch->event, "%-9s %s", event->node, text));
+    else
+        show_status(watch, nv_printf(watch->event, "  %s …", event->node));
+}
+
+static void on_progress(watch_t *watch, const Nv__RunEvent *event)
+{
+    const char *text = cli_safe(watch->event, event->text);
+    const char *count =
+        event->total > 0 ? nv_printf(watch->event, " %" PRId64 "/%" PRId64, event->done, event->total) : "";
+    show_status(watch, nv_printf(watch->event, "  %s%s%s%s %s", event->node, event->item[0] ? " " : "",
+                                 cli_safe(watch->event, event->item), count, text));
+}
+
+static void on_token(watch_t *watch, const Nv__RunEvent *event)
+{
+    if (!watch->in_tokens)
+        clear_status(watch);
+    fputs(cli_safe(watch->event, event->text), stdout);
+    watch->in_tokens = true;
+}
+
+static void on_run(watch_t *watch, const Nv__RunEvent *event)
+{
+    static const char *const ends[] = {"succeeded", "failed", "cancelled"};
+    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
+        watch->ended |= strcmp(event->state, ends[i]) == 0;
+    if (strcmp(event->state, "failed") == 0)
+        line(watch, "✗", RED, nv_printf(watch->event, "run failed: %s", cli_safe(watch->event, event->text)));
+    else if (strcmp(event->state, "succeeded") == 0)
+        line(watch, "✓", GREEN,
+             nv_printf(watch->event, "run succeeded%s%s", event->text[0] ? ": " : "",
+                       cli_safe(watch->event, event->text)));
+    else if (event->text[0])
+        line(watch, "·", DIM, cli_safe(watch->event, event->text));
+}
+
+static void on_task(watch_t *watch, const Nv__RunEvent *event)
+{
+    if (strcmp(event->state, "failed") == 0 || event->attempt > 1)
+        line(watch, "!", YELLOW,
+             nv_printf(watch->event, "%s%s%s: attempt %d %s%s%s", event->node, event->item[0] ? " " : "",
+                       cli_safe(watch->event, event->item), event->attempt, event->state,
+                       event->text[0] ? ": " : "", cli_safe(watch->event, event->text)));
+}
+
+static void on_note(watch_t *watch, const Nv__RunEvent *event)
+{
+    const char *text = cli_safe(watch->event, event->text);
+    if (strcmp(event->kind, "finding") == 0)
+        line(watch, "  !", YELLOW, text);
+    else if (strcmp(event->kind, "retrieval") == 0 || strcmp(event->kind, "learned") == 0 ||
+             strcmp(event->kind, "llm") == 0)
+        line(watch, "  ·", DIM, nv_printf(watch->event, "%s: %s", event->kind, text));
+    else if (strcmp(event->kind, "interrupt") == 0)
+        line(watch, "?", YELLOW, nv_printf(watch->event, "%s", text));
+    else
+        line(watch, "  ·", DIM, text);
+}
+
+static void render(watch_t *watch, const Nv__RunEvent *event)
+{
+    static const struct {
+        const char *kind;
+        void (*show)(watch_t *watch, const Nv__RunEvent *event);
+    } kinds[] = {
+        {"node", on_node},    {"progress", on_progress}, {"spark", on_progress}, {"token", on_token},
+        {"run", on_run},      {"task", on_task},         {"finding", on_note},   {"retrieval", on_note},
+        {"learned", on_note}, {"llm", on_note},          {"interrupt", on_note}, {"log", on_note},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (strcmp(kinds[i].kind, event->kind) == 0) {
+            kinds[i].show(watch, event);
+            break;
+        }
+    fflush(stdout);
+}
+
+static bool take(watch_t *watch, const Nv__RunEvent *event, nv_error_t *err)
+{
+    if (event->seq <= watch->last)
+        return true; /* delivered again after a reconnect */
+    if (event->seq != watch->last + 1)
+        return nv_fail(err, NV_DATA_LOSS, "the event stream jumps from %" PRId64 " to %" PRId64, watch->last,
+                       event->seq);
+    watch->last = event->seq;
+    if (watch->cli->json)
+        cli_print_json(watch->cli, &event->base);
+    else
+        render(watch, event);
+    if (watch->cli->json && strcmp(event->kind, "run") == 0)
+        watch->ended |= strcmp(event->state, "running") != 0 && strcmp(event->state, "waiting") != 0;
+    return true;
+}
+
+/* Reads until the stream ends; false with the reason when it broke. */
+static bool read_stream(watch_t *watch, const char *run_id, nv_error_t *err)
+{
+    Nv__WatchRunRequest request = NV__WATCH_RUN_REQUEST__INIT;
+    request.tenant = cli_tenant(watch->cli);
+    request.run_id = nv_strdup(watch->cli->ctx, run_id);
+    request.after = watch->last;
+    nv_rpc_reader_t *reader = NULL;
+    if (!cli_open(watch->cli, "RunService/WatchRun", &request.base, &nv__run_event__descriptor, &reader, err))
+        return false;
+    bool ok = true;
+    while (ok) {
+        watch->event = nv_mem_root("event");
+        ProtobufCMessage *message = NULL;
+        ok = nv_rpc_reader_next(reader, watch->event, &message, err);
+        bool more = ok && message && (ok = take(watch, (const Nv__RunEvent *)message, err));
+        nv_mem_free(watch->event);
+        if (!more)
+            break;
+    }
+    nv_rpc_reader_free(reader);
+    return ok;
+}
+
+static bool get_run(watch_t *watch, const char *run_id, Nv__Run **out, nv_error_t *err)
+{
+    Nv__GetRunRequest request = NV__GET_RUN_REQUEST__INIT;
+    request.tenant = cli_tenant(watch->cli);
+    request.run_id = nv_strdup(watch->cli->ctx, run_id);
+    return cli_call(watch->cli, "RunService/GetRun", &request.base, &nv__run__descriptor, out, err);
+}
+
+static bool is_over(const Nv__Run *run)
+{
+    return strcmp(run->state, "running") != 0;
+}
+
+/* One attempt: the stream to its end, then the run. *over: nothing more will come. */
+static bool follow_once(watch_t *watch, const char *run_id, Nv__Run **out, bool *over, nv_error_t *err)
+{
+    *over = false;
+    if (!read_stream(watch, run_id, err) || !get_run(watch, run_id, out, err))
+        return false;
+    *over = is_over(*out) && watch->last >= (*out)->last_event;
+    return true;
+}
+
+static bool lost_connection(const nv_error_t *err)
+{
+    return err->code == NV_UNAVAILABLE || err->code == NV_DEADLINE_EXCEEDED;
+}
+
+bool cli_watch(cli_t *cli, const char *run_id, int64_t after, Nv__Run **out, nv_error_t *err)
+{
+    watch_t watch = {.cli = cli, .live = !cli->json && isatty(STDOUT_FILENO), .last = after};
+    int failures = 0;
+    if (!cli->json)
+        line(&watch, "·", DIM, nv_printf(cli->ctx, "run %s", run_id));
+    for (bool over = false; !over;) {
+        int64_t before = watch.last;
+        if (follow_once(&watch, run_id, out, &over, err)) {
+            failures = watch.last > before ? 0 : failures + 1;
+        } else {
+            if (!lost_connection(err) || ++failures > RECONNECTS_MAX)
+                return false;
+            show_status(&watch, "  connection lost; trying again …");
+            nv_error_clear(err);
+        }
+        if (!over && failures > 0)
+            usleep((useconds_t)(failures * 200 < RECONNECT_MS_MAX ? failures * 200 : RECONNECT_MS_MAX) *
+                   1000);
+    }
+    clear_status(&watch);
+    return true;
+}
+
+bool cli_run_verdict(const Nv__Run *run, nv_error_t *err)
+{
+    if (strcmp(run->state, "succeeded") == 0 || strcmp(run->state, "waiting") == 0)
+        return true;
+    return nv_fail(err, strcmp(run->state, "cancelled") == 0 ? NV_CANCELLED : NV_FAILED_PRECONDITION,
+                   "run %s %s%s%s", run->run_id, run->state, run->reason[0] ? ": " : "", run->reason);
+}
