@@ -1,0 +1,322 @@
+/* design_fit FEATURES OUT.c: fits the weights of worker/discovery/model_weights.c from labelled features (design_features) and
+ * prints cross-validated figures. Five folds by set, so that no set is judged by weights that saw it; the final weights see all.
+ * Logistic regression and softmax choice, L2, full-batch Adam on standardised features; deterministic. See README.md. */
+#include "common/core/error.h"
+#include "common/core/mem.h"
+#include "worker/discovery/model.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { FOLDS = 5, FEATURES_MAX = 64, LINE_BYTES = 1 << 16, STEPS = 1500, FIELDS_MAX = 96 };
+
+typedef struct option {
+    double x[FEATURES_MAX];
+    double target; /* share of the label, sums to 1 over a choice; 0/1 for joins */
+} option_t;
+
+/* A choice: join = one option (logistic); key = candidates and "none"; role = one feature vector, four classes. */
+typedef struct example {
+    size_t first, n;
+    int fold;
+    double weight;
+} example_t;
+
+typedef struct data {
+    const char *name;
+    int features;
+    int classes; /* 1: weights shared by options; 4: role */
+    bool logistic;
+    option_t *options;
+    example_t *examples;
+    size_t n_options, cap_options, n_examples, cap_examples;
+} data_t;
+
+typedef struct fit {
+    nv_mem_t *ctx;
+    data_t join_n1, join_11, key_alone, key_joined, role;
+} fit_t;
+
+static int fold_of(const char *set)
+{
+    unsigned hash = 2166136261u;
+    for (; *set != '\0'; set++)
+        hash = (hash ^ (unsigned char)*set) * 16777619u;
+    return (int)((hash >> 8) % FOLDS);
+}
+
+static option_t *add_option(fit_t *fit, data_t *data, char **fields, int features)
+{
+    option_t *option = &NV_PUSH(fit->ctx, data->options, data->n_options, data->cap_options);
+    memset(option, 0, sizeof *option);
+    for (int i = 0; i < features; i++)
+        option->x[i] = strtod(fields[i], NULL);
+    return option;
+}
+
+static example_t *add_example(fit_t *fit, data_t *data, const char *set)
+{
+    example_t *example = &NV_PUSH(fit->ctx, data->examples, data->n_examples, data->cap_examples);
+    *example = (example_t){.first = data->n_options, .fold = fold_of(set), .weight = 1};
+    return example;
+}
+
+static void read_join(fit_t *fit, char **field)
+{
+    data_t *data = field[3][0] == '1' ? &fit->join_11 : &fit->join_n1;
+    example_t *example = add_example(fit, data, field[0]);
+    add_option(fit, data, field + 10, JOIN_FEATURES)->target = field[1][0] == '1';
+    example->n = 1;
+}
+
+/* Candidates of one table come in a row; the line without columns ("none") ends them. */
+static void read_key(fit_t *fit, char **field, size_t *open)
+{
+    data_t *data = field[3][0] == '1' ? &fit->key_joined : &fit->key_alone;
+    if (*open == 0)
+        add_example(fit, data, field[0]);
+    example_t *example = &data->examples[data->n_examples - 1];
+    add_option(fit, data, field + 7, KEY_FEATURES)->target = field[1][0] == '1';
+    example->n++;
+    (*open)++;
+    if (field[5][0] != '\0')
+        return;
+    *open = 0;
+    double sum = 0;
+    for (size_t i = 0; i < example->n; i++)
+        sum += data->options[example->first + i].target;
+    for (size_t i = 0; i < example->n && sum > 0; i++)
+        data->options[example->first + i].target /= sum;
+    if (sum == 0 || example->n < 2) { /* the true key is no candidate, or there is nothing to choose */
+        data->n_options = example->first;
+        data->n_examples--;
+    }
+}
+
+static void read_role(fit_t *fit, char **field)
+{
+    example_t *example = add_example(fit, &fit->role, field[0]);
+    for (int k = 0; k < ROLE_CLASSES; k++) {
+        /* The declared role counts full, a defensible one a third. */
+        double target = field[1][k] == '2' ? 1 : field[1][k] == '1' ? 1.0 / 3 : 0;
+        add_option(fit, &fit->role, field + 8, ROLE_FEATURES)->target = target;
+        example->n++;
+    }
+    double sum = 0;
+    for (size_t i = 0; i < example->n; i++)
+        sum += fit->role.options[example->first + i].target;
+    for (size_t i = 0; i < example->n && sum > 0; i++)
+        fit->role.options[example->first + i].target /= sum;
+}
+
+/* The fields of a line, cut in place. */
+static int cut(char *line, char **field)
+{
+    int n = 0;
+    line[strcspn(line, "\n")] = '\0';
+    for (char *p = line; n < FIELDS_MAX;) {
+        field[n++] = p;
+        p = strchr(p, '\t');
+        if (p == NULL)
+            break;
+        *p++ = '\0';
+    }
+    return n;
+}
+
+static bool read_features(fit_t *fit, const char *path, nv_error_t *err)
+{
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        return nv_fail_errno(err, errno, "%s", path);
+    char *line = nv_alloc(fit->ctx, LINE_BYTES), *field[FIELDS_MAX];
+    size_t open = 0;
+    bool ok = true;
+    while (ok && fgets(line, LINE_BYTES, file) != NULL) {
+        int n = cut(line, field);
+        if (n == 10 + JOIN_FEATURES && strcmp(field[2], "join") == 0)
+            read_join(fit, field);
+        else if (n == 7 + KEY_FEATURES && strcmp(field[2], "key") == 0)
+            read_key(fit, field, &open);
+        else if (n == 8 + ROLE_FEATURES && strcmp(field[2], "role") == 0)
+            read_role(fit, field);
+        else
+            ok = nv_fail(err, NV_INVALID_ARGUMENT, "%s: a line of %d fields fits no model", path, n);
+    }
+    (void)fclose(file);
+    return ok;
+}
+
+static const double *weights_of(const data_t *data, const double *w, size_t option)
+{
+    return data->classes == 1 ? w : w + option * (size_t)data->features;
+}
+
+static void predict(const data_t *data, const example_t *example, const double *w, double *p)
+{
+    for (size_t i = 0; i < example->n; i++)
+        p[i] = model_dot(weights_of(data, w, i), data->options[example->first + i].x, (size_t)data->features);
+    if (data->logistic)
+        p[0] = model_logistic(p[0]);
+    else
+        model_softmax(p, example->n);
+}
+
+/* Adam (Kingma, Ba 2014) on the L2-penalised log loss; features are scaled to unit range beforehand by their makers. */
+static void train(const data_t *data, int left_out, double ridge, double *w)
+{
+    size_t n = (size_t)(data->features * data->classes);
+    double m[FEATURES_MAX * ROLE_CLASSES] = {0}, v[FEATURES_MAX * ROLE_CLASSES] = {0},
+                            g[FEATURES_MAX * ROLE_CLASSES], p[128];
+    memset(w, 0, n * sizeof *w);
+    double total = 0;
+    for (size_t e = 0; e < data->n_examples; e++)
+        total += data->examples[e].fold == left_out ? 0 : data->examples[e].weight;
+    for (int step = 1; step <= STEPS && total > 0; step++) {
+        memset(g, 0, n * sizeof *g);
+        for (size_t e = 0; e < data->n_examples; e++) {
+            const example_t *example = &data->examples[e];
+            if (example->fold == left_out)
+                continue;
+            predict(data, example, w, p);
+            for (size_t i = 0; i < example->n; i++) {
+                const option_t *option = &data->options[example->first + i];
+                double error = (p[i] - option->target) * example->weight / total;
+                double *gradient = g + (data->classes == 1 ? 0 : i * (size_t)data->features);
+                for (int k = 0; k < data->features; k++)
+                    gradient[k] += error * option->x[k];
+            }
+        }
+        double rate = 0.1 * (step < STEPS / 2 ? 1 : 0.2);
+        for (size_t k = 0; k < n; k++) {
+            double gradient = g[k] + ridge * w[k] / total;
+            m[k] = 0.9 * m[k] + 0.1 * gradient;
+            v[k] = 0.999 * v[k] + 0.001 * gradient * gradient;
+            double mh = m[k] / (1 - pow(0.9, step)), vh = v[k] / (1 - pow(0.999, step));
+            w[k] -= rate * mh / (sqrt(vh) + 1e-9);
+        }
+    }
+}
+
+/* Cross-validated: log loss, accuracy of the decision, and how the stated probability compares to what came true. */
+static double validate(const data_t *data, double ridge, FILE *report)
+{
+    double loss = 0, right = 0, n = 0, p[128];
+    double said[10] = {0}, came[10] = {0}, count[10] = {0};
+    static double w[FEATURES_MAX * ROLE_CLASSES];
+    for (int fold = 0; fold < FOLDS; fold++) {
+        train(data, fold, ridge, w);
+        for (size_t e = 0; e < data->n_examples; e++) {
+            const example_t *example = &data->examples[e];
+            if (example->fold != fold)
+                continue;
+            const option_t *options = &data->options[example->first];
+            predict(data, example, w, p);
+            size_t best = 0;
+            for (size_t i = 1; i < example->n; i++)
+                best = p[i] > p[best] ? i : best;
+            double hit =
+                data->logistic ? (p[0] >= 0.5) == (options[0].target > 0.5) : options[best].target > 0;
+            for (size_t i = 0; i < example->n; i++)
+                loss -= options[i].target * log(fmax(p[i], 1e-12));
+            if (data->logistic)
+                loss -= (1 - options[0].target) * log(fmax(1 - p[0], 1e-12));
+            int bin = (int)fmin(9, p[best] * 10);
+            said[bin] += p[best];
+            came[bin] += data->logistic ? options[0].target : hit;
+            count[bin]++;
+            right += hit;
+            n++;
+        }
+    }
+    if (report != NULL) {
+        fprintf(report,
+                " * %s: %.0f examples, log loss %.4f, accuracy %.4f\n *   said/came true:", data->name, n,
+                loss / n, right / n);
+        for (int i = 0; i < 10; i++) {
+            if (count[i] > 0)
+                fprintf(report, " %.2f/%.2f(%.0f)", said[i] / count[i], came[i] / count[i], count[i]);
+        }
+        fprintf(report, "\n");
+    }
+    return n > 0 ? loss / n : 0;
+}
+
+static void write_weights(FILE *out, const char *declaration, const double *w, size_t n)
+{
+    fprintf(out, "%s = {", declaration);
+    for (size_t i = 0; i < n; i++)
+        fprintf(out, "%s%.6f", i % 8 == 0 ? "\n    " : " ", w[i]), fputc(',', out);
+    fprintf(out, "\n};\n");
+}
+
+static double best_ridge(const data_t *data)
+{
+    static const double choices[] = {0.3, 1, 3, 10};
+    double best = choices[0], least = INFINITY;
+    for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
+        double loss = validate(data, choices[i], NULL);
+        if (loss < least) {
+            least = loss;
+            best = choices[i];
+        }
+    }
+    return best;
+}
+
+static void fit_and_write(const data_t *data, FILE *out, const char *declaration, double *w)
+{
+    double ridge = best_ridge(data);
+    fprintf(out, "/* ridge %.1f; five folds by set:\n", ridge);
+    validate(data, ridge, out);
+    validate(data, ridge, stdout);
+    fprintf(out, " */\n");
+    train(data, -1, ridge, w);
+    if (data->classes == 1)
+        write_weights(out, declaration, w, (size_t)data->features);
+}
+
+int main(int argc, char **argv)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    if (argc != 3) {
+        fprintf(stderr, "usage: design_fit FEATURES.tsv OUT.c\n");
+        return 64;
+    }
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("fit");
+    fit_t fit = {.ctx = ctx,
+                 .join_n1 = {.name = "joins N:1", .features = JOIN_FEATURES, .classes = 1, .logistic = true},
+                 .join_11 = {.name = "joins 1:1", .features = JOIN_FEATURES, .classes = 1, .logistic = true},
+                 .key_alone = {.name = "keys alone", .features = KEY_FEATURES, .classes = 1},
+                 .key_joined = {.name = "keys with joins", .features = KEY_FEATURES, .classes = 1},
+                 .role = {.name = "roles", .features = ROLE_FEATURES, .classes = ROLE_CLASSES}};
+    FILE *out = read_features(&fit, argv[1], &err) ? fopen(argv[2], "w") : NULL;
+    if (out == NULL) {
+        fprintf(stderr, "design_fit: %s\n", err.code != NV_OK ? err.message : strerror(errno));
+        return 1;
+    }
+    static double w[FEATURES_MAX * ROLE_CLASSES];
+    fprintf(out, "/* Written by tests/bench/design/fit (see its README.md); do not edit. Cross-validated "
+                 "figures stand above each table. */\n");
+    fprintf(out,
+            "#include \"worker/discovery/model.h\"\n\n/* clang-format off */\nconst char *const "
+            "model_provenance = \"fitted on generated sets, %zu joins, %zu tables\";\n",
+            fit.join_n1.n_examples + fit.join_11.n_examples, fit.role.n_examples);
+    fit_and_write(&fit.join_n1, out, "const double model_join_n1[JOIN_FEATURES]", w);
+    fit_and_write(&fit.join_11, out, "const double model_join_11[JOIN_FEATURES]", w);
+    fit_and_write(&fit.key_alone, out, "const double model_key_alone[KEY_FEATURES]", w);
+    fit_and_write(&fit.key_joined, out, "const double model_key_joined[KEY_FEATURES]", w);
+    fit_and_write(&fit.role, out, "", w);
+    fprintf(out, "const double model_role[ROLE_CLASSES][ROLE_FEATURES] = {\n");
+    for (int k = 0; k < ROLE_CLASSES; k++) {
+        fprintf(out, "  {");
+        for (int i = 0; i < ROLE_FEATURES; i++)
+            fprintf(out, "%s%.6f,", i % 8 == 0 ? "\n    " : " ", w[k * ROLE_FEATURES + i]);
+        fprintf(out, "\n  },\n");
+    }
+    fprintf(out, "};\n");
+    return fclose(out) == 0 ? 0 : 1;
+}

@@ -1,0 +1,95 @@
+/* Candidates for keys and joins, and the features that the models see. Internal to nv_discovery. */
+#ifndef WORKER_DISCOVERY_CANDIDATES_H
+#define WORKER_DISCOVERY_CANDIDATES_H
+
+#include "worker/discovery/discovery.h"
+#include "worker/discovery/model.h"
+#include "worker/discovery/schema.h"
+
+enum { KEY_MAX = DISCOVERY_KEY_COLUMNS_MAX, KEYS_PER_TABLE_MAX = 40, JOINS_MAX = 200000 };
+
+typedef struct key_candidate {
+    int table;
+    int n;
+    int columns[KEY_MAX];
+    double uniqueness; /* distinct / records, 1 = exact */
+    double violations; /* records that share a key */
+    double null_share;
+    bool exact;
+    double p;            /* probability of being the primary key */
+    double referenced;   /* strongest join into it */
+    double out[KEY_MAX]; /* per column: strongest join out of it to another table */
+    double features[KEY_FEATURES];
+} key_candidate_t;
+
+typedef struct table_keys {
+    key_candidate_t list[KEYS_PER_TABLE_MAX];
+    int n;
+    int chosen; /* -1: none */
+    double p_none;
+    double none_features[KEY_FEATURES];
+} table_keys_t;
+
+typedef struct join_candidate {
+    int from, to; /* tables */
+    int n;
+    int columns[KEY_MAX], to_columns[KEY_MAX];
+    double containment; /* share of distinct source values found; row share for composites */
+    double reverse;     /* share of target values used */
+    double coverage;    /* share of source rows that find a target */
+    double orphans;     /* rows */
+    bool exact;         /* counted, not estimated */
+    bool counted;       /* exact row figures are there */
+    bool vacuous;       /* no value to judge by */
+    bool unique_source; /* source values do not repeat: judged by the 1:1 model */
+    bool to_key_unique;
+    double name;        /* name evidence, 0 … 1 */
+    double alternative; /* best name evidence of the same column for another table */
+    double surprise;    /* bits against a coincidence */
+    double distance;    /* of quantiles; < 0: unknown */
+    double p;
+    double features[JOIN_FEATURES];
+    bool chosen;
+    const char *decided_by;
+} join_candidate_t;
+
+typedef struct dsc_state {
+    nv_mem_t *ctx;
+    const dsc_schema_t *schema;
+    const discovery_options_t *options;
+    table_keys_t *keys; /* per table */
+    join_candidate_t *joins;
+    size_t n_joins, cap_joins;
+    bool emit;           /* hand features to the sink: in the pass whose result counts */
+    bool branch_bounded; /* the search was cut: best found, not proven best */
+} dsc_state_t;
+
+static inline const dsc_column_t *state_column(const dsc_state_t *state, int table, int column)
+{
+    return &state->schema->tables[table].columns[column];
+}
+
+/* Single-column keys and the profile's unique sets. */
+void keys_collect(dsc_state_t *state);
+/* Adds composites built from foreign columns and sequence columns, counted by the executor. */
+bool keys_extend(dsc_state_t *state, nv_error_t *err) NV_MUST_CHECK;
+/* Probabilities and the choice per table; with_joins: using joins' probabilities. */
+void keys_score(dsc_state_t *state, bool with_joins);
+
+/* Joins to single-column keys, pruned by type, range, sketch and name. */
+void joins_enumerate(dsc_state_t *state);
+/* Joins to the chosen composite keys. */
+void joins_enumerate_composite(dsc_state_t *state);
+/* Has the survivors from index `first` on counted. */
+bool joins_count(dsc_state_t *state, size_t first, nv_error_t *err) NV_MUST_CHECK;
+/* Features and probabilities of all. */
+void joins_score(dsc_state_t *state);
+
+/* Name evidence of one column for a key column of a table. */
+typedef struct name_evidence {
+    double equal, suffix, jaccard, jaro, speaks, unused, synonym, own, person, self_hint, any;
+} name_evidence_t;
+void joins_name_evidence(const dsc_state_t *state, const dsc_column_t *from, const dsc_column_t *to,
+                         name_evidence_t *out);
+
+#endif

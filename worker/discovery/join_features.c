@@ -1,0 +1,240 @@
+/* Name and data features of a join candidate; the list follows Auto-BI's N:1 and 1:1 classifiers, plus what surrogate keys,
+ * self-references and tables of a handful of rows need. */
+#include "worker/discovery/candidates.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "worker/discovery/lexicon.h"
+
+static double share_in(const dsc_column_t *column, lexicon_t list, int words)
+{
+    int hits = 0;
+    for (int i = 0; i < words; i++)
+        hits += lexicon_has(list, column->bare.word[i]);
+    return words > 0 ? (double)hits / words : 0;
+}
+
+static double synonym_score(const name_words_t *from, const name_words_t *table)
+{
+    double best = 0;
+    for (int i = 0; i < from->n; i++) {
+        for (int j = 0; j < table->n; j++) {
+            char a[NAME_WORD_BYTES], b[NAME_WORD_BYTES];
+            strcpy(a, from->word[i]);
+            strcpy(b, table->word[j]);
+            name_singular(a);
+            name_singular(b);
+            if (!lexicon_synonyms(a, b))
+                continue;
+            double score = j + 1 == table->n ? 1.0 / table->n : 0.5 / table->n;
+            best = score > best ? score : best;
+        }
+    }
+    return best;
+}
+
+static double max2(double a, double b)
+{
+    return a > b ? a : b;
+}
+
+/* The key column's own name is evidence only if it names a thing: "album_id" yes, "id" or "code" no. */
+static void compare_columns(const dsc_column_t *from, const dsc_column_t *to, name_evidence_t *out)
+{
+    double worth = to->specific ? 1 : 0;
+    out->equal = worth * (name_equal(&from->bare, &to->bare) || name_equal(&from->name, &to->name) ? 1 : 0);
+    out->suffix =
+        worth * (name_ends_with(&from->bare, &to->bare) || name_ends_with(&from->name, &to->name) ? 1 : 0);
+    name_words_t stem_from = from->bare, stem_to = to->bare;
+    stem_from.n = stem_from.core;
+    stem_to.n = stem_to.core;
+    if (out->equal == 0 && worth > 0 && name_equal(&stem_from, &stem_to))
+        out->equal = 0.9;
+    out->jaccard = worth * max2(name_jaccard(&from->bare, &to->bare), name_jaccard(&from->name, &to->name));
+    char a[NAME_WORDS_MAX * NAME_WORD_BYTES], b[NAME_WORDS_MAX * NAME_WORD_BYTES];
+    name_join(&from->bare, a, sizeof a);
+    name_join(&to->bare, b, sizeof b);
+    out->jaro = worth * name_jaro_winkler(a, b);
+}
+
+void joins_name_evidence(const dsc_state_t *state, const dsc_column_t *from, const dsc_column_t *to,
+                         name_evidence_t *out)
+{
+    memset(out, 0, sizeof *out);
+    if (from->made_up || to->made_up)
+        return;
+    const dsc_table_t *target = &state->schema->tables[to->table], *own = &state->schema->tables[from->table];
+    compare_columns(from, to, out);
+    double unused = 1, unused_full = 1;
+    out->speaks = name_speaks_of(&from->bare, &target->name, &unused);
+    double full = name_speaks_of(&from->name, &target->name, &unused_full);
+    if (full > out->speaks) {
+        out->speaks = full;
+        unused = unused_full;
+    }
+    /* "customer_email" speaks of customers, but its like in that table is not the key. */
+    bool key_column =
+        to->bare.keylike || to->bare.core == 0 || name_speaks_of(&to->bare, &target->name, NULL) > 0.7;
+    if (!key_column)
+        out->speaks *= 0.4;
+    if (!from->bare.keylike && share_in(from, LEXICON_DESCRIPTIVE, from->bare.n) > 0)
+        out->speaks *= 0.5;
+    out->unused = out->speaks > 0 ? unused : 1;
+    out->synonym = key_column ? synonym_score(&from->bare, &target->name) : 0;
+    if (from->table != to->table && from->bare.keylike)
+        out->own = max2(name_speaks_of(&from->bare, &own->name, NULL), from->bare.core == 0 ? 1 : 0);
+    out->person =
+        share_in(from, LEXICON_PERSON_ROLE, from->bare.core) > 0 && schema_table_is(target, LEXICON_PERSON);
+    out->self_hint = from->table == to->table && schema_mentions(from, LEXICON_SELF);
+    out->any = max2(max2(out->equal, 0.95 * out->suffix), out->speaks * (1 - 0.25 * out->unused));
+    out->any = max2(out->any, max2(0.65 * out->synonym, 0.6 * out->person));
+    out->any = max2(out->any, 0.6 * out->self_hint);
+}
+
+static void name_features(const dsc_state_t *state, const join_candidate_t *join, double *f)
+{
+    name_evidence_t sum = {0};
+    double keylike_from = 0, keylike_to = 0, header = 0, measure = 0;
+    for (int i = 0; i < join->n; i++) {
+        const dsc_column_t *from = state_column(state, join->from, join->columns[i]);
+        const dsc_column_t *to = state_column(state, join->to, join->to_columns[i]);
+        name_evidence_t e;
+        joins_name_evidence(state, from, to, &e);
+        sum.equal += e.equal / join->n;
+        sum.suffix += e.suffix / join->n;
+        sum.jaccard += e.jaccard / join->n;
+        sum.jaro += e.jaro / join->n;
+        sum.speaks += e.speaks / join->n;
+        sum.unused += e.unused / join->n;
+        sum.synonym += e.synonym / join->n;
+        sum.own += e.own / join->n;
+        sum.person += e.person / join->n;
+        sum.self_hint += e.self_hint / join->n;
+        keylike_from += (double)from->bare.keylike / join->n;
+        keylike_to += (double)to->bare.keylike / join->n;
+        header += from->header_share / join->n;
+        measure += schema_mentions(from, LEXICON_MEASURE) && !from->bare.keylike ? 1.0 / join->n : 0;
+    }
+    double no_name = join->name < 0.4;
+    f[1] = sum.equal;
+    f[2] = sum.suffix;
+    f[3] = sum.jaccard;
+    f[4] = sum.jaro;
+    f[5] = sum.speaks;
+    f[6] = sum.speaks > 0.95 && sum.unused < 0.01;
+    f[7] = sum.synonym;
+    f[8] = keylike_from;
+    f[9] = keylike_to;
+    f[10] = sum.own;
+    f[11] = fmax(0, join->alternative - join->name);
+    f[12] = header;
+    f[13] = join->name;
+    f[14] = no_name;
+    f[15] = measure;
+    f[16] = sum.person;
+    f[17] = sum.self_hint;
+    f[18] = join->alternative > 0.6 && join->alternative > join->name + 0.05;
+    f[19] = sum.speaks * sum.unused;
+}
+
+static void data_features(const dsc_state_t *state, const join_candidate_t *join, double *f)
+{
+    const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
+    const dsc_column_t *to = state_column(state, join->to, join->to_columns[0]);
+    const dsc_table_t *source = &state->schema->tables[join->from],
+                      *target = &state->schema->tables[join->to];
+    bool no_name = join->name < 0.4;
+    f[20] = join->containment;
+    f[21] = join->containment >= 0.9995;
+    f[22] = fmax(0, 0.95 - join->containment) * 4;
+    f[23] = join->reverse;
+    f[24] = join->surprise / 40;
+    f[25] = join->surprise < 8 && no_name;
+    f[26] = join->distance < 0 ? 0.12 : join->distance;
+    f[27] = log10(1 + from->distinct) / 6;
+    f[28] = log10(1 + target->rows) / 6;
+    f[29] = fmin(3, fmax(-3, log10((1 + source->rows) / (1 + target->rows)))) / 3;
+    f[30] = from->kind == CLASS_INTEGER;
+    f[31] = from->kind == CLASS_TEXT;
+    f[32] = join->unique_source;
+    f[33] = from->index == 0 && join->unique_source && join->n == 1;
+    f[34] = from->null_share;
+    f[35] = from->distinct < 5;
+    f[36] = from->kind != to->kind;
+    double la = from->p->length_mean, lb = to->p->length_mean;
+    f[37] = fmin(2, fabs(log((1 + la) / (1 + lb))));
+    f[38] = join->reverse >= 0.9 && join->surprise < 8;
+    f[39] = no_name * join->reverse;
+    f[40] = join->surprise >= 20;
+    f[41] = to->density > 0.9 && to->points[0] <= 1 && from->points[0] <= 1;
+}
+
+static void structure_features(const dsc_state_t *state, const join_candidate_t *join, double *f)
+{
+    const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
+    const dsc_column_t *to = state_column(state, join->to, join->to_columns[0]);
+    const table_keys_t *keys = &state->keys[join->to];
+    double primary = 0;
+    for (int k = 0; k < keys->n; k++) {
+        if (keys->list[k].n == join->n && keys->list[k].columns[0] == join->to_columns[0])
+            primary = fmax(primary, keys->list[k].p);
+    }
+    double own_key = 0;
+    const table_keys_t *own = &state->keys[join->from];
+    for (int k = 0; k < own->n && join->n == 1; k++) {
+        if (own->list[k].n == 1 && own->list[k].columns[0] == join->columns[0])
+            own_key = own->list[k].p;
+    }
+    f[42] = primary;
+    f[43] = to->index == 0;
+    f[44] = join->from == join->to;
+    f[45] = join->from == join->to && f[17] < 0.5;
+    f[46] = from->made_up || to->made_up;
+    f[47] = f[46] * join->surprise / 40;
+    f[48] = f[46] * join->reverse;
+    f[49] = join->n > 1;
+    f[50] = own_key;
+    f[51] = own_key * (join->alternative < join->name ? 1 : 0);
+    f[52] = join->vacuous;
+    f[53] = join->vacuous * join->name;
+    f[54] = from->kind == CLASS_DATE;
+    f[55] = join->to_key_unique ? 0 : 1;
+}
+
+static void emit_features(const dsc_state_t *state, const join_candidate_t *join)
+{
+    if (state->options->feature_sink == NULL || !state->emit)
+        return;
+    char *line = nv_printf(state->ctx, "join\t%d\t%d\t%s\t", join->unique_source, join->n,
+                           state->schema->tables[join->from].p->name);
+    for (int i = 0; i < join->n; i++)
+        line = nv_printf(state->ctx, "%s%s%s", line, i ? "," : "",
+                         state_column(state, join->from, join->columns[i])->p->name);
+    line = nv_printf(state->ctx, "%s\t%s\t", line, state->schema->tables[join->to].p->name);
+    for (int i = 0; i < join->n; i++)
+        line = nv_printf(state->ctx, "%s%s%s", line, i ? "," : "",
+                         state_column(state, join->to, join->to_columns[i])->p->name);
+    line = nv_printf(state->ctx, "%s\t%.6f", line, join->p);
+    for (int i = 0; i < JOIN_FEATURES; i++)
+        line = nv_printf(state->ctx, "%s\t%.5g", line, join->features[i]);
+    state->options->feature_sink(state->options->feature_arg, line);
+}
+
+void joins_score(dsc_state_t *state)
+{
+    for (size_t i = 0; i < state->n_joins; i++) {
+        join_candidate_t *join = &state->joins[i];
+        double *f = join->features;
+        memset(f, 0, sizeof join->features);
+        f[0] = 1;
+        name_features(state, join, f);
+        if (!join->vacuous)
+            data_features(state, join, f);
+        structure_features(state, join, f);
+        const double *weights = join->unique_source ? model_join_11 : model_join_n1;
+        join->p = model_logistic(model_dot(weights, f, JOIN_FEATURES));
+        emit_features(state, join);
+    }
+}

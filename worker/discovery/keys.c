@@ -1,0 +1,442 @@
+/* Primary-key candidates and the choice among them, once from names and values alone, then together with the joins. */
+#include "worker/discovery/candidates.h"
+
+#include <assert.h>
+#include <math.h>
+#include <string.h>
+
+#include "worker/discovery/lexicon.h"
+
+static const double least_uniqueness = 0.95;
+
+static bool may_be_key(const dsc_column_t *column)
+{
+    if (column->kind == CLASS_BOOLEAN || column->kind == CLASS_NONE ||
+        column->p->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE ||
+        column->p->type == NV__VALUE_TYPE__VALUE_TYPE_TIME)
+        return false;
+    if (column->kind == CLASS_NUMBER && column->p->scale > 0)
+        return false;
+    return column->kind != CLASS_TEXT || column->p->length_mean <= 80;
+}
+
+static bool same_set(const key_candidate_t *key, const int *columns, int n)
+{
+    if (key->n != n)
+        return false;
+    for (int i = 0; i < n; i++) {
+        bool found = false;
+        for (int j = 0; j < n; j++)
+            found = found || key->columns[i] == columns[j];
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+static key_candidate_t *add_key(table_keys_t *keys, int table, const int *columns, int n)
+{
+    for (int i = 0; i < keys->n; i++) {
+        if (same_set(&keys->list[i], columns, n))
+            return NULL;
+    }
+    if (keys->n == KEYS_PER_TABLE_MAX)
+        return NULL;
+    key_candidate_t *key = &keys->list[keys->n++];
+    *key = (key_candidate_t){.table = table, .n = n, .uniqueness = 1, .exact = true};
+    memcpy(key->columns, columns, sizeof *columns * (size_t)n);
+    return key;
+}
+
+static bool speaks_of_own_table(const dsc_state_t *state, const dsc_column_t *column)
+{
+    const dsc_table_t *table = &state->schema->tables[column->table];
+    return column->bare.keylike &&
+           (column->bare.core == 0 || name_speaks_of(&column->bare, &table->name, NULL) >= 0.75 ||
+            name_speaks_of(&column->name, &table->name, NULL) >= 0.75);
+}
+
+/* A table that keeps several versions of a thing has a column that dates them. */
+static bool has_version_column(const dsc_table_t *table)
+{
+    for (int c = 0; c < table->n_columns; c++) {
+        if (table->columns[c].kind == CLASS_DATE && schema_mentions(&table->columns[c], LEXICON_VERSION))
+            return true;
+    }
+    return false;
+}
+
+static void collect_singles(dsc_state_t *state, int t)
+{
+    const dsc_table_t *table = &state->schema->tables[t];
+    bool versions = has_version_column(table);
+    for (int c = 0; c < table->n_columns; c++) {
+        const dsc_column_t *column = &table->columns[c];
+        bool own = speaks_of_own_table(state, column);
+        double least = own ? (versions ? 0.6 : 0.9) : least_uniqueness;
+        if (!may_be_key(column) || column->unique < least || column->null_share > 0.05)
+            continue;
+        key_candidate_t *key = add_key(&state->keys[t], t, &c, 1);
+        if (key == NULL)
+            continue;
+        double records = fmax(1, fmin(table->records, column->filled));
+        key->uniqueness = column->unique;
+        key->exact = column->p->distinct_exact;
+        key->violations = key->exact ? fmax(0, records - column->distinct) : 0;
+        key->null_share = column->null_share;
+    }
+}
+
+static void collect_sets(dsc_state_t *state, int t)
+{
+    const dsc_table_t *table = &state->schema->tables[t];
+    for (size_t i = 0; i < table->p->n_unique_sets; i++) {
+        const Nv__CompositeCandidate *set = table->p->unique_sets[i];
+        int columns[KEY_MAX];
+        bool fits = set->n_columns >= 2 && set->n_columns <= KEY_MAX && set->uniqueness >= least_uniqueness;
+        for (size_t j = 0; fits && j < set->n_columns; j++) {
+            columns[j] = schema_find_column(table, set->columns[j]);
+            fits = columns[j] >= 0 && may_be_key(&table->columns[columns[j]]);
+        }
+        key_candidate_t *key = fits ? add_key(&state->keys[t], t, columns, (int)set->n_columns) : NULL;
+        if (key == NULL)
+            continue;
+        key->uniqueness = set->uniqueness;
+        key->exact = set->exact;
+        key->violations = round((1 - set->uniqueness) * table->records);
+        for (int j = 0; j < key->n; j++)
+            key->null_share = fmax(key->null_share, table->columns[columns[j]].null_share);
+    }
+}
+
+/* An empty table shows nothing but names. */
+static void collect_named(dsc_state_t *state, int t)
+{
+    const dsc_table_t *table = &state->schema->tables[t];
+    int columns[KEY_MAX], n = 0;
+    for (int c = 0; c < table->n_columns; c++) {
+        if (speaks_of_own_table(state, &table->columns[c]) || c == 0)
+            add_key(&state->keys[t], t, &c, 1);
+        if (table->columns[c].bare.keylike && n < KEY_MAX)
+            columns[n++] = c;
+    }
+    if (n >= 2)
+        add_key(&state->keys[t], t, columns, n);
+}
+
+void keys_collect(dsc_state_t *state)
+{
+    for (int t = 0; t < state->schema->n_tables; t++) {
+        state->keys[t].chosen = -1;
+        if (state->schema->tables[t].rows > 0) {
+            collect_singles(state, t);
+            collect_sets(state, t);
+        } else {
+            collect_named(state, t);
+        }
+    }
+}
+
+/* Strongest join out of a column to another table. */
+static double strongest_out(const dsc_state_t *state, int table, int column)
+{
+    double best = 0;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *join = &state->joins[i];
+        if (join->from != table || join->to == table)
+            continue;
+        for (int k = 0; k < join->n; k++) {
+            if (join->columns[k] == column)
+                best = fmax(best, join->p);
+        }
+    }
+    return best;
+}
+
+static double strongest_in(const dsc_state_t *state, const key_candidate_t *key)
+{
+    double best = 0;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *join = &state->joins[i];
+        if (join->to == key->table && join->n == key->n && join->from != key->table &&
+            same_set(key, join->to_columns, join->n))
+            best = fmax(best, join->p);
+    }
+    return best;
+}
+
+static bool any_core_speaks_of_other(const dsc_state_t *state, const dsc_column_t *column)
+{
+    for (int u = 0; u < state->schema->n_tables; u++) {
+        if (u != column->table && name_speaks_of(&column->bare, &state->schema->tables[u].name, NULL) >= 0.8)
+            return true;
+    }
+    return false;
+}
+
+static void column_features(const dsc_state_t *state, const key_candidate_t *key, double *f)
+{
+    const dsc_table_t *table = &state->schema->tables[key->table];
+    double share = 1.0 / key->n, position = 0;
+    int foreign = 0;
+    for (int i = 0; i < key->n; i++) {
+        const dsc_column_t *column = &table->columns[key->columns[i]];
+        bool strong =
+            column->bare.keylike && lexicon_has(LEXICON_STRONG_KEY, column->bare.word[column->bare.n - 1]);
+        position += share * key->columns[i] / fmax(1, table->n_columns - 1);
+        f[8] += share * column->bare.keylike;
+        f[9] += share * strong;
+        f[10] += share * (column->kind == CLASS_INTEGER);
+        f[11] += share * (column->kind == CLASS_TEXT && column->p->length_mean > 20 &&
+                          strcmp(column->p->semantic, "uuid") != 0);
+        f[12] += share * (column->kind == CLASS_DATE);
+        f[13] += share * (!column->bare.keylike && schema_mentions(column, LEXICON_MEASURE));
+        f[14] += share * (!column->bare.keylike && schema_mentions(column, LEXICON_DESCRIPTIVE));
+        bool out = any_core_speaks_of_other(state, column) && !speaks_of_own_table(state, column);
+        f[16] += share * out;
+        f[17] = fmax(f[17], key->n > 1 && schema_mentions(column, LEXICON_SEQUENCE));
+        f[23] += share * key->out[i];
+        foreign += key->out[i] >= 0.5;
+    }
+    f[5] = position;
+    f[21] = key->n == 1 ? f[16] : 0;
+    f[24] = key->n > 1 && foreign == key->n;
+    f[31] = key->n == 1 ? f[23] : 0;
+    f[32] = key->n > 1 ? f[17] * f[23] : 0;
+    f[33] = key->n > 1 ? f[13] + f[14] : 0;
+    f[34] = key->n > 1 && foreign == 0 && f[16] < 0.01;
+}
+
+static void key_features(const dsc_state_t *state, const key_candidate_t *key, const table_keys_t *keys,
+                         double *f)
+{
+    const dsc_table_t *table = &state->schema->tables[key->table];
+    const dsc_column_t *first = &table->columns[key->columns[0]];
+    memset(f, 0, sizeof key->features);
+    bool prefix = true;
+    for (int i = 0; i < key->n; i++)
+        prefix = prefix && key->columns[i] < key->n;
+    f[0] = 1;
+    f[1] = key->violations > 0;
+    f[2] = fmin(1, key->violations / fmax(1, table->records) * 5);
+    f[3] = key->null_share > 0;
+    f[4] = prefix;
+    f[6] = key->n == 1 && first->bare.core == 0 && first->bare.keylike;
+    f[7] = key->n == 1 && speaks_of_own_table(state, first);
+    column_features(state, key, f);
+    f[15] = key->n - 1;
+    f[18] = log10(1 + table->rows) / 6;
+    f[19] = table->rows < 10 && key->n == 1 && !first->bare.keylike;
+    f[20] = log(1 + keys->n);
+    f[22] = key->referenced;
+    f[25] = key->n == 1 && first->kind == CLASS_INTEGER && first->density > 0.9;
+    f[26] = key->n == table->n_columns;
+    f[27] = first->made_up && key->n == 1 && key->columns[0] == 0;
+    f[28] = key->n == 1;
+    f[29] = key->n == 1 && first->p->constant_width;
+    f[30] = table->rows < 10;
+    f[35] = key->n == 1 && first->index == 0;
+    f[36] = key->n > 1 && prefix ? f[16] : 0;
+    f[37] = table->rows <= 0;
+}
+
+static void none_features(const dsc_state_t *state, int t, double *f)
+{
+    const dsc_table_t *table = &state->schema->tables[t];
+    const table_keys_t *keys = &state->keys[t];
+    memset(f, 0, sizeof(double) * KEY_FEATURES);
+    bool single = false, keylike = false;
+    for (int k = 0; k < keys->n; k++) {
+        single = single || keys->list[k].n == 1;
+        keylike = keylike ||
+                  (keys->list[k].n == 1 && state_column(state, t, keys->list[k].columns[0])->bare.keylike);
+    }
+    f[38] = 1;
+    f[39] = log10(1 + table->rows) / 6;
+    f[40] = table->rows < 10;
+    f[41] = !single;
+    f[42] = single && !keylike;
+    f[43] = schema_table_is(table, LEXICON_LOG);
+}
+
+static void emit_key(const dsc_state_t *state, int t, const key_candidate_t *key, bool joined,
+                     const double *f, double p)
+{
+    if (state->options->feature_sink == NULL || !state->emit)
+        return;
+    char *line = nv_printf(state->ctx, "key\t%d\t%s\t", joined, state->schema->tables[t].p->name);
+    for (int i = 0; key != NULL && i < key->n; i++)
+        line = nv_printf(state->ctx, "%s%s%s", line, i ? "," : "",
+                         state_column(state, t, key->columns[i])->p->name);
+    line = nv_printf(state->ctx, "%s\t%.6f", line, p);
+    for (int i = 0; i < KEY_FEATURES; i++)
+        line = nv_printf(state->ctx, "%s\t%.5g", line, f[i]);
+    state->options->feature_sink(state->options->feature_arg, line);
+}
+
+static void score_table(dsc_state_t *state, int t, const double *weights, bool joined)
+{
+    table_keys_t *keys = &state->keys[t];
+    double scores[KEYS_PER_TABLE_MAX + 1];
+    for (int k = 0; k < keys->n; k++) {
+        key_candidate_t *key = &keys->list[k];
+        key->referenced = joined ? strongest_in(state, key) : 0;
+        for (int i = 0; i < key->n; i++)
+            key->out[i] = joined ? strongest_out(state, t, key->columns[i]) : 0;
+        key_features(state, key, keys, key->features);
+        scores[k] = model_dot(weights, key->features, KEY_FEATURES);
+    }
+    none_features(state, t, keys->none_features);
+    scores[keys->n] = model_dot(weights, keys->none_features, KEY_FEATURES);
+    model_softmax(scores, (size_t)keys->n + 1);
+    keys->p_none = scores[keys->n];
+    keys->chosen = -1;
+    double best = keys->p_none;
+    for (int k = 0; k < keys->n; k++) {
+        keys->list[k].p = scores[k];
+        emit_key(state, t, &keys->list[k], joined, keys->list[k].features, scores[k]);
+        if (scores[k] > best) {
+            best = scores[k];
+            keys->chosen = k;
+        }
+    }
+    emit_key(state, t, NULL, joined, keys->none_features, keys->p_none);
+}
+
+void keys_score(dsc_state_t *state, bool with_joins)
+{
+    for (int t = 0; t < state->schema->n_tables; t++)
+        score_table(state, t, with_joins ? model_key_joined : model_key_alone, with_joins);
+}
+
+/* --- composites from foreign columns --------------------------------------------------------------------------------- */
+
+typedef struct proposal {
+    int table, n;
+    int columns[KEY_MAX];
+} proposal_t;
+
+typedef struct proposals {
+    proposal_t *list;
+    size_t n, cap;
+} proposals_t;
+
+static bool covers_known_key(const table_keys_t *keys, const int *columns, int n)
+{
+    for (int k = 0; k < keys->n; k++) {
+        int inside = 0;
+        for (int i = 0; i < keys->list[k].n; i++) {
+            for (int j = 0; j < n; j++)
+                inside += keys->list[k].columns[i] == columns[j];
+        }
+        if (inside == keys->list[k].n && keys->list[k].violations <= 0)
+            return true;
+    }
+    return false;
+}
+
+static void propose(dsc_state_t *state, proposals_t *out, int t, const int *columns, int n)
+{
+    /* Supersets of a single unique column are no keys; supersets of a composite may be the declared one. */
+    const table_keys_t *keys = &state->keys[t];
+    for (int k = 0; k < keys->n; k++) {
+        if (same_set(&keys->list[k], columns, n))
+            return;
+    }
+    if (n > 3 && covers_known_key(keys, columns, n))
+        return;
+    proposal_t *p = &NV_PUSH(state->ctx, out->list, out->n, out->cap);
+    *p = (proposal_t){.table = t, .n = n};
+    memcpy(p->columns, columns, sizeof *columns * (size_t)n);
+}
+
+static bool is_part(const dsc_state_t *state, const dsc_column_t *column, double out)
+{
+    if (!may_be_key(column) || column->null_share > 0.02 || column->distinct < 2)
+        return false;
+    return out >= 0.3 || column->bare.keylike || schema_mentions(column, LEXICON_SEQUENCE) ||
+           column->kind == CLASS_DATE || schema_mentions(column, LEXICON_VERSION) ||
+           any_core_speaks_of_other(state, column) ||
+           (column->index < 3 && column->kind != CLASS_NUMBER && column->p->length_mean <= 20);
+}
+
+static void propose_for_table(dsc_state_t *state, proposals_t *out, int t)
+{
+    enum { PARTS_MAX = 7 };
+    const dsc_table_t *table = &state->schema->tables[t];
+    int parts[PARTS_MAX], n = 0;
+    for (int c = 0; c < table->n_columns && n < PARTS_MAX; c++) {
+        if (is_part(state, &table->columns[c], strongest_out(state, t, c)))
+            parts[n++] = c;
+    }
+    for (unsigned mask = 1; n >= 2 && mask < 1u << n; mask++) {
+        int bits = __builtin_popcount(mask), columns[KEY_MAX], m = 0;
+        if (bits < 2 || bits > 4)
+            continue;
+        for (int i = 0; i < n; i++) {
+            if (mask & (1u << i))
+                columns[m++] = parts[i];
+        }
+        propose(state, out, t, columns, m);
+    }
+}
+
+static bool has_good_single(const table_keys_t *keys)
+{
+    for (int k = 0; k < keys->n; k++) {
+        if (keys->list[k].n == 1 && keys->list[k].p > 0.9)
+            return true;
+    }
+    return false;
+}
+
+/* Keeps the small sets first, so that a table with many parts fills its candidates with the likely ones. */
+static void take_unique(dsc_state_t *state, const proposals_t *proposals, const discovery_counts_t *counts)
+{
+    for (int size = 2; size <= KEY_MAX; size++) {
+        for (size_t i = 0; i < proposals->n; i++) {
+            const proposal_t *p = &proposals->list[i];
+            const dsc_table_t *table = &state->schema->tables[p->table];
+            if (p->n != size || !counts[i].answered || counts[i].rows == 0)
+                continue;
+            double uniqueness = (double)counts[i].distinct / (double)counts[i].rows;
+            if (uniqueness < 0.98 || (double)counts[i].missing > 0.02 * table->records)
+                continue;
+            if (size > 2 && uniqueness >= 1 && covers_known_key(&state->keys[p->table], p->columns, p->n) &&
+                size > 3)
+                continue;
+            key_candidate_t *key = add_key(&state->keys[p->table], p->table, p->columns, p->n);
+            if (key == NULL)
+                continue;
+            key->uniqueness = uniqueness;
+            key->violations = (double)(counts[i].rows - counts[i].distinct);
+            key->null_share = (double)counts[i].missing / fmax(1, table->records);
+        }
+    }
+}
+
+bool keys_extend(dsc_state_t *state, nv_error_t *err)
+{
+    const discovery_exact_t *exact = state->options->exact;
+    if (exact == NULL)
+        return true;
+    proposals_t proposals = {0};
+    for (int t = 0; t < state->schema->n_tables; t++) {
+        if (state->schema->tables[t].rows >= 2 && !has_good_single(&state->keys[t]))
+            propose_for_table(state, &proposals, t);
+    }
+    if (proposals.n == 0)
+        return true;
+    discovery_check_t *checks = NV_NEW_ARRAY(state->ctx, discovery_check_t, proposals.n);
+    discovery_counts_t *counts = NV_NEW_ARRAY(state->ctx, discovery_counts_t, proposals.n);
+    for (size_t i = 0; i < proposals.n; i++) {
+        const proposal_t *p = &proposals.list[i];
+        checks[i] = (discovery_check_t){.from = state->schema->tables[p->table].p->name, .n = p->n};
+        for (int j = 0; j < p->n; j++)
+            checks[i].columns[j] = state_column(state, p->table, p->columns[j])->p->name;
+    }
+    if (!exact->count(exact->self, checks, proposals.n, counts, err))
+        return nv_wrap(err, "counting %zu key candidates", proposals.n);
+    take_unique(state, &proposals, counts);
+    return true;
+}

@@ -1,0 +1,24 @@
+/* The three models of discovery. Joins: two logistic regressions (N:1, 1:1). Keys and roles: conditional (softmax) choice.
+ * The weights stand in model_weights.c alone, written by tests/bench/design/fit (see its README); never edit them by hand.
+ * Internal to nv_discovery. Pure; any thread. */
+#ifndef WORKER_DISCOVERY_MODEL_H
+#define WORKER_DISCOVERY_MODEL_H
+
+#include <stddef.h>
+
+enum { JOIN_FEATURES = 56, KEY_FEATURES = 44, ROLE_FEATURES = 40, ROLE_CLASSES = 4 };
+
+extern const double model_join_n1[JOIN_FEATURES];
+extern const double model_join_11[JOIN_FEATURES];
+extern const double model_key_alone[KEY_FEATURES];
+extern const double model_key_joined[KEY_FEATURES];
+extern const double model_role[ROLE_CLASSES][ROLE_FEATURES];
+/* "synthetic sets …, cross-validated log loss …": what the weights were fitted on. */
+extern const char *const model_provenance;
+
+double model_dot(const double *weights, const double *features, size_t n);
+double model_logistic(double score);
+/* Scores to probabilities, in place; stable. */
+void model_softmax(double *scores, size_t n);
+
+#endif

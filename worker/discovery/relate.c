@@ -1,0 +1,221 @@
+/* The course of discovery: candidates, counting, keys and joins together, the optimum, roles, and the report. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/discovery/candidates.h"
+#include "worker/discovery/graph.h"
+#include "worker/discovery/report.h"
+#include "worker/discovery/roles.h"
+
+static const double cycle_probability = 0.9; /* what a join needs to close a cycle between tables */
+static const double safe_precision = 0.98;
+
+static bool same_source(const join_candidate_t *a, const join_candidate_t *b)
+{
+    if (a->from != b->from || a->n != b->n)
+        return false;
+    for (int i = 0; i < a->n; i++) {
+        bool found = false;
+        for (int k = 0; k < b->n; k++)
+            found = found || a->columns[i] == b->columns[k];
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+/* b says the same as a, read backwards: two tables that share a key. */
+static bool is_reverse(const join_candidate_t *a, const join_candidate_t *b)
+{
+    return a->from == b->to && a->to == b->from && a->n == b->n && a->columns[0] == b->to_columns[0] &&
+           a->to_columns[0] == b->columns[0];
+}
+
+static size_t collect_arcs(dsc_state_t *state, graph_arc_t *arcs, size_t *which)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *join = &state->joins[i];
+        /* Below one half a join costs more than a new tree and can never be chosen. */
+        if (join->from == join->to || join->p < 0.5)
+            continue;
+        int group = (int)n;
+        for (size_t k = 0; k < n; k++) {
+            if (same_source(&state->joins[which[k]], join)) {
+                group = arcs[k].group;
+                break;
+            }
+        }
+        arcs[n] = (graph_arc_t){
+            .from = join->from, .to = join->to, .cost = -log(fmin(join->p, 1 - 1e-12)), .group = group};
+        which[n++] = i;
+    }
+    return n;
+}
+
+static void choose_forest(dsc_state_t *state)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("forest");
+    graph_arc_t *arcs = NV_NEW_ARRAY(scratch, graph_arc_t, state->n_joins + 1);
+    size_t *which = NV_NEW_ARRAY(scratch, size_t, state->n_joins + 1);
+    size_t n = collect_arcs(state, arcs, which);
+    bool *chosen = NV_NEW_ARRAY(scratch, bool, n + 1);
+    int64_t limit = state->options->branch_limit > 0 ? state->options->branch_limit : 20000;
+    state->branch_bounded =
+        !graph_best_forest(scratch, state->schema->n_tables, arcs, n, -log(0.5), limit, chosen);
+    for (size_t i = 0; i < n; i++) {
+        if (chosen[i]) {
+            state->joins[which[i]].chosen = true;
+            state->joins[which[i]].decided_by = "tree";
+        }
+    }
+}
+
+/* Can `to` be reached from `from` over chosen joins? */
+static bool reaches(const dsc_state_t *state, int from, int to, bool *seen)
+{
+    if (from == to)
+        return true;
+    seen[from] = true;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *join = &state->joins[i];
+        if (join->chosen && join->from == from && !seen[join->to] && reaches(state, join->to, to, seen))
+            return true;
+    }
+    return false;
+}
+
+static bool may_add(const dsc_state_t *state, const join_candidate_t *join, bool *seen)
+{
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *other = &state->joins[i];
+        if (other->chosen && (same_source(other, join) || is_reverse(other, join)))
+            return false;
+    }
+    if (join->from == join->to)
+        return true;
+    memset(seen, 0, sizeof *seen * (size_t)state->schema->n_tables);
+    return !reaches(state, join->to, join->from, seen) ||
+           (join->p >= cycle_probability && !join->unique_source);
+}
+
+typedef struct ranked {
+    size_t index;
+    double p;
+} ranked_t;
+
+static int by_probability(const void *a, const void *b)
+{
+    const ranked_t *x = a, *y = b;
+    if (x->p != y->p)
+        return x->p > y->p ? -1 : 1;
+    return x->index < y->index ? -1 : x->index > y->index;
+}
+
+/* Shared dimensions have several parents, which no tree allows: the rest with P >= .5, best first. */
+static void recall_joins(dsc_state_t *state)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("recall");
+    ranked_t *order = NV_NEW_ARRAY(scratch, ranked_t, state->n_joins + 1);
+    bool *seen = NV_NEW_ARRAY(scratch, bool, (size_t)state->schema->n_tables + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        if (!state->joins[i].chosen && state->joins[i].p >= 0.5)
+            order[n++] = (ranked_t){.index = i, .p = state->joins[i].p};
+    }
+    qsort(order, n, sizeof *order, by_probability);
+    for (size_t i = 0; i < n; i++) {
+        join_candidate_t *join = &state->joins[order[i].index];
+        if (!may_add(state, join, seen))
+            continue;
+        join->chosen = true;
+        join->decided_by = "recall";
+    }
+}
+
+/* Safe mode: the longest list, best first, whose expected precision (mean probability) stays at the bound. */
+static void keep_safe(dsc_state_t *state)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("safe");
+    ranked_t *order = NV_NEW_ARRAY(scratch, ranked_t, state->n_joins + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        if (state->joins[i].chosen)
+            order[n++] = (ranked_t){.index = i, .p = state->joins[i].p};
+    }
+    qsort(order, n, sizeof *order, by_probability);
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        sum += order[i].p;
+        if (sum / (double)(i + 1) < safe_precision || order[i].p < 0.9)
+            state->joins[order[i].index].chosen = false;
+    }
+}
+
+/* A table that two candidates for the same key join to: keep to the primary key of the target where there is one. */
+static void drop_shadowed(dsc_state_t *state)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        join_candidate_t *join = &state->joins[i];
+        bool shadowed = false;
+        for (size_t k = 0; k < state->n_joins && !shadowed; k++) {
+            const join_candidate_t *other = &state->joins[k];
+            shadowed = k != i && other->to == join->to && same_source(other, join) &&
+                       (other->p > join->p || (other->p == join->p && k < i));
+        }
+        /* Only single joins of the same column to the same table shadow each other. */
+        if (!shadowed)
+            state->joins[kept++] = *join;
+    }
+    state->n_joins = kept;
+}
+
+static bool run(dsc_state_t *state, nv_error_t *err)
+{
+    keys_collect(state);
+    state->emit = true;
+    keys_score(state, false);
+    state->emit = false;
+    joins_enumerate(state);
+    joins_score(state);
+    if (!joins_count(state, 0, err) || !keys_extend(state, err))
+        return false;
+    joins_score(state);
+    keys_score(state, true);
+    size_t composites = state->n_joins;
+    joins_enumerate_composite(state);
+    if (!joins_count(state, composites, err))
+        return false;
+    joins_score(state);
+    state->emit = true;
+    keys_score(state, true);
+    joins_score(state);
+    return true;
+}
+
+static const discovery_options_t default_options = {0};
+
+bool discovery_relate(nv_mem_t *ctx, const Nv__Profile *profile, const discovery_options_t *options,
+                      Nv__Relations **out, nv_error_t *err)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("discovery");
+    dsc_schema_t *schema = NULL;
+    if (!schema_build(scratch, profile, &schema, err))
+        return false;
+    dsc_state_t state = {
+        .ctx = scratch, .schema = schema, .options = options != NULL ? options : &default_options};
+    state.keys = NV_NEW_ARRAY(scratch, table_keys_t, (size_t)schema->n_tables + 1);
+    if (!run(&state, err))
+        return false;
+    if (state.options->cancelled != NULL && state.options->cancelled(state.options->cancelled_arg))
+        return nv_fail(err, NV_CANCELLED, "discovery was cancelled");
+    drop_shadowed(&state);
+    choose_forest(&state);
+    recall_joins(&state);
+    if (state.options->safe)
+        keep_safe(&state);
+    *out = report_relations(&state, ctx, roles_decide(&state, ctx));
+    return true;
+}

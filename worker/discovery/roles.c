@@ -1,0 +1,319 @@
+#include "worker/discovery/roles.h"
+
+#include <math.h>
+#include <string.h>
+
+#include "worker/discovery/lexicon.h"
+
+typedef struct facts_of_table {
+    int out, in, self, one_to_one;
+    double largest_parent, largest_child;
+    bool event_child, line_child;
+    int measures, dates, texts, plain;
+    bool person, event_date, snapshot, named, year_key;
+    double key_foreign; /* share of key columns that are foreign */
+    int key_columns;
+    double names_of_others;
+} facts_of_table_t;
+
+static bool in_key(const dsc_state_t *state, int t, int column)
+{
+    const table_keys_t *keys = &state->keys[t];
+    for (int i = 0; keys->chosen >= 0 && i < keys->list[keys->chosen].n; i++) {
+        if (keys->list[keys->chosen].columns[i] == column)
+            return true;
+    }
+    return false;
+}
+
+static bool is_foreign(const dsc_state_t *state, int t, int column)
+{
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *join = &state->joins[i];
+        for (int k = 0; join->chosen && join->from == t && k < join->n; k++) {
+            if (join->columns[k] == column)
+                return true;
+        }
+    }
+    return false;
+}
+
+static void read_joins(const dsc_state_t *state, int t, facts_of_table_t *x)
+{
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *join = &state->joins[i];
+        if (!join->chosen || (join->from != t && join->to != t))
+            continue;
+        const dsc_table_t *other = &state->schema->tables[join->from == t ? join->to : join->from];
+        if (join->from == join->to) {
+            x->self++;
+        } else if (join->from == t) {
+            x->out++;
+            x->largest_parent = fmax(x->largest_parent, other->rows);
+            x->one_to_one += join->unique_source && join->n == 1 && in_key(state, t, join->columns[0]);
+        } else {
+            x->in++;
+            x->largest_child = fmax(x->largest_child, other->rows);
+            x->event_child = x->event_child || schema_table_is(other, LEXICON_EVENT);
+            x->line_child = x->line_child || schema_table_is(other, LEXICON_LINE);
+        }
+    }
+}
+
+/* Dates that describe a thing (birth, hire, release) or a row version are no events. */
+static bool is_event_date(const dsc_column_t *column)
+{
+    static const char *const not_event[] = {
+        "birth",   "dob",      "hire",    "hired",     "born",    "death",     "debut", "founded", "release",
+        "updated", "modified", "created", "synced",    "valid",   "effective", "load",  "update",  "begin",
+        "end",     "last",     "publish", "published", "pubdate", "deleted",   NULL};
+    if (column->kind != CLASS_DATE || column->null_share > 0.5)
+        return false;
+    for (int i = 0; i < column->bare.n; i++) {
+        for (int k = 0; not_event[k] != NULL; k++) {
+            if (strcmp(column->bare.word[i], not_event[k]) == 0)
+                return false;
+        }
+    }
+    return true;
+}
+
+static void read_columns(const dsc_state_t *state, int t, facts_of_table_t *x)
+{
+    const dsc_table_t *table = &state->schema->tables[t];
+    for (int c = 0; c < table->n_columns; c++) {
+        const dsc_column_t *column = &table->columns[c];
+        bool key = in_key(state, t, c), foreign = is_foreign(state, t, c);
+        if (key) {
+            x->key_columns++;
+            x->key_foreign += foreign;
+            x->year_key = x->year_key || (strcmp(column->bare.word[0], "year") == 0 ||
+                                          strcmp(column->bare.word[0], "season") == 0);
+        }
+        if (foreign && column->bare.core > 0 && strcmp(column->bare.word[column->bare.core - 1], "date") == 0)
+            x->event_date = true;
+        if (key || foreign)
+            continue;
+        x->plain++;
+        bool number = column->kind == CLASS_INTEGER || column->kind == CLASS_NUMBER;
+        bool snapshot = schema_mentions(column, LEXICON_SNAPSHOT);
+        x->measures +=
+            number && !column->bare.keylike &&
+            (column->kind == CLASS_NUMBER || schema_mentions(column, LEXICON_ADDITIVE) || snapshot);
+        x->snapshot = x->snapshot || (number && snapshot);
+        x->dates += column->kind == CLASS_DATE;
+        x->event_date = x->event_date || is_event_date(column);
+        x->texts += column->kind == CLASS_TEXT;
+        x->person = x->person || strcmp(column->p->semantic, "email") == 0 ||
+                    strcmp(column->p->semantic, "phone") == 0 ||
+                    strcmp(column->p->semantic, "person_name") == 0;
+        const char *last = column->bare.n > 0 ? column->bare.word[column->bare.n - 1] : "";
+        x->named = x->named || strcmp(last, "name") == 0 || strcmp(last, "title") == 0 ||
+                   strcmp(last, "description") == 0;
+    }
+}
+
+/* How many other tables' names stand in this one's: "playlist_track". */
+static double names_of_others(const dsc_state_t *state, int t)
+{
+    const name_words_t *mine = &state->schema->tables[t].name;
+    int found = 0;
+    for (int u = 0; u < state->schema->n_tables; u++) {
+        const name_words_t *other = &state->schema->tables[u].name;
+        if (u == t || other->n == 0 || other->n >= mine->n)
+            continue;
+        double best = 0;
+        for (int i = 0; i < mine->n; i++)
+            best = fmax(best, name_word_similarity(mine->word[i], other->word[other->n - 1]));
+        found += best >= 0.95;
+    }
+    return found;
+}
+
+static bool mentions_table(const dsc_table_t *table, lexicon_t list)
+{
+    name_words_t name;
+    name_split(table->p->name, &name);
+    for (int i = 0; i < name.n; i++) {
+        if (lexicon_has(list, name.word[i]))
+            return true;
+    }
+    return false;
+}
+
+static double cap(double value, double most)
+{
+    return fmin(value, most) / most;
+}
+
+static void join_features(const dsc_table_t *table, const facts_of_table_t *x, double *f)
+{
+    f[3] = cap(x->out, 5);
+    f[4] = cap(x->in, 5);
+    f[5] = x->out > 0 && x->in == 0;
+    f[6] = x->in > 0 && x->out == 0;
+    f[7] = x->in == 0 && x->out == 0;
+    f[8] = x->key_columns >= 2 && x->key_foreign == x->key_columns;
+    f[22] = f[8] && x->measures == 0 && !x->event_date;
+    f[23] = x->event_child;
+    f[26] = x->out > 0 ? fmax(-1, fmin(1, log10((1 + table->rows) / (1 + x->largest_parent)) / 3)) : 0;
+    f[27] = x->in > 0 ? fmax(-1, fmin(1, log10((1 + x->largest_child) / (1 + table->rows)) / 3)) : 0;
+    f[33] = table->n_columns <= 3 && x->in > 0 && x->out == 0;
+    f[37] = x->one_to_one > 0;
+}
+
+static void role_features(const dsc_state_t *state, int t, double typical, double *f)
+{
+    const dsc_table_t *table = &state->schema->tables[t];
+    facts_of_table_t x = {0};
+    read_joins(state, t, &x);
+    read_columns(state, t, &x);
+    memset(f, 0, sizeof(double) * ROLE_FEATURES);
+    bool event = schema_table_is(table, LEXICON_EVENT), entity = schema_table_is(table, LEXICON_ENTITY);
+    f[0] = 1;
+    f[1] = log10(1 + table->rows) / 6;
+    f[2] = fmax(-1, fmin(1, log10((1 + table->rows) / (1 + typical)) / 3));
+    join_features(table, &x, f);
+    f[9] = log(1 + x.plain) / 3;
+    f[10] = cap(x.measures, 5);
+    f[11] = x.measures > 0;
+    f[12] = x.event_date;
+    f[13] = cap(x.dates, 4);
+    f[14] = cap(x.texts, 5);
+    f[15] = event && !entity;
+    f[16] = entity && !event;
+    f[17] = schema_table_is(table, LEXICON_LOG) || mentions_table(table, LEXICON_LOG);
+    f[18] = schema_table_is(table, LEXICON_LINE) && x.out > 0;
+    f[19] = mentions_table(table, LEXICON_DIM_MARK);
+    f[20] = mentions_table(table, LEXICON_FACT_MARK);
+    f[21] = mentions_table(table, LEXICON_BRIDGE_MARK);
+    f[24] = x.person;
+    f[25] = table->rows <= 0;
+    f[28] = state->keys[t].chosen < 0;
+    f[29] = x.key_columns > 1;
+    f[30] = table->rows < 10;
+    f[31] = cap(names_of_others(state, t), 2);
+    f[32] = x.out >= 2 && x.plain <= 2;
+    f[34] = x.out >= 2 && x.event_date;
+    f[35] = x.out >= 1 && x.measures > 0 && !entity;
+    f[36] = x.snapshot && x.out > 0;
+    f[38] = x.year_key;
+    f[39] = x.named;
+}
+
+static void emit_role(const dsc_state_t *state, int t, const double *f, const double *p)
+{
+    if (state->options->feature_sink == NULL || !state->emit)
+        return;
+    char *line = nv_printf(state->ctx, "role\t%s", state->schema->tables[t].p->name);
+    for (int i = 0; i < ROLE_CLASSES; i++)
+        line = nv_printf(state->ctx, "%s\t%.6f", line, p[i]);
+    for (int i = 0; i < ROLE_FEATURES; i++)
+        line = nv_printf(state->ctx, "%s\t%.5g", line, f[i]);
+    state->options->feature_sink(state->options->feature_arg, line);
+}
+
+/* The three features that spoke most for the winner against the runner-up, in words. */
+static const char *const feature_words[ROLE_FEATURES] = {
+    [1] = "number of rows",
+    [2] = "rows against the other tables",
+    [3] = "references other tables",
+    [4] = "is referenced",
+    [5] = "references others and nothing references it",
+    [6] = "is referenced and references nothing",
+    [7] = "stands alone",
+    [8] = "its key consists of foreign keys",
+    [9] = "number of plain columns",
+    [10] = "additive numbers",
+    [11] = "has additive numbers",
+    [12] = "has the date of an event",
+    [13] = "has dates",
+    [14] = "descriptive columns",
+    [15] = "its name means an event",
+    [16] = "its name means a thing",
+    [17] = "its name means technical data",
+    [18] = "its name means lines of a parent",
+    [19] = "is marked as dimension",
+    [20] = "is marked as fact",
+    [21] = "is marked as a link",
+    [22] = "only links: no measures, no date",
+    [23] = "events reference it",
+    [24] = "describes people",
+    [25] = "is empty",
+    [26] = "rows against what it references",
+    [27] = "rows of what references it",
+    [28] = "has no key",
+    [29] = "its key is composite",
+    [30] = "has a handful of rows",
+    [31] = "is named after other tables",
+    [32] = "little beside references",
+    [33] = "a small list that others reference",
+    [34] = "several references and an event date",
+    [35] = "measures beside references",
+    [36] = "levels at a point in time",
+    [37] = "extends another table one to one",
+    [38] = "keyed by year or season",
+    [39] = "has a name or title",
+};
+
+static Nv__Evidence **role_evidence(nv_mem_t *ctx, const double *f, int best, int second, size_t *n)
+{
+    Nv__Evidence **list = NV_NEW_ARRAY(ctx, Nv__Evidence *, 3);
+    bool used[ROLE_FEATURES] = {false};
+    for (*n = 0; *n < 3;) {
+        int top = -1;
+        double most = 0.05;
+        for (int i = 1; i < ROLE_FEATURES; i++) {
+            double gain = f[i] * (model_role[best][i] - model_role[second][i]);
+            if (!used[i] && feature_words[i] != NULL && f[i] > 0 && gain > most) {
+                most = gain;
+                top = i;
+            }
+        }
+        if (top < 0)
+            break;
+        used[top] = true;
+        list[(*n)++] = discovery_evidence(ctx, "role", fmin(1, most / 4), "%s", feature_words[top]);
+    }
+    return list;
+}
+
+static double typical_rows(const dsc_schema_t *schema)
+{
+    double sum = 0;
+    for (int t = 0; t < schema->n_tables; t++)
+        sum += log(1 + schema->tables[t].rows);
+    return schema->n_tables > 0 ? exp(sum / schema->n_tables) : 1;
+}
+
+Nv__SourceRole **roles_decide(const dsc_state_t *state, nv_mem_t *ctx)
+{
+    static const Nv__TableRole roles[ROLE_CLASSES] = {
+        NV__TABLE_ROLE__TABLE_ROLE_FACT, NV__TABLE_ROLE__TABLE_ROLE_DIMENSION,
+        NV__TABLE_ROLE__TABLE_ROLE_BRIDGE, NV__TABLE_ROLE__TABLE_ROLE_OTHER};
+    int n = state->schema->n_tables;
+    double typical = typical_rows(state->schema);
+    Nv__SourceRole **list = NV_NEW_ARRAY(ctx, Nv__SourceRole *, (size_t)n + 1);
+    for (int t = 0; t < n; t++) {
+        double f[ROLE_FEATURES], p[ROLE_CLASSES];
+        role_features(state, t, typical, f);
+        for (int k = 0; k < ROLE_CLASSES; k++)
+            p[k] = model_dot(model_role[k], f, ROLE_FEATURES);
+        model_softmax(p, ROLE_CLASSES);
+        int best = 0, second = 1;
+        for (int k = 1; k < ROLE_CLASSES; k++)
+            best = p[k] > p[best] ? k : best;
+        second = best == 0 ? 1 : 0;
+        for (int k = 0; k < ROLE_CLASSES; k++)
+            second = k != best && p[k] > p[second] ? k : second;
+        emit_role(state, t, f, p);
+        Nv__SourceRole *role = NV_NEW(ctx, Nv__SourceRole);
+        nv__source_role__init(role);
+        role->table = nv_strdup(ctx, state->schema->tables[t].p->name);
+        role->role = roles[best];
+        role->confidence = round(p[best] * 1e4) / 1e4;
+        role->evidence = role_evidence(ctx, f, best, second, &role->n_evidence);
+        list[t] = role;
+    }
+    return list;
+}
