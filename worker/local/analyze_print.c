@@ -1,0 +1,160 @@
+#include "worker/local/analyze_print.h"
+
+#include "common/contract/codec.h"
+#include "common/core/json.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+static const char *role_name(Nv__TableRole role)
+{
+    static const char *const names[] = {"other", "fact", "dimension", "bridge", "other"};
+    return (unsigned)role < sizeof names / sizeof names[0] ? names[role] : "other";
+}
+
+/* ---- keys ---- */
+
+static void put_names(nv_json_writer_t *json, const char *key, char *const *names, size_t count)
+{
+    nv_json_open_array(json, key);
+    for (size_t i = 0; i < count; i++)
+        nv_json_put_string(json, NULL, names[i]);
+    nv_json_close_array(json);
+}
+
+static void put_foreign_key(nv_json_writer_t *json, const Nv__Join *join)
+{
+    nv_json_open_object(json, NULL);
+    nv_json_put_string(json, "from", join->from);
+    put_names(json, "columns", join->columns, join->n_columns);
+    nv_json_put_string(json, "to", join->to);
+    put_names(json, "to_columns", join->to_columns, join->n_to_columns);
+    nv_json_close_object(json);
+}
+
+static bool print_keys(nv_mem_t *ctx, const Nv__Relations *relations, FILE *out, nv_error_t *err)
+{
+    nv_json_writer_t json = nv_json_writer_make(ctx, NV_CODEC_MAX_BYTES, true);
+    nv_json_open_object(&json, NULL);
+    nv_json_open_object(&json, "primary_keys");
+    for (size_t i = 0; i < relations->n_primary_keys; i++)
+        put_names(&json, relations->primary_keys[i]->table, relations->primary_keys[i]->columns,
+                  relations->primary_keys[i]->n_columns);
+    nv_json_close_object(&json);
+    nv_json_open_array(&json, "foreign_keys");
+    for (size_t i = 0; i < relations->n_joins; i++)
+        put_foreign_key(&json, relations->joins[i]);
+    nv_json_close_array(&json);
+    nv_json_open_object(&json, "roles");
+    for (size_t i = 0; i < relations->n_roles; i++)
+        nv_json_put_string(&json, relations->roles[i]->table, role_name(relations->roles[i]->role));
+    nv_json_close_object(&json);
+    nv_json_close_object(&json);
+    char *text = NULL;
+    if (!nv_json_write_end(&json, "the keys", &text, NULL, err))
+        return false;
+    fprintf(out, "%s\n", text);
+    return true;
+}
+
+/* ---- summary ---- */
+
+static char *columns_text(nv_mem_t *ctx, char *const *names, size_t count)
+{
+    char *text = nv_strdup(ctx, "");
+    for (size_t i = 0; i < count; i++)
+        text = nv_printf(ctx, "%s%s%s", text, i ? ", " : "", names[i]);
+    return text;
+}
+
+static const Nv__PrimaryKey *key_of(const Nv__Relations *relations, const char *table)
+{
+    for (size_t i = 0; i < relations->n_primary_keys; i++)
+        if (strcmp(relations->primary_keys[i]->table, table) == 0)
+            return relations->primary_keys[i];
+    return NULL;
+}
+
+static void print_relations(nv_mem_t *ctx, const Nv__Relations *relations, FILE *out)
+{
+    fprintf(out, "\nSource tables\n");
+    for (size_t i = 0; i < relations->n_roles; i++) {
+        const Nv__SourceRole *role = relations->roles[i];
+        const Nv__PrimaryKey *key = key_of(relations, role->table);
+        fprintf(out, "  %-28s %-9s %.2f  key (%s)\n", role->table, role_name(role->role), role->confidence,
+                key ? columns_text(ctx, key->columns, key->n_columns) : "none");
+    }
+    fprintf(out, "\nJoins\n");
+    for (size_t i = 0; i < relations->n_joins; i++) {
+        const Nv__Join *join = relations->joins[i];
+        fprintf(out, "  %s(%s) -> %s(%s)  %.2f", join->from,
+                columns_text(ctx, join->columns, join->n_columns), join->to,
+                columns_text(ctx, join->to_columns, join->n_to_columns), join->probability);
+        if (join->orphans)
+            fprintf(out, ", %" PRId64 " orphan%s", join->orphans, join->orphans == 1 ? "" : "s");
+        fputc('\n', out);
+    }
+}
+
+static void print_star(const Nv__Sttm *sttm, FILE *out)
+{
+    fprintf(out, "\nStar schema %s\n", sttm->name);
+    for (size_t i = 0; i < sttm->n_targets; i++) {
+        const Nv__SttmTarget *target = sttm->targets[i];
+        fprintf(out, "  %-28s %2zu columns%s%s\n", target->name, target->n_columns,
+                target->grain[0] ? "; " : "", target->grain);
+    }
+    fprintf(out, "  %zu source columns or tables left out, each with its reason\n", sttm->n_unmapped);
+}
+
+static void print_findings(const Nv__Scorecard *card, FILE *out)
+{
+    enum { SHOWN = 15 };
+    fprintf(out, "\nFound wrong in the data\n");
+    for (size_t i = 0; i < card->n_findings && i < SHOWN; i++)
+        fprintf(out, "  %s\n", card->findings[i]);
+    if (card->n_findings > SHOWN)
+        fprintf(out, "  … and %zu more in the report\n", card->n_findings - SHOWN);
+    if (card->n_findings == 0)
+        fprintf(out, "  nothing\n");
+}
+
+static void print_ending(const Nv__Scorecard *card, const analyze_options_t *options, FILE *out)
+{
+    if (strcmp(card->method, "evidence") == 0)
+        fprintf(out, "\nDecided from evidence alone: no language model took part.\n");
+    else
+        fprintf(out, "\nDecided by %s: %" PRId64 " model calls.\n", card->method, card->llm_calls);
+    fprintf(out, "Score %.0f of 100 (of what an analysis can measure), %.1f s.\n", card->score,
+            card->seconds);
+    if (options->output_dir)
+        fprintf(out, "Everything is in %s; begin with report.html.\n", options->output_dir);
+}
+
+bool analyze_print(local_host_t *host, const analyze_options_t *options, nv_error_t *err)
+{
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("analyze print");
+    ProtobufCMessage *relations = NULL;
+    ProtobufCMessage *sttm = NULL;
+    ProtobufCMessage *card = NULL;
+    if (!local_host_read(host, ctx, "relations", &nv__relations__descriptor, &relations, err))
+        return false;
+    if (options->format == ANALYZE_KEYS)
+        return print_keys(ctx, (const Nv__Relations *)relations, options->out, err);
+    if (!local_host_read(host, ctx, "sttm", &nv__sttm__descriptor, &sttm, err) ||
+        !local_host_read(host, ctx, "scorecard", &nv__scorecard__descriptor, &card, err))
+        return false;
+    if (options->format == ANALYZE_JSON) {
+        char *json = NULL;
+        size_t length = 0;
+        if (!nv_json_encode(ctx, sttm, NV_CODEC_PRETTY | NV_CODEC_NUMBERS, &json, &length, err))
+            return false;
+        fprintf(options->out, "%s\n", json);
+        return true;
+    }
+    print_relations(ctx, (const Nv__Relations *)relations, options->out);
+    print_star((const Nv__Sttm *)sttm, options->out);
+    print_findings((const Nv__Scorecard *)card, options->out);
+    print_ending((const Nv__Scorecard *)card, options, options->out);
+    return true;
+}
