@@ -2,6 +2,8 @@
 
 #include "common/contract/codec.h"
 #include "common/core/json.h"
+#include "nuvyn/design.pb-c.h"
+#include "nuvyn/sttm.pb-c.h"
 
 #include <inttypes.h>
 #include <string.h>
