@@ -1,0 +1,309 @@
+#include "worker/profiling/colstats.h"
+
+#include <math.h>
+#include <string.h>
+
+enum {
+    PATTERN_MAX = 64,
+    MAX_PATTERNS = 1024,
+    MAX_BAD = 256,
+    PATTERN_EVERY = 8,
+    KEEP_EVERY = 16,
+    LOG_STEP = 1 << 16
+};
+
+colstats_t colstats_make(nv_mem_t *ctx, const parser_t *parser, bool exact, uint64_t seed,
+                         hashlog_budget_t *budget)
+{
+    colstats_t out = {.ctx = ctx, .parser = parser, .exact = exact};
+    size_t hot = exact ? 1 << 20 : COLSTATS_HOT;
+    out.hot = dict_make(ctx, hot, SIZE_MAX / 2);
+    out.bad = dict_make(ctx, MAX_BAD, MAX_BAD * COLSTATS_TEXT);
+    out.patterns = dict_make(ctx, MAX_PATTERNS, SIZE_MAX / 2);
+    out.log = (hashlog_t){.budget = budget};
+    out.log_check = 4 * LOG_STEP;
+    if (!exact) {
+        out.hll = NV_NEW(ctx, hll_t);
+        out.reservoir = reservoir_make(ctx, seed);
+    }
+    return out;
+}
+
+size_t utf8_cut(const char *text, size_t length, size_t most)
+{
+    if (length <= most)
+        return length;
+    while (most > 0 && ((unsigned char)text[most] & 0xC0) == 0x80)
+        most--;
+    return most;
+}
+
+static char shape_of(unsigned char c)
+{
+    if (c >= '0' && c <= '9')
+        return '9';
+    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
+        return 'A';
+    return c >= 0x80 ? 'A' : (char)c;
+}
+
+size_t colstats_pattern(const char *text, size_t length, char *out, size_t size)
+{
+    size_t n = 0;
+    char last = 0;
+    bool folded = false;
+    for (size_t i = 0; i < length && n + 1 < size; i++) {
+        char shape = shape_of((unsigned char)text[i]);
+        bool fold = shape == last && (shape == '9' || shape == 'A');
+        if (!fold) {
+            out[n++] = shape;
+            folded = false;
+        } else if (!folded) {
+            out[n++] = '+';
+            folded = true;
+        }
+        last = shape;
+    }
+    return n;
+}
+
+static void add_pattern(colstats_t *stats, const char *text, size_t length, int64_t count)
+{
+    char pattern[PATTERN_MAX];
+    size_t n = colstats_pattern(text, length, pattern, sizeof pattern);
+    dict_add(&stats->patterns, pattern, n, sketch_hash(pattern, n), count);
+}
+
+static void add_length(colstats_t *stats, const char *text, size_t length, int64_t count)
+{
+    size_t chars = 0;
+    for (size_t i = 0; i < length; i++)
+        chars += ((unsigned char)text[i] & 0xC0) != 0x80;
+    int32_t n = chars > INT32_MAX ? INT32_MAX : (int32_t)chars;
+    if (!stats->length_count || n < stats->length_min)
+        stats->length_min = n;
+    if (n > stats->length_max)
+        stats->length_max = n;
+    stats->length_count += count;
+    stats->length_sum += count * n;
+}
+
+static int text_compare(const char *a, size_t a_length, const char *b, size_t b_length)
+{
+    int order = memcmp(a, b, a_length < b_length ? a_length : b_length);
+    return order ? order : (a_length > b_length) - (a_length < b_length);
+}
+
+static void keep_short(short_text_t *out, const char *text, size_t length)
+{
+    out->length = utf8_cut(text, length, sizeof out->text);
+    memcpy(out->text, text, out->length);
+}
+
+static void add_text_range(colstats_t *stats, const char *text, size_t length)
+{
+    if (!stats->any || text_compare(text, length, stats->min_text.text, stats->min_text.length) < 0)
+        keep_short(&stats->min_text, text, length);
+    if (!stats->any || text_compare(text, length, stats->max_text.text, stats->max_text.length) > 0)
+        keep_short(&stats->max_text, text, length);
+    stats->any = true;
+}
+
+static void add_sample(colstats_t *stats, double number, int64_t count)
+{
+    if (stats->exact) {
+        NV_PUSH(stats->ctx, stats->weights, stats->n_weights, stats->weights_capacity) =
+            (weighted_t){number, count};
+        return;
+    }
+    for (int64_t i = 0; i < count; i++)
+        reservoir_add(&stats->reservoir, number);
+}
+
+static void add_number(colstats_t *stats, const parsed_t *value, int64_t count)
+{
+    const parser_t *parser = stats->parser;
+    double number = parser_number(parser, value);
+    if (!stats->any) {
+        stats->min = stats->max = *value;
+        stats->shift = number;
+        stats->any = true;
+    }
+    if (parsed_compare(parser, value, &stats->min) < 0)
+        stats->min = *value;
+    if (parsed_compare(parser, value, &stats->max) > 0)
+        stats->max = *value;
+    double off = number - stats->shift;
+    stats->sum += off * (double)count;
+    stats->sum_squares += off * off * (double)count;
+    stats->zero += number == 0 ? count : 0;
+    stats->negative += number < 0 ? count : 0;
+    add_sample(stats, number, count);
+}
+
+/* The log is worth its memory only while nearly every value is new. */
+static void judge_log(colstats_t *stats)
+{
+    stats->log_check += 4 * LOG_STEP;
+    if (!stats->exact && hll_estimate(stats->hll) < 0.9 * (double)stats->log.n)
+        hashlog_drop(&stats->log);
+}
+
+static void add_distinct(colstats_t *stats, uint64_t hash)
+{
+    if (!stats->kmv.pending)
+        stats->kmv = kmv_make(stats->ctx);
+    kmv_add(&stats->kmv, hash);
+    if (stats->hll)
+        hll_add(stats->hll, hash);
+    if (stats->log.dropped)
+        return;
+    hashlog_add(&stats->log, hash);
+    if ((int64_t)stats->log.n >= stats->log_check)
+        judge_log(stats);
+}
+
+static void add_hot(colstats_t *stats, const char *text, size_t length, uint64_t hash, int64_t count)
+{
+    if (dict_count(&stats->hot, hash, count))
+        return;
+    if (!stats->exact && count == 1 && stats->tick % KEEP_EVERY)
+        return;
+    if (stats->hot.n_entries >= stats->hot.max_entries)
+        dict_prune(&stats->hot, stats->hot.max_entries / 2);
+    dict_add_new(&stats->hot, text, utf8_cut(text, length, COLSTATS_TEXT), hash, count);
+}
+
+/* The canonical text: borrowed raw text where that is canonical already, else written to buffer. */
+static const char *canonical(const parser_t *parser, const parsed_t *value, const char *text, size_t *length,
+                             char *buffer)
+{
+    if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_STRING)
+        return text;
+    *length = parser_text(parser, value, buffer);
+    return buffer;
+}
+
+static bool is_plain_integer(const parser_t *parser, const char *text, size_t length)
+{
+    return parser->type == NV__VALUE_TYPE__VALUE_TYPE_INT64 && length <= 18 && text[0] >= '1' &&
+           text[0] <= '9' && parser->number.n_currency == 0 && !parser->number.percent &&
+           !parser->number.group[0];
+}
+
+static void add_ok(colstats_t *stats, const parsed_t *value, const char *text, size_t length, uint64_t hash,
+                   int64_t count)
+{
+    const parser_t *parser = stats->parser;
+    char buffer[PARSED_TEXT_MAX];
+    stats->ok += count;
+    if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_STRING)
+        add_text_range(stats, text, length);
+    else
+        add_number(stats, value, count);
+    const char *shown = text;
+    size_t shown_length = length;
+    if (parser->type != NV__VALUE_TYPE__VALUE_TYPE_STRING && !is_plain_integer(parser, text, length)) {
+        shown = canonical(parser, value, text, &shown_length, buffer);
+        hash = sketch_hash(shown, shown_length);
+    }
+    add_distinct(stats, hash);
+    add_hot(stats, shown, shown_length, hash, count);
+}
+
+void colstats_add(colstats_t *stats, const char *text, size_t length, uint64_t hash, int64_t count)
+{
+    stats->tick++;
+    add_length(stats, text, length, count);
+    if (stats->exact || stats->tick % PATTERN_EVERY == 1)
+        add_pattern(stats, text, length, stats->exact ? count : PATTERN_EVERY);
+    parsed_t value;
+    switch (parser_parse(stats->parser, text, length, &value)) {
+    case PARSE_NULL:
+        stats->nulls += count;
+        break;
+    case PARSE_INVALID:
+        stats->invalid += count;
+        dict_add(&stats->bad, text, utf8_cut(text, length, COLSTATS_TEXT), hash, count);
+        break;
+    case PARSE_OK:
+        add_ok(stats, &value, text, length, hash, count);
+        break;
+    }
+}
+
+static void merge_range(colstats_t *into, const colstats_t *from)
+{
+    if (!from->any)
+        return;
+    if (into->parser->type == NV__VALUE_TYPE__VALUE_TYPE_STRING) {
+        add_text_range(into, from->min_text.text, from->min_text.length);
+        add_text_range(into, from->max_text.text, from->max_text.length);
+        return;
+    }
+    if (!into->any) {
+        into->min = from->min;
+        into->max = from->max;
+        into->shift = from->shift;
+        into->any = true;
+    }
+    if (parsed_compare(into->parser, &from->min, &into->min) < 0)
+        into->min = from->min;
+    if (parsed_compare(into->parser, &from->max, &into->max) > 0)
+        into->max = from->max;
+    /* sum of (v - a)² from sums about b: Σ(v-b)² + 2(b-a)Σ(v-b) + n(b-a)² */
+    double move = from->shift - into->shift;
+    double n = (double)from->ok;
+    into->sum_squares += from->sum_squares + 2 * move * from->sum + n * move * move;
+    into->sum += from->sum + n * move;
+}
+
+static void merge_dict(dict_t *into, const dict_t *from, bool prune)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("merge");
+    dict_item_t *items = dict_ranked(scratch, from);
+    for (size_t i = 0; i < from->n_entries; i++) {
+        const dict_entry_t *e = items[i].entry;
+        if (prune && into->n_entries >= into->max_entries)
+            dict_prune(into, into->max_entries / 2);
+        dict_add(into, e->text, e->length, e->hash, items[i].count);
+    }
+}
+
+static void merge_lengths(colstats_t *into, const colstats_t *from)
+{
+    if (!from->length_count)
+        return;
+    if (!into->length_count || from->length_min < into->length_min)
+        into->length_min = from->length_min;
+    if (from->length_max > into->length_max)
+        into->length_max = from->length_max;
+    into->length_count += from->length_count;
+    into->length_sum += from->length_sum;
+}
+
+void colstats_merge(colstats_t *into, colstats_t *from)
+{
+    merge_lengths(into, from);
+    merge_range(into, from);
+    into->nulls += from->nulls;
+    into->invalid += from->invalid;
+    into->ok += from->ok;
+    into->zero += from->zero;
+    into->negative += from->negative;
+    hll_merge(into->hll, from->hll);
+    for (size_t i = 0; i < from->kmv.n; i++) {
+        if (!into->kmv.pending)
+            into->kmv = kmv_make(into->ctx);
+        kmv_add(&into->kmv, from->kmv.pending[i]);
+    }
+    hashlog_merge(&into->log, &from->log);
+    merge_dict(&into->hot, &from->hot, true);
+    merge_dict(&into->bad, &from->bad, false);
+    merge_dict(&into->patterns, &from->patterns, false);
+    /* Each lane's sample stands for its own count; report.c weighs them, so keep them as weights here. */
+    double each = from->reservoir.n ? (double)from->reservoir.seen / (double)from->reservoir.n : 0;
+    for (size_t i = 0; i < from->reservoir.n; i++)
+        NV_PUSH(into->ctx, into->weights, into->n_weights, into->weights_capacity) =
+            (weighted_t){from->reservoir.values[i], (int64_t)llround(each)};
+}

@@ -1,0 +1,179 @@
+#include "worker/profiling/column.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+column_t column_make(nv_mem_t *ctx, uint64_t seed, size_t max_entries, size_t max_bytes,
+                     hashlog_budget_t *budget)
+{
+    column_t out = {.ctx = ctx, .seed = seed, .budget = budget};
+    out.dict = dict_make(ctx, max_entries, max_bytes);
+    out.evidence.ctx = ctx;
+    return out;
+}
+
+static bool order_value(const char *text, size_t length, order_value_t *out)
+{
+    out->number = 0;
+    out->length = 0;
+    bool digits = length <= 18;
+    for (size_t i = 0; digits && i < length; i++) {
+        digits = text[i] >= '0' && text[i] <= '9';
+        out->number = out->number * 10 + (text[i] - '0');
+    }
+    if (digits)
+        return true;
+    if (length > ORDER_TEXT)
+        return false;
+    out->length = (uint8_t)length;
+    memcpy(out->text, text, length);
+    return true;
+}
+
+static bool increases(const order_value_t *a, const order_value_t *b)
+{
+    if (a->length != b->length)
+        return false;
+    return a->length ? memcmp(a->text, b->text, a->length) < 0 : a->number < b->number;
+}
+
+static void follow_order(column_t *column, const char *text, size_t length)
+{
+    order_value_t value;
+    if (!order_value(text, length, &value) || (column->in_block && !increases(&column->last, &value))) {
+        column->disordered = true;
+        return;
+    }
+    if (!column->in_block)
+        column->first = value;
+    column->in_block = true;
+    column->last = value;
+}
+
+void column_begin_block(column_t *column, int64_t block)
+{
+    column->block = block;
+    column->in_block = false;
+}
+
+void column_end_block(column_t *column)
+{
+    if (column->disordered || !column->in_block)
+        return;
+    NV_PUSH(column->ctx, column->blocks, column->n_blocks, column->blocks_capacity) =
+        (order_block_t){column->block, column->first, column->last};
+}
+
+static void stream_one(column_t *column, const char *text, size_t length, uint64_t hash, int64_t count)
+{
+    value_class_t class = value_classify(text, length);
+    evidence_add(&column->evidence, &class, count);
+    colstats_add(&column->stats, text, length, hash, count);
+}
+
+void column_stream(column_t *column)
+{
+    assert(column->parser);
+    if (!column->streaming) {
+        column->streaming = true;
+        column->stats = colstats_make(column->ctx, column->parser, false, column->seed, column->budget);
+    }
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("stream");
+    dict_item_t *items = dict_ranked(scratch, &column->dict);
+    for (size_t i = 0; i < column->dict.n_entries; i++) {
+        const dict_entry_t *e = items[i].entry;
+        stream_one(column, e->text, e->length, e->hash, items[i].count);
+    }
+    dict_free(&column->dict);
+}
+
+uint64_t column_add(column_t *column, const char *text, size_t length)
+{
+    column->padded += text_trim(&text, &length);
+    if (!length) {
+        column->empty++;
+        return 0;
+    }
+    column->values++;
+    if (!column->disordered)
+        follow_order(column, text, length);
+    uint64_t hash = sketch_hash(text, length);
+    if (!column->streaming) {
+        if (dict_add(&column->dict, text, length, hash, 1))
+            return hash;
+        column_stream(column);
+    }
+    stream_one(column, text, length, hash, 1);
+    return hash;
+}
+
+void column_use_parser(column_t *column, const parser_t *parser, size_t max_entries, size_t max_bytes)
+{
+    column->parser = parser;
+    column->dict.max_entries = max_entries;
+    column->dict.max_bytes = max_bytes;
+    if (column->dict.n_entries > max_entries || column->dict.bytes > max_bytes)
+        column_stream(column);
+}
+
+void column_evidence(const column_t *column, evidence_t *out)
+{
+    evidence_merge(out, &column->evidence);
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("evidence");
+    int64_t *counts = dict_counts(scratch, &column->dict);
+    for (size_t i = 0; i < column->dict.n_entries; i++) {
+        value_class_t class = value_classify(column->dict.entries[i].text, column->dict.entries[i].length);
+        evidence_add(out, &class, counts[i]);
+    }
+}
+
+static void merge_dictionaries(column_t *into, column_t *from)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("merge");
+    int64_t *counts = dict_counts(scratch, &from->dict);
+    for (size_t i = 0; i < from->dict.n_entries; i++) {
+        const dict_entry_t *e = &from->dict.entries[i];
+        if (!into->streaming && !dict_add(&into->dict, e->text, e->length, e->hash, counts[i]))
+            column_stream(into);
+        if (into->streaming)
+            stream_one(into, e->text, e->length, e->hash, counts[i]);
+    }
+    dict_free(&from->dict);
+}
+
+void column_merge(column_t *into, column_t *from)
+{
+    into->values += from->values;
+    into->empty += from->empty;
+    into->padded += from->padded;
+    into->disordered |= from->disordered;
+    for (size_t i = 0; i < from->n_blocks; i++)
+        NV_PUSH(into->ctx, into->blocks, into->n_blocks, into->blocks_capacity) = from->blocks[i];
+    evidence_merge(&into->evidence, &from->evidence);
+    if (!from->streaming) {
+        merge_dictionaries(into, from);
+        return;
+    }
+    if (!into->streaming)
+        column_stream(into);
+    colstats_merge(&into->stats, &from->stats);
+}
+
+static int by_block(const void *left, const void *right)
+{
+    const order_block_t *a = left;
+    const order_block_t *b = right;
+    return (a->block > b->block) - (a->block < b->block);
+}
+
+bool column_is_monotonic(column_t *column)
+{
+    if (column->disordered || column->values < 2)
+        return false;
+    qsort(column->blocks, column->n_blocks, sizeof *column->blocks, by_block);
+    for (size_t i = 1; i < column->n_blocks; i++)
+        if (!increases(&column->blocks[i - 1].last, &column->blocks[i].first))
+            return false;
+    return true;
+}

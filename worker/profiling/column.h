@@ -1,0 +1,62 @@
+/* One column as one lane sees it: a dictionary of distinct texts while there are few, then streaming statistics under the
+ * parser that the first megabytes suggested. Evidence for the final type decision is kept for every value either way.
+ */
+#ifndef WORKER_PROFILING_COLUMN_H
+#define WORKER_PROFILING_COLUMN_H
+
+#include "worker/profiling/colstats.h"
+#include "worker/profiling/infer.h"
+
+enum { ORDER_TEXT = 32 };
+
+/* A value as far as file order can be judged. */
+typedef struct order_value {
+    int64_t number;
+    uint8_t length; /* 0: a number */
+    char text[ORDER_TEXT];
+} order_value_t;
+
+/* First and last value of one block. */
+typedef struct order_block {
+    int64_t block;
+    order_value_t first, last;
+} order_block_t;
+
+typedef struct column {
+    nv_mem_t *ctx;
+    int64_t values; /* not empty */
+    int64_t empty;
+    int64_t padded;
+    dict_t dict; /* all texts so far, unless streaming */
+    bool streaming;
+    const parser_t *parser; /* for streaming; NULL while unknown: then the dictionary takes everything */
+    evidence_t evidence;    /* of streamed values */
+    colstats_t stats;       /* of streamed values */
+    uint64_t seed;
+    hashlog_budget_t *budget;
+    bool disordered;
+    bool in_block;
+    int64_t block;
+    order_value_t first, last;
+    order_block_t *blocks;
+    size_t n_blocks, blocks_capacity;
+} column_t;
+
+column_t column_make(nv_mem_t *ctx, uint64_t seed, size_t max_entries, size_t max_bytes,
+                     hashlog_budget_t *budget);
+/* Returns the hash of the trimmed text, 0 for an empty one. */
+uint64_t column_add(column_t *column, const char *text, size_t length);
+void column_begin_block(column_t *column, int64_t block);
+void column_end_block(column_t *column);
+/* From now on the dictionary may give way to streaming under this parser, and at once where it is over the bounds. */
+void column_use_parser(column_t *column, const parser_t *parser, size_t max_entries, size_t max_bytes);
+/* Empties the dictionary into the streaming statistics. */
+void column_stream(column_t *column);
+/* Evidence of all values. */
+void column_evidence(const column_t *column, evidence_t *out);
+/* Adds another lane's column; both have the same parser. `from` is used up. */
+void column_merge(column_t *into, column_t *from);
+/* Strictly increasing in file order; after all merging. */
+bool column_is_monotonic(column_t *column);
+
+#endif

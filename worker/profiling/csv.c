@@ -1,0 +1,148 @@
+#include "worker/profiling/csv.h"
+
+#include <string.h>
+
+/* The closing quote of the field whose text starts at `at`; NULL when the data ends first. *escaped: quotes to undo. */
+static const char *closing_quote(const csv_dialect_t *d, const char *at, const char *end, bool *escaped)
+{
+    *escaped = false;
+    for (;;) {
+        const char *quote = memchr(at, d->quote, (size_t)(end - at));
+        if (!quote)
+            return NULL;
+        if (d->escape != d->quote) {
+            const char *back = quote;
+            while (back > at && back[-1] == d->escape)
+                back--;
+            if ((quote - back) % 2 == 0)
+                return quote;
+            *escaped = true;
+            at = quote + 1;
+        } else if (quote + 1 < end && quote[1] == d->quote) {
+            *escaped = true;
+            at = quote + 2;
+        } else {
+            return quote;
+        }
+    }
+}
+
+/* Copies [at, end) to scratch without the escaping characters. */
+static size_t undo_escapes(const csv_dialect_t *d, const char *at, const char *end, char *scratch)
+{
+    char *out = scratch;
+    while (at < end) {
+        bool escape = *at == d->escape && at + 1 < end && (at[1] == d->quote || at[1] == d->escape);
+        at += escape;
+        *out++ = *at++;
+    }
+    return (size_t)(out - scratch);
+}
+
+static void put_field(csv_record_t *record, const char *text, size_t length)
+{
+    if (record->n_fields < record->max_fields)
+        record->fields[record->n_fields] = (csv_field_t){text, length};
+    record->n_fields++;
+}
+
+/* A field that starts with a quote; returns where it ends (at a delimiter, a line end or the end of data). */
+static const char *split_quoted(const csv_dialect_t *d, const char *at, const char *end, csv_record_t *record,
+                                char **scratch)
+{
+    bool escaped;
+    const char *close = closing_quote(d, at + 1, end, &escaped);
+    if (!close) {
+        record->status = CSV_INCOMPLETE;
+        return end;
+    }
+    if (escaped) {
+        size_t length = undo_escapes(d, at + 1, close, *scratch);
+        put_field(record, *scratch, length);
+        *scratch += length;
+    } else {
+        put_field(record, at + 1, (size_t)(close - at - 1));
+    }
+    const char *after = close + 1;
+    if (after < end && *after == '\r' && (after + 1 == end || after[1] == '\n'))
+        after++;
+    if (after < end && *after != d->delimiter && *after != '\n')
+        record->status = CSV_BAD_QUOTE;
+    while (after < end && *after != d->delimiter && *after != '\n')
+        after++;
+    return after;
+}
+
+static const char *split_plain(const csv_dialect_t *d, const char *at, const char *end, csv_record_t *record)
+{
+    const char *stop = at;
+    while (stop < end && *stop != d->delimiter && *stop != '\n')
+        stop++;
+    size_t length = (size_t)(stop - at);
+    if (length && (stop == end || *stop == '\n') && stop[-1] == '\r')
+        length--;
+    put_field(record, at, length);
+    return stop;
+}
+
+void csv_split(const csv_dialect_t *d, const char *at, const char *end, csv_record_t *record)
+{
+    record->n_fields = 0;
+    record->status = CSV_OK;
+    char *scratch = record->scratch;
+    for (;;) {
+        if (d->quote && at < end && *at == d->quote)
+            at = split_quoted(d, at, end, record, &scratch);
+        else
+            at = split_plain(d, at, end, record);
+        if (at == end || *at == '\n')
+            break;
+        at++;
+    }
+    record->end = at < end ? at + 1 : end;
+}
+
+/* Past the last line end of [at, stop), or NULL. */
+static const char *last_line_end(const char *at, const char *stop)
+{
+    const char *found = stop > at ? memrchr(at, '\n', (size_t)(stop - at)) : NULL;
+    return found ? found + 1 : NULL;
+}
+
+const char *csv_last_end(const csv_dialect_t *d, const char *data, size_t length, bool *open)
+{
+    *open = false;
+    const char *end = data + length;
+    const char *at = data;
+    const char *found = NULL;
+    while (d->quote) {
+        const char *quote = memchr(at, d->quote, (size_t)(end - at));
+        if (!quote)
+            break;
+        bool opens = quote == data || quote[-1] == d->delimiter || quote[-1] == '\n';
+        if (!opens) {
+            /* a quote inside a plain field is data; go on behind it without losing line ends before it */
+            const char *line = last_line_end(at, quote);
+            found = line ? line : found;
+            at = quote + 1;
+            continue;
+        }
+        const char *line = last_line_end(at, quote);
+        found = line ? line : found;
+        bool escaped;
+        const char *close = closing_quote(d, quote + 1, end, &escaped);
+        if (!close) {
+            *open = true;
+            return found;
+        }
+        at = close + 1;
+    }
+    const char *line = last_line_end(at, end);
+    return line ? line : found;
+}
+
+bool csv_is_blank(const char *at, const char *record_end)
+{
+    size_t n = (size_t)(record_end - at);
+    return n == 0 || (n == 1 && (*at == '\n' || *at == '\r')) || (n == 2 && at[0] == '\r' && at[1] == '\n');
+}

@@ -1,0 +1,53 @@
+/* All hashes of a column or of the rows, to count the distinct ones exactly. Appending is cheap; the counting sorts.
+ * Equal texts have equal hashes, so "all distinct" is certain; a count below that errs by a 64-bit collision at most.
+ */
+#ifndef WORKER_PROFILING_HASHLOG_H
+#define WORKER_PROFILING_HASHLOG_H
+
+#include "common/core/mem.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { HASHLOG_CHUNK = 4096 };
+
+typedef struct hashlog_chunk {
+    struct hashlog_chunk *previous;
+    size_t n;
+    uint64_t hashes[HASHLOG_CHUNK];
+} hashlog_chunk_t;
+
+/* What all logs of a run may hold together. */
+typedef struct hashlog_budget {
+    _Atomic int64_t left;
+} hashlog_budget_t;
+
+typedef struct hashlog {
+    hashlog_chunk_t *last; /* malloc'ed chain */
+    size_t n;
+    bool dropped; /* given up: no room, or no longer of interest */
+    hashlog_budget_t *budget;
+} hashlog_t;
+
+void hashlog_new_chunk(hashlog_t *log);
+static inline void hashlog_add(hashlog_t *log, uint64_t hash)
+{
+    if (!log->last || log->last->n == HASHLOG_CHUNK)
+        hashlog_new_chunk(log);
+    if (log->dropped)
+        return;
+    log->last->hashes[log->last->n++] = hash;
+    log->n++;
+}
+/* Gives up and frees. */
+void hashlog_drop(hashlog_t *log);
+/* Moves everything of `from` to `into`; either dropped makes the result dropped. */
+void hashlog_merge(hashlog_t *into, hashlog_t *from);
+/* Distinct hashes; frees the log. */
+int64_t hashlog_distinct(hashlog_t *log);
+/* Sorts n hashes (LSD radix) using scratch of the same size. */
+void hash_sort(uint64_t *hashes, uint64_t *scratch, size_t n);
+
+#endif

@@ -1,0 +1,66 @@
+/* From the texts of a column to its type and parse rule. Pure.
+ *
+ * Each value is classified by everything it could be (a set of date formats, a set of number notations, a known word);
+ * `evidence` counts the distinct classes over all values, a few dozen at most. The decision looks at those counts only,
+ * so it rests on every value of the column, in constant memory, and does not depend on their order.
+ */
+#ifndef WORKER_PROFILING_INFER_H
+#define WORKER_PROFILING_INFER_H
+
+#include "common/core/mem.h"
+#include "nuvyn/profile.pb-c.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Everything a value could be; equal keys are treated alike. Digits as in number_class_t. */
+typedef struct value_class {
+    uint64_t key;
+    uint8_t int_digits[2];
+    uint8_t frac_digits[2];
+} value_class_t;
+
+/* text is trimmed and not empty. */
+value_class_t value_classify(const char *text, size_t length);
+
+typedef struct evidence_entry {
+    value_class_t class; /* digits: the largest seen */
+    int64_t count;
+} evidence_entry_t;
+
+/* Counted classes, hash table below ctx; start from zeros with ctx set. */
+typedef struct evidence {
+    nv_mem_t *ctx;
+    evidence_entry_t *slots;
+    size_t n_slots; /* power of two */
+    size_t n_used;
+} evidence_t;
+
+void evidence_add(evidence_t *evidence, const value_class_t *class, int64_t count);
+void evidence_merge(evidence_t *into, const evidence_t *from);
+
+typedef struct infer_hints {
+    const char *name; /* of the column, may be NULL */
+    int day_first;    /* what the table's other dates say: > 0 day before month, < 0 month first, 0 unknown */
+} infer_hints_t;
+
+typedef struct infer_result {
+    Nv__ValueType type;
+    int precision, scale;
+    Nv__ParseRule *rule; /* below the ctx given */
+    Nv__FormatCount **formats;
+    size_t n_formats;
+    bool leading_zeros;
+    bool ambiguous_dates;   /* day and month could be swapped: no value of the column says */
+    int64_t only_day_first; /* values that only day-first, only month-first explains */
+    int64_t only_month_first;
+    char *warning; /* NULL: nothing to say */
+} infer_result_t;
+
+void infer_decide(nv_mem_t *ctx, const evidence_t *evidence, const infer_hints_t *hints, infer_result_t *out);
+
+/* True when two results parse every text alike, but for the precision of decimals. */
+bool infer_parses_as(const infer_result_t *a, const infer_result_t *b);
+
+#endif

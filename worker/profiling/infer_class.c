@@ -1,0 +1,131 @@
+#include "worker/profiling/infer_class.h"
+
+#include <string.h>
+
+_Static_assert(DATETIME_N_DATES <= 24, "a date set is 24 bits of the key");
+
+static uint64_t number_key(const number_class_t *number)
+{
+    return CLASS_NUMBER | (uint64_t)number->notations << 8 | (uint64_t)number->flags << 16 |
+           (uint64_t)number->currency << 24;
+}
+
+static uint64_t datetime_key(enum class_kind kind, const datetime_class_t *class)
+{
+    return (uint64_t)kind | (uint64_t) class->dates << 8 | (uint64_t) class->time << 32 |
+           (uint64_t) class->gap << 36 | (uint64_t) class->zone << 38;
+}
+
+static uint8_t clip(size_t value)
+{
+    return (uint8_t)(value > 255 ? 255 : value);
+}
+
+/* Up to 18 digits without a leading zero: the most common value by far. */
+static bool short_integer(const char *text, size_t length)
+{
+    if (length == 0 || length > 18 || length == 8 || length == 1 || text[0] == '0')
+        return false;
+    for (size_t i = 0; i < length; i++)
+        if (text[i] < '0' || text[i] > '9')
+            return false;
+    return true;
+}
+
+/* Letters that no number, date or word of ours starts with need no closer look; this is by first and last byte only. */
+static bool surely_text(const char *text, size_t length)
+{
+    unsigned char last = (unsigned char)text[length - 1];
+    bool tail = (last >= '0' && last <= '9') || last == '%' || last == ')' || last == 'Z' || last == 'M' ||
+                last == 'm';
+    return length > 40 || (length > 19 && !tail);
+}
+
+value_class_t value_classify(const char *text, size_t length)
+{
+    value_class_t out = {.key = CLASS_TEXT};
+    if (short_integer(text, length)) {
+        out.key = CLASS_NUMBER | UINT64_C(255) << 8;
+        out.int_digits[0] = out.int_digits[1] = clip(length);
+        return out;
+    }
+    if (surely_text(text, length))
+        return out;
+    size_t word;
+    enum word_kind kind = word_find(text, length, &word);
+    if (kind != WORD_NONE) {
+        out.key = CLASS_WORD | (uint64_t)word << 8 | (uint64_t)kind << 16;
+        return out;
+    }
+    number_class_t number;
+    if (number_classify(text, length, &number)) {
+        out.key = number_key(&number);
+        memcpy(out.int_digits, number.int_digits, sizeof out.int_digits);
+        memcpy(out.frac_digits, number.frac_digits, sizeof out.frac_digits);
+        return out;
+    }
+    datetime_class_t class;
+    if (datetime_classify(text, length, &class)) {
+        out.key = datetime_key(CLASS_DATETIME, &class);
+        return out;
+    }
+    class = (datetime_class_t){0};
+    if (datetime_classify_time(text, length, &class.time))
+        out.key = datetime_key(CLASS_TIME, &class);
+    return out;
+}
+
+static size_t slot_of(uint64_t key, size_t n_slots)
+{
+    key ^= key >> 32;
+    key *= UINT64_C(0x9E3779B97F4A7C15);
+    return (size_t)(key >> 32) & (n_slots - 1);
+}
+
+static evidence_entry_t *find(evidence_entry_t *slots, size_t n_slots, uint64_t key)
+{
+    size_t at = slot_of(key, n_slots);
+    while (slots[at].count && slots[at].class.key != key)
+        at = (at + 1) & (n_slots - 1);
+    return &slots[at];
+}
+
+static void grow(evidence_t *evidence)
+{
+    size_t n_slots = evidence->n_slots ? evidence->n_slots * 2 : 16;
+    evidence_entry_t *slots = NV_NEW_ARRAY(evidence->ctx, evidence_entry_t, n_slots);
+    for (size_t i = 0; i < evidence->n_slots; i++)
+        if (evidence->slots[i].count)
+            *find(slots, n_slots, evidence->slots[i].class.key) = evidence->slots[i];
+    nv_mem_free(evidence->slots);
+    evidence->slots = slots;
+    evidence->n_slots = n_slots;
+}
+
+static void widen(uint8_t *into, const uint8_t *from)
+{
+    for (int i = 0; i < 2; i++)
+        if (from[i] > into[i])
+            into[i] = from[i];
+}
+
+void evidence_add(evidence_t *evidence, const value_class_t *class, int64_t count)
+{
+    if (evidence->n_used * 2 >= evidence->n_slots)
+        grow(evidence);
+    evidence_entry_t *entry = find(evidence->slots, evidence->n_slots, class->key);
+    if (!entry->count) {
+        evidence->n_used++;
+        entry->class = *class;
+    }
+    entry->count += count;
+    widen(entry->class.int_digits, class->int_digits);
+    widen(entry->class.frac_digits, class->frac_digits);
+}
+
+void evidence_merge(evidence_t *into, const evidence_t *from)
+{
+    for (size_t i = 0; i < from->n_slots; i++)
+        if (from->slots[i].count)
+            evidence_add(into, &from->slots[i].class, from->slots[i].count);
+}

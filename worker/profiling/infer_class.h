@@ -1,0 +1,57 @@
+/* Internal to inference: how a value's class is laid out in its 64-bit key, and the deciders by kind. */
+#ifndef WORKER_PROFILING_INFER_CLASS_H
+#define WORKER_PROFILING_INFER_CLASS_H
+
+#include "worker/profiling/datetime.h"
+#include "worker/profiling/infer.h"
+#include "worker/profiling/number.h"
+#include "worker/profiling/words.h"
+
+/* Bits 0-3 kind. NUMBER: 8-15 notations, 16-23 flags, 24-31 currency. DATETIME and TIME: 8-31 dates, 32-35 time,
+ * 36-37 gap, 38-39 zone. WORD: 8-15 word, 16-19 word kind. Key 0 is an empty slot. */
+enum class_kind { CLASS_EMPTY, CLASS_TEXT, CLASS_NUMBER, CLASS_DATETIME, CLASS_TIME, CLASS_WORD };
+
+static inline enum class_kind class_kind(uint64_t key)
+{
+    return (enum class_kind)(key & 15);
+}
+static inline unsigned class_notations(uint64_t key)
+{
+    return (unsigned)(key >> 8) & 255;
+}
+static inline unsigned class_number_flags(uint64_t key)
+{
+    return (unsigned)(key >> 16) & 255;
+}
+static inline unsigned class_currency(uint64_t key)
+{
+    return (unsigned)(key >> 24) & 255;
+}
+static inline datetime_class_t class_datetime(uint64_t key)
+{
+    return (datetime_class_t){.dates = (uint32_t)(key >> 8) & 0xFFFFFF,
+                              .time = (uint8_t)(key >> 32 & 15),
+                              .gap = (uint8_t)(key >> 36 & 3),
+                              .zone = (uint8_t)(key >> 38 & 3)};
+}
+static inline size_t class_word(uint64_t key)
+{
+    return key >> 8 & 255;
+}
+static inline enum word_kind class_word_kind(uint64_t key)
+{
+    return (enum word_kind)(key >> 16 & 15);
+}
+
+/* Each fills type, rule, formats and warning of out. plain: eight-digit numbers are dates here. */
+void infer_datetime(nv_mem_t *ctx, const evidence_t *evidence, const infer_hints_t *hints, bool plain,
+                    infer_result_t *out);
+void infer_time(nv_mem_t *ctx, const evidence_t *evidence, infer_result_t *out);
+/* Returns how many values the chosen notation reads; 0 where none can (too many digits). */
+int64_t infer_number(nv_mem_t *ctx, const evidence_t *evidence, infer_result_t *out);
+
+/* Adds to the list of formats seen, by name. */
+void infer_add_format(nv_mem_t *ctx, infer_result_t *out, const char *format, int64_t count);
+void infer_add_string(nv_mem_t *ctx, char ***list, size_t *n, const char *text);
+
+#endif

@@ -1,0 +1,183 @@
+#include "worker/profiling/lane.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What the first blocks can never fill: they hold fewer values. */
+enum { DICT_UNBOUNDED = (1 << 24) - 2 };
+enum { TRACE_BYTES = 96 << 20, TRACE_MAX_ROWS = 1 << 20, REJECT_TEXT = 200 };
+
+static size_t trace_rows(const scan_config_t *config, size_t n_columns)
+{
+    size_t lanes = (size_t)config->options->threads;
+    size_t rows = (size_t)TRACE_BYTES / (n_columns * sizeof(uint64_t)) / lanes;
+    size_t most = TRACE_MAX_ROWS / lanes;
+    return rows < most ? rows : most;
+}
+
+void lane_init(lane_t *lane, const scan_config_t *config, source_t *source, size_t number,
+               hashlog_budget_t *budget)
+{
+    *lane = (lane_t){
+        .ctx = nv_mem_root("lane"), .config = config, .source = source, .number = number, .ok = true};
+    lane->n_columns = config->dialect->n_columns;
+    lane->columns = NV_NEW_ARRAY(lane->ctx, column_t, lane->n_columns);
+    lane->fields = NV_NEW_ARRAY(lane->ctx, csv_field_t, lane->n_columns);
+    lane->file_rows = NV_NEW_ARRAY(lane->ctx, int64_t, config->table->n_files);
+    lane->row_log.budget = budget;
+    for (size_t i = 0; i < lane->n_columns; i++)
+        lane->columns[i] = column_make(lane->ctx, i * 64 + number + 1, DICT_UNBOUNDED, SIZE_MAX / 2, budget);
+    if (config->wanted)
+        return;
+    lane->max_trace = trace_rows(config, lane->n_columns);
+    lane->trace = NV_NEW_ARRAY(lane->ctx, uint64_t *, lane->n_columns);
+}
+
+void lane_free(lane_t *lane)
+{
+    hashlog_drop(&lane->row_log);
+    for (size_t i = 0; i < lane->n_columns; i++)
+        hashlog_drop(&lane->columns[i].stats.log);
+    free(lane->block.data);
+    nv_mem_free(lane->ctx);
+}
+
+/* Cut to 200 bytes and made valid UTF-8: what is not becomes "?". */
+static const char *shown_text(nv_mem_t *ctx, const char *text, size_t length)
+{
+    while (length && (text[length - 1] == '\n' || text[length - 1] == '\r'))
+        length--;
+    length = utf8_cut(text, length, REJECT_TEXT);
+    char *out = nv_strndup(ctx, "", 0);
+    out = nv_realloc_array(ctx, out, 1, length + 1);
+    memcpy(out, text, length);
+    out[length] = '\0';
+    for (size_t i = 0; i < length;) {
+        i += utf8_valid_prefix(out + i, length - i);
+        if (i < length)
+            out[i++] = '?';
+    }
+    for (size_t i = 0; i < length; i++)
+        if (!out[i])
+            out[i] = '?';
+    return out;
+}
+
+static void reject(lane_t *lane, const char *at, const csv_record_t *record, int64_t line, const char *reason)
+{
+    lane->rejected++;
+    if (lane->n_rejects == SCAN_REJECTS)
+        return;
+    lane->rejects[lane->n_rejects++] = (scan_reject_t){
+        .file = lane->block.file,
+        .line = line,
+        .text = shown_text(lane->ctx, at, (size_t)(record->end - at)),
+        .reason = reason ? reason
+                         : nv_printf(lane->ctx, "%zu fields where %zu were expected", record->n_fields,
+                                     lane->n_columns),
+    };
+}
+
+static void remember_row(lane_t *lane, const uint64_t *hashes)
+{
+    if (lane->n_trace == lane->max_trace)
+        return;
+    size_t row = lane->n_trace++;
+    bool grow = (row & (row - 1)) == 0 && (row == 0 || row >= 64);
+    for (size_t i = 0; i < lane->n_columns; i++) {
+        if (grow)
+            lane->trace[i] =
+                nv_realloc_array(lane->ctx, lane->trace[i], sizeof(uint64_t), row ? row * 2 : 64);
+        lane->trace[i][row] = hashes[i];
+    }
+}
+
+static void take_row(lane_t *lane, uint64_t *hashes)
+{
+    const bool *wanted = lane->config->wanted;
+    uint64_t row_hash = 0;
+    for (size_t i = 0; i < lane->n_columns; i++) {
+        if (wanted && !wanted[i])
+            continue;
+        hashes[i] = column_add(&lane->columns[i], lane->fields[i].text, lane->fields[i].length);
+        row_hash = (row_hash ^ hashes[i]) * UINT64_C(0x9FB21C651E98DF25);
+        row_hash ^= row_hash >> 32;
+    }
+    lane->rows++;
+    lane->file_rows[lane->block.file]++;
+    if (wanted)
+        return;
+    hashlog_add(&lane->row_log, row_hash);
+    remember_row(lane, hashes);
+}
+
+static const char *bad_bytes(lane_t *lane, const char *at, size_t length)
+{
+    if (utf8_valid_prefix(at, length) < length) {
+        lane->bad_bytes++;
+        return "invalid UTF-8";
+    }
+    return memchr(at, '\0', length) ? "a NUL byte" : NULL;
+}
+
+static bool is_ascii(const char *data, size_t length)
+{
+    unsigned char any = 0;
+    for (size_t i = 0; i < length; i++)
+        any |= (unsigned char)data[i];
+    return any < 0x80;
+}
+
+static int64_t count_newlines(const char *at, const char *end)
+{
+    int64_t lines = 0;
+    for (; at < end; at++)
+        lines += *at == '\n';
+    return lines;
+}
+
+static void take_records(lane_t *lane, uint64_t *hashes)
+{
+    const source_block_t *block = &lane->block;
+    const csv_dialect_t *csv = &lane->config->dialect->csv;
+    bool ascii = is_ascii(block->data, block->length);
+    bool check = (!ascii && utf8_valid_prefix(block->data, block->length) < block->length) ||
+                 memchr(block->data, '\0', block->length);
+    lane->multibyte |= !ascii && !check;
+    int64_t line = block->first_line;
+    const char *end = block->data + block->length;
+    csv_record_t record = {.fields = lane->fields, .max_fields = lane->n_columns, .scratch = lane->scratch};
+    for (const char *at = block->data; at < end; at = record.end) {
+        csv_split(csv, at, end, &record);
+        const char *bad = check ? bad_bytes(lane, at, (size_t)(record.end - at)) : NULL;
+        if (csv_is_blank(at, record.end))
+            ;
+        else if (bad)
+            reject(lane, at, &record, line, bad);
+        else if (record.status == CSV_BAD_QUOTE)
+            reject(lane, at, &record, line, "text after a closing quote");
+        else if (record.status == CSV_INCOMPLETE)
+            reject(lane, at, &record, line, "a quote is never closed");
+        else if (record.n_fields != lane->n_columns)
+            reject(lane, at, &record, line, NULL);
+        else
+            take_row(lane, hashes);
+        line += csv->quote ? count_newlines(at, record.end) : 1;
+    }
+}
+
+void lane_take_block(lane_t *lane)
+{
+    if (lane->scratch_capacity < lane->block.length) {
+        lane->scratch_capacity = lane->block.capacity;
+        nv_mem_free(lane->scratch);
+        lane->scratch = nv_realloc_array(lane->ctx, NULL, 1, lane->scratch_capacity);
+    }
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("block");
+    uint64_t *hashes = NV_NEW_ARRAY(ctx, uint64_t, lane->n_columns);
+    for (size_t i = 0; i < lane->n_columns; i++)
+        column_begin_block(&lane->columns[i], lane->block.index);
+    take_records(lane, hashes);
+    for (size_t i = 0; i < lane->n_columns; i++)
+        column_end_block(&lane->columns[i]);
+}

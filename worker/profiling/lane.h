@@ -1,0 +1,36 @@
+/* Internal to the scan: what one thread keeps, and how it takes in a block. */
+#ifndef WORKER_PROFILING_LANE_H
+#define WORKER_PROFILING_LANE_H
+
+#include "worker/profiling/scan.h"
+
+typedef struct lane {
+    nv_mem_t *ctx; /* its own root: one thread each */
+    const scan_config_t *config;
+    source_t *source;
+    size_t number;
+    size_t n_columns;
+    column_t *columns;
+    csv_field_t *fields;
+    char *scratch;
+    size_t scratch_capacity;
+    source_block_t block;
+    int64_t rows, rejected, bad_bytes;
+    int64_t *file_rows;
+    bool multibyte;
+    scan_reject_t rejects[SCAN_REJECTS];
+    size_t n_rejects;
+    hashlog_t row_log;
+    uint64_t **trace;
+    size_t n_trace, max_trace;
+    nv_error_t err;
+    bool ok;
+} lane_t;
+
+void lane_init(lane_t *lane, const scan_config_t *config, source_t *source, size_t number,
+               hashlog_budget_t *budget);
+/* Takes in lane->block. */
+void lane_take_block(lane_t *lane);
+void lane_free(lane_t *lane);
+
+#endif

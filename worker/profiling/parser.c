@@ -1,0 +1,195 @@
+#include "worker/profiling/parser.h"
+
+#include "worker/profiling/datetime.h"
+
+#include <math.h>
+#include <string.h>
+#include <strings.h>
+
+parser_t parser_make(Nv__ValueType type, int precision, int scale, const Nv__ParseRule *rule)
+{
+    parser_t out = {.type = type, .precision = precision, .scale = scale, .rule = rule};
+    out.number = (number_rule_t){
+        .decimal = rule->decimal_separator && rule->decimal_separator[0] ? rule->decimal_separator[0] : '.',
+        .group = rule->group_separator ? rule->group_separator : "",
+        .currency = (const char *const *)rule->currency_marks,
+        .n_currency = rule->n_currency_marks,
+        .percent = rule->percent,
+        .parentheses = rule->negative_parentheses,
+    };
+    out.iso_date = rule->n_datetime_formats && strcmp(rule->datetime_formats[0], "%Y-%m-%d") == 0;
+    return out;
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+bool text_trim(const char **text, size_t *length)
+{
+    const char *at = *text;
+    const char *end = at + *length;
+    while (at < end && is_blank(*at))
+        at++;
+    while (at < end && is_blank(end[-1]))
+        end--;
+    bool cut = (size_t)(end - at) != *length;
+    *text = at;
+    *length = (size_t)(end - at);
+    return cut;
+}
+
+static bool in_list(char *const *list, size_t n, const char *text, size_t length)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strncmp(list[i], text, length) == 0 && list[i][length] == '\0')
+            return true;
+    return false;
+}
+
+static bool in_list_any_case(char *const *list, size_t n, const char *text, size_t length)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strlen(list[i]) == length && strncasecmp(list[i], text, length) == 0)
+            return true;
+    return false;
+}
+
+static bool parse_boolean(const parser_t *parser, const char *text, size_t length, parsed_t *out)
+{
+    const Nv__ParseRule *rule = parser->rule;
+    out->n = in_list_any_case(rule->true_spellings, rule->n_true_spellings, text, length);
+    return out->n || in_list_any_case(rule->false_spellings, rule->n_false_spellings, text, length);
+}
+
+static bool parse_integer(const parser_t *parser, const char *text, size_t length, parsed_t *out)
+{
+    int scale;
+    return number_parse(&parser->number, text, length, &out->n, &scale) && scale == 0 &&
+           out->n <= INT64_MAX && out->n >= INT64_MIN;
+}
+
+static bool parse_decimal(const parser_t *parser, const char *text, size_t length, parsed_t *out)
+{
+    int scale;
+    if (!number_parse(&parser->number, text, length, &out->n, &scale) || scale > parser->scale)
+        return false;
+    nv_int128_t limit = number_power(parser->precision - (parser->scale - scale));
+    nv_int128_t size = out->n < 0 ? -out->n : out->n;
+    if (size >= limit)
+        return false;
+    out->n *= number_power(parser->scale - scale);
+    return true;
+}
+
+/* "2024-01-31" without the general machinery. */
+static bool parse_iso_date(const char *s, size_t length, int64_t *micros)
+{
+    if (length != 10 || s[4] != '-' || s[7] != '-')
+        return false;
+    static const int at[] = {0, 1, 2, 3, 5, 6, 8, 9};
+    int digit[8];
+    for (int i = 0; i < 8; i++) {
+        digit[i] = s[at[i]] - '0';
+        if (digit[i] < 0 || digit[i] > 9)
+            return false;
+    }
+    int year = digit[0] * 1000 + digit[1] * 100 + digit[2] * 10 + digit[3];
+    int month = digit[4] * 10 + digit[5];
+    int day = digit[6] * 10 + digit[7];
+    if (!datetime_exists(year, month, day))
+        return false;
+    *micros = datetime_days(year, month, day) * DATETIME_MICROS_PER_DAY;
+    return true;
+}
+
+static bool parse_datetime(const parser_t *parser, const char *text, size_t length, parsed_t *out)
+{
+    int64_t micros;
+    bool found = parser->iso_date && parse_iso_date(text, length, &micros);
+    for (size_t i = 0; !found && i < parser->rule->n_datetime_formats; i++)
+        found = datetime_parse(parser->rule->datetime_formats[i], text, length, &micros);
+    if (!found)
+        return false;
+    out->n = parser->type == NV__VALUE_TYPE__VALUE_TYPE_DATE ? micros / DATETIME_MICROS_PER_DAY : micros;
+    return true;
+}
+
+parse_status_t parser_parse(const parser_t *parser, const char *text, size_t length, parsed_t *out)
+{
+    const Nv__ParseRule *rule = parser->rule;
+    if (rule->trim)
+        text_trim(&text, &length);
+    if (length == 0 || in_list(rule->null_spellings, rule->n_null_spellings, text, length))
+        return PARSE_NULL;
+    *out = (parsed_t){0};
+    bool ok = true;
+    switch (parser->type) {
+    case NV__VALUE_TYPE__VALUE_TYPE_BOOLEAN:
+        ok = parse_boolean(parser, text, length, out);
+        break;
+    case NV__VALUE_TYPE__VALUE_TYPE_INT64:
+        ok = parse_integer(parser, text, length, out);
+        break;
+    case NV__VALUE_TYPE__VALUE_TYPE_DECIMAL:
+        ok = parse_decimal(parser, text, length, out);
+        break;
+    case NV__VALUE_TYPE__VALUE_TYPE_DOUBLE:
+        ok = number_parse_double(&parser->number, text, length, &out->d);
+        break;
+    case NV__VALUE_TYPE__VALUE_TYPE_DATE:
+    case NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP:
+    case NV__VALUE_TYPE__VALUE_TYPE_TIME:
+        ok = parse_datetime(parser, text, length, out);
+        break;
+    default:
+        break;
+    }
+    return ok ? PARSE_OK : PARSE_INVALID;
+}
+
+size_t parser_text(const parser_t *parser, const parsed_t *value, char *out)
+{
+    switch (parser->type) {
+    case NV__VALUE_TYPE__VALUE_TYPE_BOOLEAN:
+        strcpy(out, value->n ? "true" : "false");
+        return strlen(out);
+    case NV__VALUE_TYPE__VALUE_TYPE_DOUBLE:
+        return number_double_text(value->d, out);
+    case NV__VALUE_TYPE__VALUE_TYPE_DATE:
+        return datetime_date_text((int64_t)value->n, out);
+    case NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP:
+        return datetime_timestamp_text((int64_t)value->n, out);
+    case NV__VALUE_TYPE__VALUE_TYPE_TIME:
+        return datetime_time_text((int64_t)value->n, out);
+    default:
+        return number_text(value->n, parser->scale, out);
+    }
+}
+
+double parser_number(const parser_t *parser, const parsed_t *value)
+{
+    if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE)
+        return value->d;
+    if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL)
+        return (double)value->n / (double)number_power(parser->scale);
+    return (double)value->n;
+}
+
+parsed_t parser_from_number(const parser_t *parser, double number)
+{
+    if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE)
+        return (parsed_t){.d = number};
+    double scaled = number;
+    if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL)
+        scaled *= (double)number_power(parser->scale);
+    return (parsed_t){.n = (nv_int128_t)rint(scaled)};
+}
+
+int parsed_compare(const parser_t *parser, const parsed_t *a, const parsed_t *b)
+{
+    if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE)
+        return (a->d > b->d) - (a->d < b->d);
+    return (a->n > b->n) - (a->n < b->n);
+}

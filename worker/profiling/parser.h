@@ -1,0 +1,44 @@
+/* Parses raw text by a ParseRule: trim, null spellings, then the parser of the type; what then does not parse is
+ * invalid. Also the canonical text of the parsed value, on which sketches and top values rest. Pure.
+ */
+#ifndef WORKER_PROFILING_PARSER_H
+#define WORKER_PROFILING_PARSER_H
+
+#include "nuvyn/value.pb-c.h"
+#include "worker/profiling/number.h"
+
+typedef enum parse_status { PARSE_NULL, PARSE_OK, PARSE_INVALID } parse_status_t;
+
+/* A parsed value. Integers, booleans (0, 1), decimals (mantissa at the column's scale), dates (days since 1970),
+ * timestamps and times (microseconds) are in n; doubles in d; of strings nothing is kept. */
+typedef struct parsed {
+    nv_int128_t n;
+    double d;
+} parsed_t;
+
+typedef struct parser {
+    Nv__ValueType type;
+    int precision;
+    int scale;
+    const Nv__ParseRule *rule; /* borrowed */
+    number_rule_t number;
+    bool iso_date; /* the first date format is %Y-%m-%d */
+} parser_t;
+
+enum { PARSED_TEXT_MAX = 64 };
+
+/* rule must outlive the parser. */
+parser_t parser_make(Nv__ValueType type, int precision, int scale, const Nv__ParseRule *rule);
+parse_status_t parser_parse(const parser_t *parser, const char *text, size_t length, parsed_t *out);
+/* Canonical text of a non-string value; out holds PARSED_TEXT_MAX. Returns the length. */
+size_t parser_text(const parser_t *parser, const parsed_t *value, char *out);
+/* The value as a number that keeps the order (dates in days, timestamps in microseconds); not for strings. */
+double parser_number(const parser_t *parser, const parsed_t *value);
+/* The inverse, rounded, for interpolated values such as histogram edges. */
+parsed_t parser_from_number(const parser_t *parser, double number);
+int parsed_compare(const parser_t *parser, const parsed_t *a, const parsed_t *b);
+
+/* Moves both ends past blanks (space, tab, CR, LF, VT, FF); true when anything was cut. */
+bool text_trim(const char **text, size_t *length);
+
+#endif

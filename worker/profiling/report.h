@@ -1,0 +1,13 @@
+/* From what a scan counted to the contract's ColumnProfile. Pure. */
+#ifndef WORKER_PROFILING_REPORT_H
+#define WORKER_PROFILING_REPORT_H
+
+#include "worker/profiling/column.h"
+#include "worker/profiling/sniff.h"
+
+/* Fills out, all below ctx. The column's own statistics must be under `parser` where it streamed; a dictionary is
+ * evaluated here. Uses the column up. */
+void report_column(nv_mem_t *ctx, column_t *column, const infer_result_t *inferred, const parser_t *parser,
+                   Nv__ColumnProfile *out);
+
+#endif

@@ -1,0 +1,59 @@
+/* One reading of a table's files by several lanes (threads): every record split, checked and counted into columns.
+ *
+ * The first blocks are read on the calling thread with dictionaries only; then the parsers are decided from their
+ * evidence (unless given) and the lanes start. Results do not depend on timing, only on the number of lanes.
+ */
+#ifndef WORKER_PROFILING_SCAN_H
+#define WORKER_PROFILING_SCAN_H
+
+#include "worker/profiling/column.h"
+#include "worker/profiling/profile.h"
+#include "worker/profiling/source.h"
+
+enum { SCAN_REJECTS = 20, SCAN_BLOCK = 1 << 20, SCAN_FIRST_BLOCKS = 4 };
+
+typedef struct scan_reject {
+    size_t file;
+    int64_t line;
+    const char *text;
+    const char *reason;
+} scan_reject_t;
+
+/* Hashes of the trimmed texts of some rows, column by column: the stuff of keys and dependencies. */
+typedef struct scan_trace {
+    uint64_t **hashes; /* [column][row]; 0 is an empty field */
+    size_t rows;
+    bool complete; /* all accepted rows are in it */
+} scan_trace_t;
+
+typedef struct scan_config {
+    const profile_options_t *options; /* complete: no zeros */
+    const Nv__SurveyTable *table;
+    const sniff_dialect_t *dialect;
+    const sniff_encoding_t *encodings;
+    char *const *names;      /* of the columns, for inference */
+    const bool *wanted;      /* second reading: only these columns; NULL: all, with rows, trace and digests */
+    parser_t *parsers;       /* second reading: given; first: decided and stored here */
+    infer_result_t *decided; /* first reading: what the first blocks said, below ctx */
+} scan_config_t;
+
+typedef struct scan_result {
+    column_t *columns;
+    int64_t rows;
+    int64_t rejected;
+    scan_reject_t rejects[SCAN_REJECTS];
+    size_t n_rejects;
+    int64_t bad_bytes;     /* rejected for invalid UTF-8 */
+    bool multibyte;        /* valid sequences beyond ASCII were seen in accepted rows */
+    int64_t *file_rows;    /* accepted, by file */
+    const char **digests;  /* by file, "" when not computed */
+    int64_t distinct_rows; /* -1 when there was no room to count */
+    scan_trace_t trace;
+} scan_result_t;
+
+bool scan_run(nv_mem_t *ctx, const scan_config_t *config, scan_result_t *out, nv_error_t *err) NV_MUST_CHECK;
+
+/* Infers every wanted column, dates with regard to each other; results below ctx. */
+void scan_infer(nv_mem_t *ctx, const evidence_t *evidence, char *const *names, size_t n, infer_result_t *out);
+
+#endif

@@ -1,0 +1,106 @@
+#define XXH_INLINE_ALL
+#include "worker/profiling/sketch.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <xxhash.h>
+
+uint64_t sketch_hash(const char *text, size_t length)
+{
+    return XXH3_64bits(text, length);
+}
+
+void hll_merge(hll_t *into, const hll_t *from)
+{
+    for (size_t i = 0; i < HLL_REGISTERS; i++)
+        if (from->registers[i] > into->registers[i])
+            into->registers[i] = from->registers[i];
+}
+
+double hll_estimate(const hll_t *hll)
+{
+    double sum = 0;
+    int empty = 0;
+    for (size_t i = 0; i < HLL_REGISTERS; i++) {
+        sum += ldexp(1, -hll->registers[i]);
+        empty += hll->registers[i] == 0;
+    }
+    const double m = HLL_REGISTERS;
+    double raw = 0.7213 / (1 + 1.079 / m) * m * m / sum;
+    if (raw <= 2.5 * m && empty)
+        return m * log(m / empty);
+    return raw;
+}
+
+kmv_t kmv_make(nv_mem_t *ctx)
+{
+    return (kmv_t){.pending = NV_NEW_ARRAY(ctx, uint64_t, (size_t)2 * KMV_SIZE), .limit = UINT64_MAX};
+}
+
+static int by_value(const void *left, const void *right)
+{
+    uint64_t a;
+    uint64_t b;
+    memcpy(&a, left, sizeof a);
+    memcpy(&b, right, sizeof b);
+    return (a > b) - (a < b);
+}
+
+void kmv_compact(kmv_t *kmv)
+{
+    qsort(kmv->pending, kmv->n, sizeof *kmv->pending, by_value);
+    size_t out = 0;
+    for (size_t i = 0; i < kmv->n && out < KMV_SIZE; i++)
+        if (!out || kmv->pending[out - 1] != kmv->pending[i])
+            kmv->pending[out++] = kmv->pending[i];
+    kmv->n = out;
+    if (out == KMV_SIZE)
+        kmv->limit = kmv->pending[out - 1];
+}
+
+const uint64_t *kmv_smallest(kmv_t *kmv, size_t *n)
+{
+    kmv_compact(kmv);
+    *n = kmv->n;
+    return kmv->pending;
+}
+
+static double uniform(uint64_t *state)
+{
+    /* splitmix64; never 0, so that its logarithm exists */
+    uint64_t z = *state += UINT64_C(0x9E3779B97F4A7C15);
+    z = (z ^ z >> 30) * UINT64_C(0xBF58476D1CE4E5B9);
+    z = (z ^ z >> 27) * UINT64_C(0x94D049BB133111EB);
+    z ^= z >> 31;
+    return ((double)(z >> 11) + 0.5) * 0x1p-53;
+}
+
+static void skip_ahead(reservoir_t *reservoir)
+{
+    double skip = floor(log(uniform(&reservoir->state)) / log1p(-reservoir->w));
+    reservoir->next = skip < 9e17 ? reservoir->seen + (int64_t)skip + 1 : INT64_MAX;
+}
+
+static void shrink_w(reservoir_t *reservoir)
+{
+    reservoir->w *= exp(log(uniform(&reservoir->state)) / RESERVOIR_SIZE);
+}
+
+reservoir_t reservoir_make(nv_mem_t *ctx, uint64_t seed)
+{
+    return (reservoir_t){.ctx = ctx, .w = 1, .state = seed};
+}
+
+void reservoir_take(reservoir_t *reservoir, double value)
+{
+    if (reservoir->n < RESERVOIR_SIZE) {
+        NV_PUSH(reservoir->ctx, reservoir->values, reservoir->n, reservoir->capacity) = value;
+        if (reservoir->n < RESERVOIR_SIZE)
+            return;
+    } else {
+        reservoir->values[(size_t)(uniform(&reservoir->state) * RESERVOIR_SIZE)] = value;
+    }
+    shrink_w(reservoir);
+    skip_ahead(reservoir);
+}
