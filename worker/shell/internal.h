@@ -9,7 +9,8 @@
 
 enum {
     CHUNK_BYTES = 256 * 1024,
-    UNSENT_MAX_BYTES = 2 * 1024 * 1024, /* a sender of documents waits above this; below the stream's own limit */
+    UNSENT_MAX_BYTES =
+        2 * 1024 * 1024, /* a sender of documents waits above this; below the stream's own limit */
     TASK_DOCUMENT_MAX_BYTES = 256 * 1024 * 1024,
     EVENTS_WAITING_MAX = 1024, /* while there is no connection */
     REQUEST_TIMEOUT_MS = 30000,
@@ -27,20 +28,20 @@ typedef enum running_state { RUNNING, RESULT_READY, RESULT_SENT } running_state_
 typedef struct running {
     struct running *next;
     shell_t *shell;
-    nv_mem_t *ctx;                /* assignment, documents, result */
+    nv_mem_t *ctx; /* assignment, documents, result */
     Nv__TaskAssignment *assignment;
     pthread_t thread;
-    atomic_bool cancelled;        /* set by cancel, lost lease or shutdown */
-    atomic_bool lost;             /* nobody waits for the result */
-    atomic_ullong progress;       /* counts signs of life */
-    running_state_t state;        /* under shell.lock */
-    bool finished;                /* thread is about to end; under shell.lock */
-    held_document_t *documents;   /* the task's thread only, until RESULT_READY */
+    atomic_bool cancelled;      /* set by cancel, lost lease or shutdown */
+    atomic_bool lost;           /* nobody waits for the result */
+    atomic_ullong progress;     /* counts signs of life */
+    running_state_t state;      /* under shell.lock */
+    bool finished;              /* thread is about to end; under shell.lock */
+    held_document_t *documents; /* the task's thread only, until RESULT_READY */
     size_t n_documents;
     size_t documents_capacity;
     size_t document_bytes;
     Nv__TaskResult result;
-    int64_t last_progress_ms;     /* rate limit of progress events; the task's thread only */
+    atomic_llong last_progress_ms; /* rate limit of progress events */
 } running_t;
 
 /* A question to the control plane that a task's thread waits for. */
@@ -54,15 +55,14 @@ typedef struct request {
 
 struct shell {
     const shell_config_t *config;
-    nv_mem_t *ctx;
     nv_rpc_client_t *client;
     pthread_mutex_t lock;
-    pthread_cond_t changed;     /* anything below */
-    nv_rpc_stream_t *stream;    /* NULL: not connected */
-    bool welcomed;              /* Welcome has come on this stream */
-    bool stream_ended;          /* closed() was called; the main loop drops it */
+    pthread_cond_t changed;  /* anything below */
+    nv_rpc_stream_t *stream; /* NULL: not connected */
+    bool welcomed;           /* Welcome has come on this stream */
+    bool stream_ended;       /* closed() was called; the main loop drops it */
     nv_error_t stream_status;
-    size_t unsent;              /* bytes handed to the stream since it last ran empty */
+    size_t unsent; /* bytes handed to the stream since it last ran empty */
     int heartbeat_ms;
     int lease_ms;
     int64_t last_heard_ms;
@@ -71,7 +71,7 @@ struct shell {
     size_t n_tasks;
     request_t *requests;
     uint64_t next_request;
-    nv_mem_t *waiting_ctx;      /* events waiting for a connection */
+    nv_mem_t *waiting_ctx; /* events waiting for a connection */
     Nv__WorkerMessage **waiting;
     size_t n_waiting;
     size_t waiting_capacity;
@@ -81,7 +81,8 @@ struct shell {
 };
 
 /* stream.c: sending. Returns false (UNAVAILABLE) when there is no welcomed stream. */
-bool shell_send(shell_t *shell, const Nv__WorkerMessage *message, size_t bytes, nv_error_t *err) NV_MUST_CHECK;
+bool shell_send(shell_t *shell, const Nv__WorkerMessage *message, size_t bytes,
+                nv_error_t *err) NV_MUST_CHECK;
 /* Waits until the stream can take a large message. */
 bool shell_wait_room(shell_t *shell, running_t *task, nv_error_t *err) NV_MUST_CHECK;
 /* An event: sent, or kept while there is no connection. Any thread. */
@@ -100,8 +101,8 @@ void shell_reap(shell_t *shell);
 void shell_cancel_all(shell_t *shell, bool lost);
 
 /* requests.c */
-bool shell_ask(shell_t *shell, running_t *task, Nv__WorkerMessage *message, uint64_t *id_field, nv_mem_t *ctx, ProtobufCMessage **reply,
-               nv_error_t *err) NV_MUST_CHECK;
+bool shell_ask(shell_t *shell, running_t *task, Nv__WorkerMessage *message, uint64_t *id_field, nv_mem_t *ctx,
+               ProtobufCMessage **reply, nv_error_t *err) NV_MUST_CHECK;
 /* Hands a reply to whoever asked; copies it. */
 void shell_answer(shell_t *shell, uint64_t id, const ProtobufCMessage *reply);
 

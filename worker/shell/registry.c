@@ -2,10 +2,11 @@
 
 #include <string.h>
 
-static const char *const kinds[] = {"survey",   "profile", "relate",  "design",   "review",   "generate",
+static const char *const kinds[] = {"survey", "profile", "relate",   "design",   "review", "generate",
                                     "deploy", "execute", "validate", "evaluate", "learn"};
-static const agent_fn agents[] = {agent_survey, agent_profile, agent_relate,   agent_design,   agent_review, agent_generate,
-                                  agent_deploy, agent_execute, agent_validate, agent_evaluate, agent_learn};
+static const agent_fn agents[] = {agent_survey,   agent_profile,  agent_relate, agent_design,
+                                  agent_review,   agent_generate, agent_deploy, agent_execute,
+                                  agent_validate, agent_evaluate, agent_learn};
 enum { KINDS = sizeof kinds / sizeof kinds[0] };
 _Static_assert(sizeof agents / sizeof agents[0] == KINDS, "one agent per kind");
 

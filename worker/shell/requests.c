@@ -71,7 +71,8 @@ bool shell_ask(shell_t *shell, running_t *task, Nv__WorkerMessage *message, uint
     }
     if (atomic_load(&task->cancelled))
         return nv_fail(err, NV_CANCELLED, "the task was cancelled");
-    return nv_fail(err, NV_DEADLINE_EXCEEDED, "the control plane did not answer within %d s", REQUEST_TIMEOUT_MS / 1000);
+    return nv_fail(err, NV_DEADLINE_EXCEEDED, "the control plane did not answer within %d s",
+                   REQUEST_TIMEOUT_MS / 1000);
 }
 
 void shell_answer(shell_t *shell, uint64_t id, const ProtobufCMessage *reply)

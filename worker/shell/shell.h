@@ -17,9 +17,9 @@ typedef struct shell shell_t;
 typedef struct shell_config {
     const char *address; /* control plane, "host:port" */
     nv_tls_paths_t tls;
-    int slots;         /* tasks at once */
-    int drain_ms;      /* how long running tasks may finish after SIGTERM */
-    nv_log_t *log;     /* borrowed; may be NULL */
+    int slots;     /* tasks at once */
+    int drain_ms;  /* how long running tasks may finish after SIGTERM */
+    nv_log_t *log; /* borrowed; may be NULL */
     agent_fn (*find)(const char *kind);
     const char *const *kinds;
     size_t n_kinds;

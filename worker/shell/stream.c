@@ -10,7 +10,8 @@ static void on_welcome(shell_t *shell, const Nv__Welcome *welcome)
     pthread_mutex_lock(&shell->lock);
     shell->welcomed = true;
     shell->backoff_ms = 0;
-    shell->heartbeat_ms = welcome->heartbeat_interval_ms > 0 ? welcome->heartbeat_interval_ms : shell->heartbeat_ms;
+    shell->heartbeat_ms =
+        welcome->heartbeat_interval_ms > 0 ? welcome->heartbeat_interval_ms : shell->heartbeat_ms;
     shell->lease_ms = welcome->lease_ms > 0 ? welcome->lease_ms : shell->lease_ms;
     pthread_cond_broadcast(&shell->changed);
     pthread_mutex_unlock(&shell->lock);
@@ -39,7 +40,8 @@ static void acknowledge_cancel(shell_t *shell, Nv__Lease *lease)
     message.body_case = NV__WORKER_MESSAGE__BODY_CANCEL_ACK;
     message.cancel_ack = &ack;
     if (!shell_send(shell, &message, 128, &err))
-        nv_log(shell->config->log, NV_WARN, "stream", "a cancel was not acknowledged", "error", err.message, NULL);
+        nv_log(shell->config->log, NV_WARN, "stream", "a cancel was not acknowledged", "error", err.message,
+               NULL);
 }
 
 static void on_cancel(shell_t *shell, Nv__CancelTask *cancel)
@@ -55,7 +57,8 @@ static void on_result_ack(shell_t *shell, const Nv__ResultAck *ack)
     if (!ack->lease)
         return;
     if (!ack->accepted)
-        nv_log(shell->config->log, NV_WARN, "task", "result refused: the lease is stale", "task", ack->lease->task_id, NULL);
+        nv_log(shell->config->log, NV_WARN, "task", "result refused: the lease is stale", "task",
+               ack->lease->task_id, NULL);
     shell_task_acknowledged(shell, ack->lease);
 }
 
@@ -68,7 +71,8 @@ static void on_drain(shell_t *shell, const Nv__Drain *drain)
     message.body_case = NV__WORKER_MESSAGE__BODY_DRAIN_ACK;
     message.drain_ack = &ack;
     if (!shell_send(shell, &message, 64, &err))
-        nv_log(shell->config->log, NV_WARN, "stream", "a drain was not acknowledged", "error", err.message, NULL);
+        nv_log(shell->config->log, NV_WARN, "stream", "a drain was not acknowledged", "error", err.message,
+               NULL);
 }
 
 /* True when the memory was handed on. */
@@ -138,13 +142,16 @@ static void on_closed(nv_rpc_stream_t *stream, void *user, const nv_error_t *sta
     pthread_mutex_unlock(&shell->lock);
 }
 
-static const nv_rpc_stream_ops_t stream_ops = {.message = on_message, .writable = on_writable, .closed = on_closed};
+static const nv_rpc_stream_ops_t stream_ops = {
+    .message = on_message, .writable = on_writable, .closed = on_closed};
 
 bool shell_send(shell_t *shell, const Nv__WorkerMessage *message, size_t bytes, nv_error_t *err)
 {
     pthread_mutex_lock(&shell->lock);
     bool hello = message->body_case == NV__WORKER_MESSAGE__BODY_HELLO;
-    nv_rpc_stream_t *stream = shell->stream && !shell->stream_ended && (shell->welcomed || hello) ? nv_rpc_stream_ref(shell->stream) : NULL;
+    nv_rpc_stream_t *stream = shell->stream && !shell->stream_ended && (shell->welcomed || hello)
+                                  ? nv_rpc_stream_ref(shell->stream)
+                                  : NULL;
     if (stream)
         shell->unsent += bytes;
     pthread_mutex_unlock(&shell->lock);
@@ -229,8 +236,8 @@ bool shell_connect(shell_t *shell, nv_error_t *err)
     shell->stream_ended = false;
     shell->unsent = 0;
     pthread_mutex_unlock(&shell->lock);
-    if (!nv_rpc_client_stream(shell->client, "/nuvyn.v1.WorkerService/Connect", &nv__control_message__descriptor, &stream_ops, shell,
-                              &stream, err))
+    if (!nv_rpc_client_stream(shell->client, "/nuvyn.v1.WorkerService/Connect",
+                              &nv__control_message__descriptor, &stream_ops, shell, &stream, err))
         return false;
     pthread_mutex_lock(&shell->lock);
     shell->stream = stream;
