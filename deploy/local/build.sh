@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Builds with CMake and Ninja; quiet when there is nothing to do, the compiler's own words when it fails.
 build() {
     local dir=$1

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Shared by the scripts of this folder; sourced, never run. Needs ROOT (the checkout).
 NUVYN_HOME=${NUVYN_HOME:-$HOME/.cache/nuvyn}
 NUVYN_STATE=${NUVYN_STATE:-$ROOT/.nuvyn}

@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Installs what is missing, and only that: Debian packages, binary libraries out of npm packages (checksummed), and the
 # Spark environment. When nothing is missing it touches neither the network nor the package manager.
 
@@ -68,14 +69,15 @@ deps_npm() {
 # What compiling and `analyze` need.
 deps_build() {
     mkdir -p "$NUVYN_HOME"
-    deps_apt "$ROOT/deploy/deps/run.apt"
+    deps_apt "$ROOT/deploy/deps/build.apt"
     deps_npm
 }
 
 # Spark and Delta, for the local workspace.
 deps_spark() {
     deps_build
-    bash "$ROOT/workspace/kernel/install.sh"
+    deps_apt "$ROOT/deploy/deps/spark.apt"
+    bash "$ROOT/workspace/kernel/install.sh" >&2 || die "Spark could not be installed"
 }
 
 deps_test() {

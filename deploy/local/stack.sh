@@ -1,0 +1,160 @@
+# shellcheck shell=bash
+# The local stack: certificates, workspace, control plane, two workers; each its own process, all of it below
+# $NUVYN_STATE. A process is known by its pid file, and a pid counts only while it still runs our program.
+
+STACK_PROCESSES=(workspace controlplane worker-1 worker-2)
+LOCAL_TENANT=local
+
+stack_pid() { # name → pid on stdout, or failure
+    local pid file=$NUVYN_STATE/run/$1.pid
+    [ -f "$file" ] || return 1
+    pid=$(cat "$file")
+    [ -n "$pid" ] && [ -d "/proc/$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "bin/nuvyn-" || return 1
+    printf '%s\n' "$pid"
+}
+
+stack_is_up() {
+    local name
+    for name in "${STACK_PROCESSES[@]}"; do
+        stack_pid "$name" >/dev/null || return 1
+    done
+}
+
+# Starts one process in its own session, logging to its own file.
+stack_start() { # name, command…
+    local name=$1
+    shift
+    ! stack_pid "$name" >/dev/null || return 0
+    printf '\n' >>"$NUVYN_STATE/logs/$name.log"
+    setsid "$@" >>"$NUVYN_STATE/logs/$name.log" 2>&1 </dev/null &
+    printf '%s\n' "$!" >"$NUVYN_STATE/run/$name.pid"
+    disown
+}
+
+stack_fail() { # name, what
+    say "bldr: $1 $2; the end of its log ($NUVYN_STATE/logs/$1.log):"
+    tail -n 5 "$NUVYN_STATE/logs/$1.log" >&2
+    stack_down >/dev/null 2>&1 || true
+    exit 69
+}
+
+# Waits until a check succeeds; says so when the process dies first or takes too long.
+stack_wait() { # name, seconds, check…
+    local name=$1 limit=$((SECONDS + $2))
+    shift 2
+    until "$@" >/dev/null 2>&1; do
+        stack_pid "$name" >/dev/null || stack_fail "$name" "did not start"
+        [ "$SECONDS" -lt "$limit" ] || stack_fail "$name" "did not become ready"
+        sleep 0.05
+    done
+}
+
+ctl() { "$BUILD_DIR/bin/nuvynctl" "$@" --state-dir "$NUVYN_STATE"; }
+
+stack_certificates() {
+    local dir=$NUVYN_STATE/certs
+    [ -f "$dir/ca.crt" ] || ctl certs init >/dev/null
+    ctl certs issue controlplane --dns localhost --ip 127.0.0.1 --if-missing >/dev/null
+    ctl certs issue workspace --dns localhost --ip 127.0.0.1 --if-missing >/dev/null
+    ctl certs issue pool/shared/worker/worker-1 --if-missing >/dev/null
+    ctl certs issue pool/shared/worker/worker-2 --if-missing >/dev/null
+    ctl certs issue operator/local --file operator --if-missing >/dev/null
+}
+
+# Ports are chosen by the kernel once and kept, so that what is stored about the workspace's address stays true.
+stack_listen() { # name → host:port
+    local file=$NUVYN_STATE/$1/address
+    if [ -s "$file" ]; then cat "$file"; else printf '127.0.0.1:0'; fi
+}
+
+stack_workspace() {
+    local dir=$NUVYN_STATE/workspace
+    stack_start workspace "$BUILD_DIR/bin/nuvyn-workspace" --state-dir "$dir" --listen "$(stack_listen workspace)" \
+        --tls-cert "$NUVYN_STATE/certs/workspace.crt" --tls-key "$NUVYN_STATE/certs/workspace.key" \
+        --kernel-python "$NUVYN_HOME/venv/bin/python" --log-format json
+    stack_wait workspace 20 test -s "$dir/address"
+}
+
+stack_controlplane() {
+    local dir=$NUVYN_STATE/controlplane certs=$NUVYN_STATE/certs
+    stack_start controlplane "$BUILD_DIR/bin/nuvyn-controlplane" --state-dir "$dir" --listen "$(stack_listen controlplane)" \
+        --ca "$certs/ca.crt" --cert "$certs/controlplane.crt" --key "$certs/controlplane.key" \
+        --vector-extension "$NUVYN_HOME/sqlite-vec/vec0.so" --log-format json
+    stack_wait controlplane 20 ctl health
+}
+
+stack_worker() {
+    local certs=$NUVYN_STATE/certs
+    stack_start "$1" "$BUILD_DIR/bin/nuvyn-worker" --address "$(cat "$NUVYN_STATE/controlplane/address")" \
+        --ca "$certs/ca.crt" --cert "$certs/$1.crt" --key "$certs/$1.key" --log-format json
+}
+
+# Which workspace runs go to: the local one, or the one that the environment names.
+stack_credentials() {
+    local where=${1:-local}
+    ctl tenant describe $LOCAL_TENANT >/dev/null 2>&1 || ctl tenant create $LOCAL_TENANT --display-name "this machine" >/dev/null
+    if [ "$where" = databricks ]; then
+        [ -n "${DATABRICKS_HOST:-}" ] || die "--workspace databricks: DATABRICKS_HOST is not set"
+        ctl tenant set-credential $LOCAL_TENANT >/dev/null
+        return
+    fi
+    local dir=$NUVYN_STATE/workspace
+    env -u DATABRICKS_TOKEN DATABRICKS_HOST="https://$(cat "$dir/address")" DATABRICKS_CLIENT_ID="$(sed -n 1p "$dir/client")" \
+        DATABRICKS_CLIENT_SECRET="$(sed -n 2p "$dir/client")" DATABRICKS_CATALOG=main DATABRICKS_CA_FILE="$NUVYN_STATE/certs/ca.crt" \
+        "$BUILD_DIR/bin/nuvynctl" tenant set-credential $LOCAL_TENANT --state-dir "$NUVYN_STATE" >/dev/null
+}
+
+stack_up() {
+    local where=local
+    [ "${1:-}" != --workspace ] || where=${2:-}
+    deps_spark
+    build "$BUILD_DIR"
+    if ! stack_is_up; then
+        step "starting the local stack (workspace with Spark, control plane, two workers)"
+        mkdir -p -m 700 "$NUVYN_STATE"
+        mkdir -p "$NUVYN_STATE/run" "$NUVYN_STATE/logs" "$NUVYN_STATE/workspace" "$NUVYN_STATE/controlplane"
+        stack_certificates
+        stack_workspace
+        stack_controlplane
+        stack_credentials "$where"
+        stack_worker worker-1
+        stack_worker worker-2
+    else
+        stack_credentials "$where"
+    fi
+}
+
+stack_stop_one() {
+    local name=$1 pid limit
+    pid=$(stack_pid "$name") || return 0
+    kill -TERM "$pid" 2>/dev/null || return 0
+    limit=$((SECONDS + 40))
+    while stack_pid "$name" >/dev/null; do
+        [ "$SECONDS" -lt "$limit" ] || { kill -KILL "$pid" 2>/dev/null; break; }
+        sleep 0.05
+    done
+    rm -f "$NUVYN_STATE/run/$name.pid"
+}
+
+stack_down() {
+    local name
+    for name in worker-2 worker-1 controlplane workspace; do
+        stack_stop_one "$name"
+    done
+    say "the local stack is down; its state stays in $NUVYN_STATE"
+}
+
+stack_status() {
+    local name pid up=0
+    for name in "${STACK_PROCESSES[@]}"; do
+        if pid=$(stack_pid "$name"); then
+            printf '%-13s up, pid %s\n' "$name" "$pid"
+            up=1
+        else
+            printf '%-13s down\n' "$name"
+        fi
+    done
+    [ "$up" = 1 ] || return 1
+    printf '\n'
+    ctl status
+}
