@@ -1,0 +1,80 @@
+/* Shared by the files of this folder only. */
+#ifndef CONTROLPLANE_STORE_INTERNAL_H
+#define CONTROLPLANE_STORE_INTERNAL_H
+
+#include <pthread.h>
+
+#include "controlplane/store/db.h"
+
+/* One piece of work for the writer: applied within a transaction that may hold others. */
+typedef struct job job_t;
+struct job {
+    job_t *next;
+    size_t weight; /* bytes, to bound a group */
+    /* Runs statements. On failure it must not have changed anything, or the group is done again one by one. May be called
+     * more than once (each time in a new transaction). */
+    bool (*apply)(db_t *db, job_t *job, nv_error_t *err);
+    /* On the writer's thread, once; error.code NV_OK: committed. The job may be freed in here. */
+    void (*done)(job_t *job);
+    nv_error_t error;
+};
+
+typedef struct writer writer_t;
+/* Takes the connection over; NULL (with *err) when no thread can be had. */
+writer_t *writer_start(db_t *db, const store_options_t *options, nv_error_t *err);
+/* Completes what is queued, then closes the connection. */
+void writer_stop(writer_t *writer);
+bool writer_submit(writer_t *writer, job_t *job, nv_error_t *err) NV_MUST_CHECK;
+/* apply(db, arg) in a transaction, waiting for its outcome. */
+typedef bool write_fn(db_t *db, void *arg, nv_error_t *err);
+bool writer_run(writer_t *writer, write_fn *fn, void *arg, size_t weight, nv_error_t *err) NV_MUST_CHECK;
+void writer_get_status(writer_t *writer, store_status_t *out);
+
+struct store {
+    const db_ops_t *ops;
+    store_options_t options;
+    writer_t *writer; /* NULL: read-only */
+    char *engine;
+    char *location;
+    char *vector;
+    pthread_mutex_t lock; /* guards the reading connections */
+    pthread_cond_t returned;
+    db_t **idle;
+    size_t n_idle;
+    size_t n_readers;
+};
+
+/* A reading connection; waits for a free one. fn runs in a transaction, so that it sees one state; it is run once more where
+ * the connection was lost. Because of that fn must start from scratch each time. */
+typedef bool read_fn(db_t *db, void *arg, nv_error_t *err);
+bool store_read(store_t *store, read_fn *fn, void *arg, nv_error_t *err) NV_MUST_CHECK;
+/* A write through the writer; FAILED_PRECONDITION when read-only. */
+bool store_write(store_t *store, write_fn *fn, void *arg, size_t weight, nv_error_t *err) NV_MUST_CHECK;
+
+/* Limits. `what` names the value in errors. */
+bool check_name(const char *what, const char *value, nv_error_t *err) NV_MUST_CHECK; /* 1 … STORE_NAME_MAX */
+bool check_optional(const char *what, const char *value,
+                    nv_error_t *err) NV_MUST_CHECK; /* 0 … STORE_NAME_MAX */
+bool check_text(const char *what, const char *value, size_t max, nv_error_t *err) NV_MUST_CHECK;
+bool check_blob(const char *what, nv_bytes_t value, nv_error_t *err) NV_MUST_CHECK;
+bool check_sha256(const char *what, const char *value, nv_error_t *err) NV_MUST_CHECK;
+
+/* A batch, checked and applied. */
+bool batch_check(const store_batch_t *batch, size_t *weight, nv_error_t *err) NV_MUST_CHECK;
+bool batch_apply(db_t *db, const store_batch_t *batch, store_result_t *result, nv_error_t *err) NV_MUST_CHECK;
+
+/* A growing list of rows of one type, for the reading functions. */
+typedef struct rows {
+    nv_mem_t *ctx;
+    void *list;
+    size_t count;
+    size_t capacity;
+} rows_t;
+void *rows_push(rows_t *rows, size_t size);
+/* All rows of one statement, each pushed by `row`. */
+bool rows_list(store_t *store, nv_mem_t *ctx, db_statement_t statement, const db_param_t *params,
+               size_t n_params, db_row_fn *row, rows_t *out, nv_error_t *err) NV_MUST_CHECK;
+
+int64_t store_now_ms(void);
+
+#endif
