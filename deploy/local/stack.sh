@@ -111,7 +111,7 @@ stack_up() {
     build "$BUILD_DIR"
     if ! stack_is_up; then
         step "starting the local stack (workspace with Spark, control plane, two workers)"
-        mkdir -p -m 700 "$NUVYN_STATE"
+        mkdir -p "$NUVYN_STATE" && chmod 700 "$NUVYN_STATE"
         mkdir -p "$NUVYN_STATE/run" "$NUVYN_STATE/logs" "$NUVYN_STATE/workspace" "$NUVYN_STATE/controlplane"
         stack_certificates
         stack_workspace
