@@ -70,6 +70,9 @@ typedef struct nv_http_request {
     const char *upload_path; /* or a file, streamed */
     size_t max_response;     /* bytes of body kept in memory; 0: 16 MiB. More fails with RESOURCE_EXHAUSTED */
     int64_t total_timeout_ms; /* of one attempt; 0: none */
+    /* A POST or PATCH that may be sent twice. Without it such a request gets a connection of its own: libcurl silently
+     * sends again when a kept connection turns out dead, although the first try may have had its effect. */
+    bool repeatable;
     /* Takes the body of a 2xx answer as it comes, instead of response.body. head has status and headers. False ends the
      * transfer with *err. */
     bool (*on_body)(void *arg, const nv_http_response_t *head, const char *data, size_t length,

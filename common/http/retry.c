@@ -91,6 +91,7 @@ bool nv_http_send_retrying(nv_http_t *http, nv_mem_t *ctx, const nv_http_request
     uint64_t seed = retry->jitter_seed ? retry->jitter_seed : (uint64_t)clock_ms(CLOCK_MONOTONIC);
     watched_t watched = {.request = request};
     nv_http_request_t mine = *request;
+    mine.repeatable = request->repeatable || retry->idempotent;
     if (request->on_body) {
         mine.on_body = watch_body;
         mine.on_body_arg = &watched;

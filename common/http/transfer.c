@@ -169,6 +169,9 @@ bool transfer_prepare(transfer_t *t, nv_error_t *err)
     curl_easy_setopt(t->easy, CURLOPT_HEADERDATA, t);
     curl_easy_setopt(t->easy, CURLOPT_WRITEFUNCTION, take_body);
     curl_easy_setopt(t->easy, CURLOPT_WRITEDATA, t);
+    bool once = strcmp(r->method, "POST") == 0 || strcmp(r->method, "PATCH") == 0;
+    if (once && !r->repeatable)
+        curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L);
     if (!r->on_body) /* a compressed event stream would arrive in lumps */
         curl_easy_setopt(t->easy, CURLOPT_ACCEPT_ENCODING, "");
     return prepare_method(t, err) && prepare_headers(t, err);

@@ -53,6 +53,8 @@ static void handle(void *arg, fault_connection_t *c, const fault_request_t *r)
         fault_json(c, 500, "{}");
     else if (strcmp(r->path, "/429-long") == 0)
         fault_reply(c, 429, "Retry-After: 3600\r\n", "{}");
+    else if (strcmp(r->path, "/cut") == 0)
+        fault_cut(c);
     else if (strcmp(r->path, "/cut-once") == 0 && r->number == 1)
         fault_cut(c); /* the effect has landed, the answer is lost */
     else if (strcmp(r->path, "/cut-once") == 0)
@@ -232,6 +234,19 @@ static void test_cut_is_ambiguous(void **state)
     assert_int_equal(out.outcome, NV_HTTP_AMBIGUOUS);
     assert_int_equal(err.code, NV_UNAVAILABLE);
     assert_int_equal(fault_server_count(f->server), 1); /* it was not repeated behind the caller's back */
+}
+
+/* libcurl itself sends again when a kept connection dies; a POST must be spared that. */
+static void test_cut_of_a_kept_connection(void **state)
+{
+    fixture_t *f = *state;
+    nv_error_t err = NV_ERROR_INIT;
+    nv_http_response_t out;
+    assert_true(get(f, "/nowhere", &out, &err));
+    nv_http_request_t r = request(f, "POST", "/cut");
+    assert_false(nv_http_send(f->http, f->ctx, &r, &out, &err));
+    assert_int_equal(out.outcome, NV_HTTP_AMBIGUOUS);
+    assert_int_equal(fault_server_count(f->server), 2);
 }
 
 static void test_cut_is_repeated_when_idempotent(void **state)
@@ -452,6 +467,7 @@ int main(void)
         HTTP_TEST(test_upload_from_file),
         HTTP_TEST(test_nobody_listens),
         HTTP_TEST(test_cut_is_ambiguous),
+        HTTP_TEST(test_cut_of_a_kept_connection),
         HTTP_TEST(test_cut_is_repeated_when_idempotent),
         HTTP_TEST(test_broken_answers),
         HTTP_TEST(test_statuses_are_repeated),
