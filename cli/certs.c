@@ -77,7 +77,7 @@ static bool still_good(cli_t *cli, const char *dir, const char *file)
     return nv_tls_load(cli->ctx, &paths, time(NULL) + DAY, &material, &err);
 }
 
-/* The argument is a whole SPIFFE ID or its path: "pool/shared/worker/w1". */
+/* The argument is a whole SPIFFE ID or its path: "pool/default/worker/w1". */
 static char *whole_spiffe(cli_t *cli)
 {
     const char *given = cli_argument(cli, 0);
@@ -193,7 +193,7 @@ const cli_command_t cli_certs_commands[] = {
     {.noun = "certs",
      .verb = "issue",
      .arguments = "IDENTITY",
-     .help = "a key and certificate, e.g. for pool/shared/worker/w1",
+     .help = "a key and certificate, e.g. for pool/default/worker/w1",
      .run = issue,
      OPTIONS(issue_options),
      .min_arguments = 1,

@@ -56,8 +56,8 @@ stack_certificates() {
     [ -f "$dir/ca.crt" ] || ctl certs init >/dev/null
     ctl certs issue controlplane --dns localhost --ip 127.0.0.1 --if-missing >/dev/null
     ctl certs issue workspace --dns localhost --ip 127.0.0.1 --if-missing >/dev/null
-    ctl certs issue pool/shared/worker/worker-1 --if-missing >/dev/null
-    ctl certs issue pool/shared/worker/worker-2 --if-missing >/dev/null
+    ctl certs issue pool/default/worker/worker-1 --if-missing >/dev/null
+    ctl certs issue pool/default/worker/worker-2 --if-missing >/dev/null
     ctl certs issue operator/local --file operator --if-missing >/dev/null
 }
 
