@@ -1,0 +1,263 @@
+/* What a mapping must fulfil so that code can be generated from it. The Tester's review asks more (coverage, evidence);
+ * here is only what the emitters rely on. */
+#include "worker/codegen/model.h"
+#include "worker/codegen/text.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* A set of names, compared as Spark does: without regard to case. */
+typedef struct name_set {
+    const char **names;
+    size_t n;
+    size_t capacity;
+} name_set_t;
+
+static bool add_name(nv_mem_t *ctx, name_set_t *set, const char *name, const char *where, nv_error_t *err)
+{
+    if (!*name || strlen(name) > 255)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: name \"%.40s\": expected 1 to 255 bytes", where, name);
+    for (size_t i = 0; i < set->n; i++)
+        if (strcasecmp(set->names[i], name) == 0)
+            return nv_fail(err, NV_INVALID_ARGUMENT, "%s: name \"%s\" is used twice", where, name);
+    NV_PUSH(ctx, set->names, set->n, set->capacity) = name;
+    return true;
+}
+
+/* Table and column names become paths and identifiers in several systems. */
+static bool check_identifier(const char *name, const char *where, nv_error_t *err)
+{
+    if (!is_plain_name(name))
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: \"%.80s\": expected letters, digits and _", where,
+                       name);
+    return true;
+}
+
+static bool check_type(int type, int precision, int scale, const char *where, nv_error_t *err)
+{
+    if (type <= NV__VALUE_TYPE__VALUE_TYPE_UNSPECIFIED || type > NV__VALUE_TYPE__VALUE_TYPE_TIME)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: type: expected one of the value types", where);
+    if (type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL &&
+        (precision < 1 || precision > 38 || scale < 0 || scale > precision))
+        return nv_fail(err, NV_INVALID_ARGUMENT,
+                       "%s: DECIMAL(%d,%d): expected precision 1 to 38 and scale within it", where, precision,
+                       scale);
+    return true;
+}
+
+static bool check_silver_names(const Nv__SttmSource *source, char **names, size_t n, const char *where,
+                               nv_error_t *err)
+{
+    for (size_t i = 0; i < n; i++)
+        if (!model_source_column(source, names[i]))
+            return nv_fail(err, NV_INVALID_ARGUMENT, "%s: \"%s\": %s has no such silver column", where,
+                           names[i], source->name);
+    return true;
+}
+
+static bool check_dialect(const Nv__SttmSource *source, const char *where, nv_error_t *err)
+{
+    const Nv__Dialect *dialect = source->dialect;
+    if (!dialect || strcmp(dialect->format, "csv") != 0)
+        return nv_fail(err, NV_UNIMPLEMENTED, "%s.dialect.format: \"%s\": only csv can be loaded", where,
+                       dialect ? dialect->format : "");
+    if (dialect->skip_lines != 0)
+        return nv_fail(err, NV_UNIMPLEMENTED,
+                       "%s.dialect.skip_lines: %d: lines before the header cannot be skipped", where,
+                       dialect->skip_lines);
+    return true;
+}
+
+static bool check_source(nv_mem_t *ctx, const Nv__SttmSource *source, name_set_t *tables, nv_error_t *err)
+{
+    char *where = nv_printf(ctx, "sttm.sources[%s]", source->name);
+    if (!check_identifier(source->silver_name, nv_printf(ctx, "%s.silver_name", where), err) ||
+        !add_name(ctx, tables, source->silver_name, where, err) ||
+        !add_name(ctx, tables, codegen_bronze_table(ctx, source), where, err) ||
+        !check_dialect(source, where, err))
+        return false;
+    if (!source->file_pattern[0] || strchr(source->file_pattern, '/'))
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s.file_pattern: \"%s\": expected a file name pattern",
+                       where, source->file_pattern);
+    if (source->n_columns == 0)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s.columns: expected at least one", where);
+    name_set_t columns = {0};
+    for (size_t i = 0; i < source->n_columns; i++) {
+        const Nv__SttmSourceColumn *c = source->columns[i];
+        char *at = nv_printf(ctx, "%s.columns[%s]", where, c->name);
+        if (!check_identifier(c->silver_name, nv_printf(ctx, "%s.silver_name", at), err) ||
+            !add_name(ctx, &columns, c->silver_name, at, err) ||
+            !check_type(c->type, c->precision, c->scale, at, err))
+            return false;
+    }
+    return check_silver_names(source, source->key, source->n_key, nv_printf(ctx, "%s.key", where), err) &&
+           check_silver_names(source, source->latest_by, source->n_latest_by,
+                              nv_printf(ctx, "%s.latest_by", where), err);
+}
+
+static bool check_input(const Nv__Sttm *sttm, const Nv__SttmTarget *target, const char *alias,
+                        const char *column, const char *where, nv_error_t *err)
+{
+    const Nv__SttmSource *source = model_alias(sttm, target, alias);
+    if (!source)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: alias \"%s\": expected \"d\" or an alias of a join",
+                       where, alias);
+    if (!model_source_column(source, column))
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: %s (%s) has no silver column \"%s\"", where, alias,
+                       source->name, column);
+    return true;
+}
+
+static bool check_joins(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target, const char *where,
+                        nv_error_t *err)
+{
+    name_set_t aliases = {0};
+    if (!add_name(ctx, &aliases, "d", where, err))
+        return false;
+    for (size_t i = 0; i < target->n_joins; i++) {
+        const Nv__SttmSourceJoin *join = target->joins[i];
+        char *at = nv_printf(ctx, "%s.joins[%s]", where, join->alias);
+        const Nv__SttmSource *source = model_source(sttm, join->source);
+        if (!source)
+            return nv_fail(err, NV_INVALID_ARGUMENT, "%s.source: \"%s\" is no source", at, join->source);
+        bool known = false;
+        for (size_t k = 0; k < aliases.n; k++)
+            known = known || strcmp(aliases.names[k], join->parent_alias) == 0;
+        if (!known)
+            return nv_fail(err, NV_INVALID_ARGUMENT,
+                           "%s.parent_alias: \"%s\": expected an alias that stands before", at,
+                           join->parent_alias);
+        if (!check_identifier(join->alias, at, err) || !add_name(ctx, &aliases, join->alias, at, err))
+            return false;
+        if (join->n_columns == 0 || join->n_columns != join->n_to_columns)
+            return nv_fail(err, NV_INVALID_ARGUMENT,
+                           "%s: expected as many columns as to_columns, at least one", at);
+        for (size_t k = 0; k < join->n_columns; k++)
+            if (!check_input(sttm, target, join->parent_alias, join->columns[k], at, err) ||
+                !check_input(sttm, target, join->alias, join->to_columns[k], at, err))
+                return false;
+    }
+    return true;
+}
+
+static bool check_lookup(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target,
+                         const Nv__Transform *t, const char *where, nv_error_t *err)
+{
+    const Nv__SttmTarget *dimension = model_target(sttm, t->dimension);
+    if (!dimension || !model_is_dimension(dimension))
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s.dimension: \"%s\" is no dimension", where, t->dimension);
+    char **key;
+    size_t n = model_key(ctx, dimension, &key);
+    if (n != t->n_inputs)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s.inputs: %zu for the %zu business key columns of %s",
+                       where, t->n_inputs, n, dimension->name);
+    if (!t->as_of[0])
+        return true;
+    const char *dot = strchr(t->as_of, '.');
+    if (!dot)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s.as_of: \"%s\": expected alias.column", where, t->as_of);
+    return check_input(sttm, target, nv_strndup(ctx, t->as_of, (size_t)(dot - t->as_of)), dot + 1, where,
+                       err);
+}
+
+static bool check_transform(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target,
+                            const Nv__SttmColumn *column, const char *where, nv_error_t *err)
+{
+    const Nv__Transform *t = column->transform;
+    if (!t || t->op <= NV__TRANSFORM_OP__TRANSFORM_OP_UNSPECIFIED ||
+        t->op > NV__TRANSFORM_OP__TRANSFORM_OP_AUDIT)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s.transform.op: expected one of the operations", where);
+    bool from_inputs =
+        t->op == NV__TRANSFORM_OP__TRANSFORM_OP_COPY || t->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP ||
+        t->op == NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY || t->op == NV__TRANSFORM_OP__TRANSFORM_OP_CONCAT ||
+        t->op == NV__TRANSFORM_OP__TRANSFORM_OP_COALESCE || t->op == NV__TRANSFORM_OP__TRANSFORM_OP_MULTIPLY;
+    bool of_dates = target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
+    if (from_inputs && !of_dates && t->n_inputs == 0)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s.transform.inputs: expected at least one", where);
+    for (size_t i = 0; i < t->n_inputs && !of_dates; i++)
+        if (!check_input(sttm, target, t->inputs[i]->alias, t->inputs[i]->column, where, err))
+            return false;
+    if (t->op == NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY && !of_dates && !model_date_dimension(sttm))
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: a date key without a date dimension", where);
+    return t->op != NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP || check_lookup(ctx, sttm, target, t, where, err);
+}
+
+static bool check_columns(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target,
+                          const char *where, nv_error_t *err)
+{
+    name_set_t columns = {0};
+    for (size_t i = 0; i < target->n_columns; i++) {
+        const Nv__SttmColumn *c = target->columns[i];
+        char *at = nv_printf(ctx, "%s.columns[%s]", where, c->name);
+        if (!check_identifier(c->name, nv_printf(ctx, "%s.name", at), err) ||
+            !add_name(ctx, &columns, c->name, at, err) ||
+            !check_type(c->type, c->precision, c->scale, at, err) ||
+            !check_transform(ctx, sttm, target, c, at, err))
+            return false;
+    }
+    for (size_t i = 0; i < target->n_grain_columns; i++)
+        if (!model_column(target, target->grain_columns[i]))
+            return nv_fail(err, NV_INVALID_ARGUMENT, "%s.grain_columns: \"%s\" is no column of it", where,
+                           target->grain_columns[i]);
+    return true;
+}
+
+/* What the kind of table needs: a surrogate and a business key, the three columns of a history. */
+static bool check_kind(nv_mem_t *ctx, const Nv__SttmTarget *target, const char *where, nv_error_t *err)
+{
+    char **key;
+    bool dimension = model_is_dimension(target);
+    bool dates = target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
+    if (!dates && model_key(ctx, target, &key) == 0)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: neither business key nor grain columns", where);
+    if ((dimension || dates) && !model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE))
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: a dimension without a surrogate key column", where);
+    if (model_is_history(target) &&
+        (!dimension || !model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM) ||
+         !model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_TO) ||
+         !model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_CURRENT)))
+        return nv_fail(err, NV_INVALID_ARGUMENT,
+                       "%s: SCD2 needs a dimension with SCD_FROM, SCD_TO and SCD_CURRENT", where);
+    if (dates && (strlen(target->date_first) != 10 || strlen(target->date_last) != 10))
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: date_first and date_last: expected YYYY-MM-DD", where);
+    return true;
+}
+
+static bool check_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target,
+                         name_set_t *tables, nv_error_t *err)
+{
+    char *where = nv_printf(ctx, "sttm.targets[%s]", target->name);
+    if (!check_identifier(target->name, nv_printf(ctx, "%s.name", where), err) ||
+        !add_name(ctx, tables, target->name, where, err))
+        return false;
+    if (target->kind != NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION &&
+        !model_source(sttm, target->driving_source))
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s.driving_source: \"%s\" is no source", where,
+                       target->driving_source);
+    if (!check_joins(ctx, sttm, target, where, err) || !check_columns(ctx, sttm, target, where, err) ||
+        !check_kind(ctx, target, where, err))
+        return false;
+    if (target->effective_from[0] &&
+        !model_source_column(model_source(sttm, target->driving_source), target->effective_from))
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s.effective_from: \"%s\" is no silver column of %s", where,
+                       target->effective_from, target->driving_source);
+    for (size_t i = 0; i < target->n_depends_on; i++)
+        if (!model_target(sttm, target->depends_on[i]) || strcmp(target->depends_on[i], target->name) == 0)
+            return nv_fail(err, NV_INVALID_ARGUMENT, "%s.depends_on: \"%s\" is no other target", where,
+                           target->depends_on[i]);
+    return true;
+}
+
+bool model_check(nv_mem_t *ctx, const Nv__Sttm *sttm, nv_error_t *err)
+{
+    name_set_t tables = {0};
+    if (sttm->n_sources == 0 || sttm->n_targets == 0)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "sttm: expected at least one source and one target");
+    for (size_t i = 0; i < sttm->n_sources; i++)
+        if (!check_source(ctx, sttm->sources[i], &tables, err))
+            return false;
+    for (size_t i = 0; i < sttm->n_targets; i++)
+        if (!check_target(ctx, sttm, sttm->targets[i], &tables, err))
+            return false;
+    return true;
+}

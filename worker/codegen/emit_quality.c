@@ -1,0 +1,160 @@
+/* 90_quality: the checks that the tables must pass after every load. */
+#include "worker/codegen/emit.h"
+#include "worker/codegen/rules.h"
+#include "worker/codegen/text.h"
+
+#include <string.h>
+
+/* Rows("table", rules=(…), where="…") with the rules of a row; nothing when there are none. */
+static void put_rows(nv_mem_t *ctx, nv_buf_t *buf, const char *table, const char *where,
+                     const nv_buf_t *rules)
+{
+    if (rules->length == 0)
+        return;
+    nv_buf_printf(buf, "    Rows(%s, rules=(\n%s    )", py_string(ctx, table), nv_buf_text(rules));
+    if (*where)
+        nv_buf_printf(buf, ", where=%s", py_string(ctx, where));
+    nv_buf_puts(buf, "),\n");
+}
+
+/* A rule over several rows, at a source or a target. */
+static void put_table_rule(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const char *table,
+                           const Nv__QualityRule *rule)
+{
+    const char *tier = rule->severity == NV__SEVERITY__SEVERITY_FAIL ? "fail" : "warn";
+    char *columns = py_tuple(ctx, rule->columns, rule->n_columns);
+    if (rule->kind == NV__RULE_KIND__RULE_KIND_UNIQUE)
+        nv_buf_printf(buf, "    Unique(%s, %s, tier=\"%s\"),\n", py_string(ctx, table), columns, tier);
+    if (rule->kind != NV__RULE_KIND__RULE_KIND_REFERENCE)
+        return;
+    const Nv__SttmSource *source = model_source(sttm, rule->ref_target);
+    const Nv__SttmTarget *target = model_target(sttm, rule->ref_target);
+    if (!source && !target)
+        return;
+    nv_buf_printf(buf, "    Reference(%s, %s, %s, %s, tier=\"%s\"", py_string(ctx, table), columns,
+                  py_string(ctx, source ? source->silver_name : target->name),
+                  py_tuple(ctx, rule->ref_columns, rule->n_ref_columns), tier);
+    if (rule->threshold > 0)
+        nv_buf_printf(buf, ", threshold=%.6g", rule->threshold);
+    nv_buf_puts(buf, "),\n");
+}
+
+static void put_source(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmSource *source)
+{
+    nv_buf_t rules = nv_buf_make(ctx, NOTEBOOK_MAX);
+    for (size_t i = 0; i < source->n_rules; i++)
+        if (rule_is_of_row(source->rules[i]) &&
+            source->rules[i]->severity != NV__SEVERITY__SEVERITY_QUARANTINE)
+            nv_buf_printf(&rules, "        %s,\n",
+                          rule_declaration(ctx, source->rules[i], rule_source_type, source));
+    put_rows(ctx, buf, source->silver_name, "", &rules);
+    for (size_t i = 0; i < source->n_rules; i++)
+        put_table_rule(ctx, buf, sttm, source->silver_name, source->rules[i]);
+}
+
+static void add_rule(nv_mem_t *ctx, nv_buf_t *rules, const Nv__SttmTarget *target,
+                     const Nv__QualityRule *rule)
+{
+    if (rule_is_of_row(rule))
+        nv_buf_printf(rules, "        %s,\n", rule_declaration(ctx, rule, rule_target_type, target));
+}
+
+/* Column names of a rule that stands at a column and names none. */
+static Nv__QualityRule *of_column(nv_mem_t *ctx, const Nv__QualityRule *rule, const Nv__SttmColumn *column)
+{
+    Nv__QualityRule *copy = nv_memdup(ctx, rule, sizeof *rule);
+    if (copy->n_columns == 0) {
+        copy->columns = NV_NEW_ARRAY(ctx, char *, 1);
+        copy->columns[0] = column->name;
+        copy->n_columns = 1;
+    }
+    return copy;
+}
+
+/* Members that stand for nothing known are held to no rule. */
+static char *real_members(nv_mem_t *ctx, const Nv__SttmTarget *target)
+{
+    const Nv__SttmColumn *surrogate = model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE);
+    return surrogate ? nv_printf(ctx, "%s >= 0", spark_name(ctx, surrogate->name)) : nv_strdup(ctx, "");
+}
+
+static void put_keys(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *target)
+{
+    char **key;
+    size_t n = model_key(ctx, target, &key);
+    const Nv__SttmColumn *surrogate = model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE);
+    char *where = real_members(ctx, target);
+    if (model_is_history(target))
+        where = nv_printf(
+            ctx, "%s AND %s", where,
+            spark_name(ctx, model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_CURRENT)->name));
+    if (surrogate)
+        nv_buf_printf(buf, "    Unique(%s, %s),\n", py_string(ctx, target->name),
+                      py_tuple(ctx, (char *[]){surrogate->name}, 1));
+    if (n == 0 || (surrogate && n == 1 && strcmp(key[0], surrogate->name) == 0))
+        return;
+    nv_buf_printf(buf, "    Unique(%s, %s", py_string(ctx, target->name), py_tuple(ctx, key, n));
+    if (*where)
+        nv_buf_printf(buf, ", where=%s", py_string(ctx, where));
+    nv_buf_puts(buf, "),\n");
+}
+
+static void put_references(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
+{
+    const Nv__SttmTarget *dates = model_date_dimension(sttm);
+    for (size_t i = 0; i < target->n_columns; i++) {
+        const Nv__SttmColumn *c = target->columns[i];
+        bool lookup = c->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP;
+        bool date = c->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY && target != dates;
+        if (!lookup && !date)
+            continue;
+        const Nv__SttmTarget *other = lookup ? model_target(sttm, c->transform->dimension) : dates;
+        nv_buf_printf(
+            buf, "    Reference(%s, %s, %s, %s),\n", py_string(ctx, target->name),
+            py_tuple(ctx, (char *[]){c->name}, 1), py_string(ctx, other->name),
+            py_tuple(ctx, (char *[]){model_with_role(other, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name}, 1));
+    }
+}
+
+static void put_target(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
+{
+    nv_buf_t rules = nv_buf_make(ctx, NOTEBOOK_MAX);
+    for (size_t i = 0; i < target->n_rules; i++)
+        add_rule(ctx, &rules, target, target->rules[i]);
+    for (size_t i = 0; i < target->n_columns; i++)
+        for (size_t k = 0; k < target->columns[i]->n_rules; k++)
+            add_rule(ctx, &rules, target, of_column(ctx, target->columns[i]->rules[k], target->columns[i]));
+    put_rows(ctx, buf, target->name, real_members(ctx, target), &rules);
+    put_keys(ctx, buf, target);
+    put_references(ctx, buf, sttm, target);
+    bool rows_of_source = target->kind == NV__TARGET_KIND__TARGET_KIND_FACT ||
+                          target->kind == NV__TARGET_KIND__TARGET_KIND_BRIDGE;
+    if (rows_of_source && !target->distinct_rows)
+        nv_buf_printf(buf, "    SameCount(%s, %s),\n", py_string(ctx, target->name),
+                      py_string(ctx, model_source(sttm, target->driving_source)->silver_name));
+    for (size_t i = 0; i < target->n_rules; i++)
+        put_table_rule(ctx, buf, sttm, target->name, target->rules[i]);
+}
+
+bool emit_quality(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_error_t *err)
+{
+    notebook_t notebook =
+        notebook_make(ctx, "notebooks/90_quality.py", "90_quality",
+                      "What must hold after every load: nothing lost on the way, keys unique, "
+                      "references found, rules met. Every outcome is written to `nuvyn_run_log`.",
+                      "nuvyn_sources");
+    notebook_cell(&notebook, "Raw tables");
+    nv_buf_puts(&notebook.text, "checks = [Balance(source) for source in SOURCES]\nchecks += [\n");
+    for (size_t i = 0; i < sttm->n_sources; i++)
+        put_source(ctx, &notebook.text, sttm, sttm->sources[i]);
+    nv_buf_puts(&notebook.text, "]\n");
+    for (size_t i = 0; i < sttm->n_targets; i++) {
+        notebook_cell(&notebook, sttm->targets[i]->name);
+        nv_buf_puts(&notebook.text, "checks += [\n");
+        put_target(ctx, &notebook.text, sttm, sttm->targets[i]);
+        nv_buf_puts(&notebook.text, "]\n");
+    }
+    notebook_cell(&notebook, "Verdict");
+    nv_buf_puts(&notebook.text, "judge(checks)\n");
+    return notebook_finish(ctx, &notebook, out, err);
+}

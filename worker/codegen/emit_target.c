@@ -1,0 +1,214 @@
+/* One notebook per table of the star: lookups, the mapping column by column, the load. */
+#include "worker/codegen/emit.h"
+#include "worker/codegen/text.h"
+#include "worker/codegen/transform.h"
+
+#include <string.h>
+
+static bool is_dates(const Nv__SttmTarget *target)
+{
+    return target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
+}
+
+char *emit_notebook_name(nv_mem_t *ctx, const Nv__SttmTarget *target)
+{
+    const char *layer = target->kind == NV__TARGET_KIND__TARGET_KIND_FACT     ? "40"
+                        : target->kind == NV__TARGET_KIND__TARGET_KIND_BRIDGE ? "50"
+                                                                              : "30";
+    return nv_printf(ctx, "%s_%s", layer, py_name(ctx, target->name));
+}
+
+static char *about(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
+{
+    const char *first = target->n_columns ? target->columns[0]->mapping_id : "";
+    const char *last = target->n_columns ? target->columns[target->n_columns - 1]->mapping_id : "";
+    char *grain = target->grain[0] ? nv_printf(ctx, "\n\nGrain: %s.", py_comment(ctx, target->grain, 300))
+                                   : nv_strdup(ctx, "");
+    return nv_printf(ctx, "%s%s\n\nMapping lines %s to %s of %s, version %s.",
+                     py_comment(ctx, target->description, 1000), grain, first, last,
+                     py_comment(ctx, sttm->name, 100), py_comment(ctx, sttm->version, 20));
+}
+
+static bool is_lookup(const Nv__SttmColumn *column)
+{
+    return column->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP;
+}
+
+/* The arguments by which a lookup finds the right version of an SCD2 member. */
+static void put_versions(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *dimension,
+                         const Nv__Transform *t)
+{
+    if (!model_is_history(dimension))
+        return;
+    char *names[] = {model_with_op(dimension, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM)->name,
+                     model_with_op(dimension, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_TO)->name,
+                     model_with_op(dimension, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_CURRENT)->name};
+    nv_buf_printf(buf, "    versions=%s,\n", py_tuple(ctx, names, 3));
+    const char *dot = strchr(t->as_of, '.');
+    if (dot)
+        nv_buf_printf(buf, "    as_of=%s,\n",
+                      spark_column(ctx, nv_strndup(ctx, t->as_of, (size_t)(dot - t->as_of)), dot + 1));
+}
+
+static void put_lookup(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmTarget *target,
+                       const Nv__SttmColumn *column)
+{
+    const Nv__Transform *t = column->transform;
+    const Nv__SttmTarget *dimension = model_target(sttm, t->dimension);
+    char *variable = lookup_variable(ctx, target, column);
+    char **key;
+    size_t n = model_key(ctx, dimension, &key);
+    nv_buf_printf(buf,
+                  "# %s\n%s = Lookup(\n    %s,\n    dimension=%s,\n    surrogate=%s,\n    business_key={",
+                  py_comment(ctx, column->mapping_id, 40), variable, py_string(ctx, variable),
+                  py_string(ctx, dimension->name),
+                  py_string(ctx, model_with_role(dimension, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name));
+    for (size_t i = 0; i < n; i++)
+        nv_buf_printf(buf, "%s%s: %s", i ? ", " : "", py_string(ctx, key[i]),
+                      spark_column(ctx, t->inputs[i]->alias, t->inputs[i]->column));
+    nv_buf_puts(buf, "},\n");
+    put_versions(ctx, buf, dimension, t);
+    nv_buf_puts(buf, ")\n");
+}
+
+static void put_lookups(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm,
+                        const Nv__SttmTarget *target)
+{
+    bool any = false;
+    for (size_t i = 0; i < target->n_columns; i++) {
+        if (!is_lookup(target->columns[i]))
+            continue;
+        if (!any)
+            notebook_cell(notebook, "Lookups");
+        put_lookup(ctx, &notebook->text, sttm, target, target->columns[i]);
+        any = true;
+    }
+}
+
+static int scd_number(const Nv__SttmColumn *column)
+{
+    return column->scd == NV__SCD_TYPE__SCD_TYPE_2 ? 2 : column->scd == NV__SCD_TYPE__SCD_TYPE_0 ? 0 : 1;
+}
+
+/* Mapped("M0042", "name", "TYPE", value, "comment", …), broken into lines where it is long. */
+static bool put_column(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *target,
+                       const Nv__SttmColumn *column, nv_error_t *err)
+{
+    char *value;
+    if (!transform_expression(ctx, target, column, &value, err))
+        return nv_wrap(err, "sttm.targets[%s].columns[%s]", target->name, column->name);
+    nv_buf_t more = nv_buf_make(ctx, 64 * 1024);
+    if (column->description[0])
+        nv_buf_printf(&more, ", comment=%s", py_string(ctx, column->description));
+    if (scd_number(column) != 1)
+        nv_buf_printf(&more, ", scd=%d", scd_number(column));
+    if (column->unknown_member[0])
+        nv_buf_printf(&more, ", unknown=%s", py_string(ctx, column->unknown_member));
+    if (column->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_AUDIT)
+        nv_buf_printf(&more, ", audit=%s", py_string(ctx, column->transform->constant));
+    char *head = nv_printf(ctx, "Mapped(%s, %s, \"%s\"", py_string(ctx, column->mapping_id),
+                           py_string(ctx, column->name),
+                           codegen_type(ctx, column->type, column->precision, column->scale));
+    char *tail = nv_printf(ctx, "%s%s%s", value ? ", " : "", value ? value : "", nv_buf_text(&more));
+    bool long_line = strlen(head) + strlen(tail) > 108;
+    nv_buf_printf(buf, "        %s%s%s),\n", head, long_line && *tail ? ",\n              " : "",
+                  long_line && *tail ? tail + 1 + (tail[1] == ' ') : tail);
+    return true;
+}
+
+/* The columns that the runtime fills in a dimension. */
+static void put_dimension_columns(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *target)
+{
+    if (!model_is_dimension(target) && !is_dates(target))
+        return;
+    nv_buf_printf(buf, "    surrogate=%s,\n",
+                  py_string(ctx, model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name));
+    if (!model_is_history(target))
+        return;
+    nv_buf_printf(buf, "    valid_from=%s,\n    valid_to=%s,\n    current=%s,\n",
+                  py_string(ctx, model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM)->name),
+                  py_string(ctx, model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_TO)->name),
+                  py_string(ctx, model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_CURRENT)->name));
+}
+
+static bool put_target(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm,
+                       const Nv__SttmTarget *target, nv_error_t *err)
+{
+    nv_buf_t *buf = &notebook->text;
+    const Nv__SttmTarget *dates = model_date_dimension(sttm);
+    char **key;
+    size_t n = model_key(ctx, target, &key);
+    notebook_cell(notebook, "Mapping");
+    if (!is_dates(target) && model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY))
+        nv_buf_printf(buf, "DATES = (%s, %s)  # the days of %s\n\n", py_string(ctx, dates->date_first),
+                      py_string(ctx, dates->date_last), dates->name);
+    nv_buf_printf(buf, "target = Target(\n    name=%s,\n    comment=%s,\n    key=%s,\n",
+                  py_string(ctx, target->name), py_string(ctx, target->description), py_tuple(ctx, key, n));
+    put_dimension_columns(ctx, buf, target);
+    if (target->n_cluster_by)
+        nv_buf_printf(buf, "    cluster_by=%s,\n", py_tuple(ctx, target->cluster_by, target->n_cluster_by));
+    nv_buf_puts(buf, "    columns=(\n");
+    for (size_t i = 0; i < target->n_columns; i++)
+        if (!put_column(ctx, buf, target, target->columns[i], err))
+            return false;
+    nv_buf_puts(buf, "    ),\n)\n");
+    return true;
+}
+
+static void put_join(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmSourceJoin *join)
+{
+    nv_buf_printf(buf, "    .join(silver(%s, %s), ",
+                  py_string(ctx, model_source(sttm, join->source)->silver_name), py_string(ctx, join->alias));
+    for (size_t i = 0; i < join->n_columns; i++)
+        nv_buf_printf(buf, "%s%s%s == %s%s", i ? " & " : "", join->n_columns > 1 ? "(" : "",
+                      spark_column(ctx, join->parent_alias, join->columns[i]),
+                      spark_column(ctx, join->alias, join->to_columns[i]), join->n_columns > 1 ? ")" : "");
+    nv_buf_puts(buf, ", \"left\")\n");
+}
+
+/* The driving rows with everything that is joined to them. */
+static void put_rows(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
+{
+    nv_buf_printf(buf, "rows = (\n    silver(%s, \"d\")\n",
+                  py_string(ctx, model_source(sttm, target->driving_source)->silver_name));
+    for (size_t i = 0; i < target->n_joins; i++)
+        put_join(ctx, buf, sttm, target->joins[i]);
+    for (size_t i = 0; i < target->n_columns; i++)
+        if (is_lookup(target->columns[i]))
+            nv_buf_printf(buf, "    .transform(%s.join)\n", lookup_variable(ctx, target, target->columns[i]));
+    nv_buf_puts(buf, ")\n");
+}
+
+static void put_load(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
+{
+    nv_buf_t *buf = &notebook->text;
+    char *step = py_string(ctx, emit_notebook_name(ctx, target));
+    notebook_cell(notebook, "Load");
+    if (is_dates(target)) {
+        nv_buf_printf(buf, "finish(%s, load_dates(target, %s, %s))\n", step,
+                      py_string(ctx, target->date_first), py_string(ctx, target->date_last));
+        return;
+    }
+    put_rows(ctx, buf, sttm, target);
+    const char *load = model_is_history(target)     ? "load_history"
+                       : model_is_dimension(target) ? "load_dimension"
+                                                    : "load_rows";
+    nv_buf_printf(buf, "finish(%s, %s(target, rows, \"d\"", step, load);
+    for (size_t i = 0; i < target->n_joins; i++)
+        nv_buf_printf(buf, ", %s", py_string(ctx, target->joins[i]->alias));
+    if (target->effective_from[0] && model_is_history(target))
+        nv_buf_printf(buf, ", effective_from=%s", spark_column(ctx, "d", target->effective_from));
+    nv_buf_puts(buf, "))\n");
+}
+
+bool emit_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target, Nv__ProjectFile **out,
+                 nv_error_t *err)
+{
+    char *path = nv_printf(ctx, "notebooks/%s.py", emit_notebook_name(ctx, target));
+    notebook_t notebook = notebook_make(ctx, path, target->name, about(ctx, sttm, target), "nuvyn_runtime");
+    put_lookups(ctx, &notebook, sttm, target);
+    if (!put_target(ctx, &notebook, sttm, target, err))
+        return false;
+    put_load(ctx, &notebook, sttm, target);
+    return notebook_finish(ctx, &notebook, out, err);
+}

@@ -1,0 +1,94 @@
+#include "worker/codegen/model.h"
+
+#include <string.h>
+
+const Nv__SttmSource *model_source(const Nv__Sttm *sttm, const char *name)
+{
+    for (size_t i = 0; i < sttm->n_sources; i++)
+        if (strcmp(sttm->sources[i]->name, name) == 0)
+            return sttm->sources[i];
+    return NULL;
+}
+
+const Nv__SttmSourceColumn *model_source_column(const Nv__SttmSource *source, const char *silver_name)
+{
+    for (size_t i = 0; i < source->n_columns; i++)
+        if (strcmp(source->columns[i]->silver_name, silver_name) == 0)
+            return source->columns[i];
+    return NULL;
+}
+
+const Nv__SttmTarget *model_target(const Nv__Sttm *sttm, const char *name)
+{
+    for (size_t i = 0; i < sttm->n_targets; i++)
+        if (strcmp(sttm->targets[i]->name, name) == 0)
+            return sttm->targets[i];
+    return NULL;
+}
+
+const Nv__SttmColumn *model_column(const Nv__SttmTarget *target, const char *name)
+{
+    for (size_t i = 0; i < target->n_columns; i++)
+        if (strcmp(target->columns[i]->name, name) == 0)
+            return target->columns[i];
+    return NULL;
+}
+
+const Nv__SttmTarget *model_date_dimension(const Nv__Sttm *sttm)
+{
+    for (size_t i = 0; i < sttm->n_targets; i++)
+        if (sttm->targets[i]->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION)
+            return sttm->targets[i];
+    return NULL;
+}
+
+const Nv__SttmColumn *model_with_role(const Nv__SttmTarget *target, Nv__KeyRole role)
+{
+    for (size_t i = 0; i < target->n_columns; i++)
+        if (target->columns[i]->key_role == role)
+            return target->columns[i];
+    return NULL;
+}
+
+const Nv__SttmColumn *model_with_op(const Nv__SttmTarget *target, Nv__TransformOp op)
+{
+    for (size_t i = 0; i < target->n_columns; i++)
+        if (target->columns[i]->transform && target->columns[i]->transform->op == op)
+            return target->columns[i];
+    return NULL;
+}
+
+const Nv__SttmSource *model_alias(const Nv__Sttm *sttm, const Nv__SttmTarget *target, const char *alias)
+{
+    if (strcmp(alias, "d") == 0)
+        return model_source(sttm, target->driving_source);
+    for (size_t i = 0; i < target->n_joins; i++)
+        if (strcmp(target->joins[i]->alias, alias) == 0)
+            return model_source(sttm, target->joins[i]->source);
+    return NULL;
+}
+
+size_t model_key(nv_mem_t *ctx, const Nv__SttmTarget *target, char ***out)
+{
+    char **names = NV_NEW_ARRAY(ctx, char *, target->n_columns + target->n_grain_columns + 1);
+    size_t n = 0;
+    if (model_is_dimension(target))
+        for (size_t i = 0; i < target->n_columns; i++)
+            if (target->columns[i]->key_role == NV__KEY_ROLE__KEY_ROLE_BUSINESS)
+                names[n++] = target->columns[i]->name;
+    if (n == 0)
+        for (size_t i = 0; i < target->n_grain_columns; i++)
+            names[n++] = target->grain_columns[i];
+    *out = names;
+    return n;
+}
+
+bool model_is_history(const Nv__SttmTarget *target)
+{
+    return target->load == NV__LOAD_STRATEGY__LOAD_STRATEGY_SCD2;
+}
+
+bool model_is_dimension(const Nv__SttmTarget *target)
+{
+    return target->kind == NV__TARGET_KIND__TARGET_KIND_DIMENSION;
+}

@@ -1,0 +1,31 @@
+/* The mapping with its references resolved, for the emitters. Pure; borrows the mapping. */
+#ifndef WORKER_CODEGEN_MODEL_H
+#define WORKER_CODEGEN_MODEL_H
+
+#include "worker/codegen/codegen.h"
+
+#include <stddef.h>
+
+/* NULL where there is none. */
+const Nv__SttmSource *model_source(const Nv__Sttm *sttm, const char *name);
+const Nv__SttmSourceColumn *model_source_column(const Nv__SttmSource *source, const char *silver_name);
+const Nv__SttmTarget *model_target(const Nv__Sttm *sttm, const char *name);
+const Nv__SttmColumn *model_column(const Nv__SttmTarget *target, const char *name);
+const Nv__SttmTarget *model_date_dimension(const Nv__Sttm *sttm);
+/* The first column with this role or operation. */
+const Nv__SttmColumn *model_with_role(const Nv__SttmTarget *target, Nv__KeyRole role);
+const Nv__SttmColumn *model_with_op(const Nv__SttmTarget *target, Nv__TransformOp op);
+/* The source behind an alias of the target ("d" is the driving one). */
+const Nv__SttmSource *model_alias(const Nv__Sttm *sttm, const Nv__SttmTarget *target, const char *alias);
+
+/* What identifies a member or a row: the business key of a dimension, the grain of a fact or bridge; never the
+ * surrogate. Names below ctx. */
+size_t model_key(nv_mem_t *ctx, const Nv__SttmTarget *target, char ***out);
+
+bool model_is_history(const Nv__SttmTarget *target);
+bool model_is_dimension(const Nv__SttmTarget *target);
+
+/* Everything the emitters rely on. */
+bool model_check(nv_mem_t *ctx, const Nv__Sttm *sttm, nv_error_t *err) NV_MUST_CHECK;
+
+#endif
