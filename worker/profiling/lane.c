@@ -36,6 +36,8 @@ void lane_init(lane_t *lane, const scan_config_t *config, source_t *source, size
 void lane_free(lane_t *lane)
 {
     hashlog_drop(&lane->row_log);
+    for (size_t i = 0; i < lane->n_sets; i++)
+        hashlog_drop(&lane->set_logs[i]);
     for (size_t i = 0; i < lane->n_columns; i++)
         hashlog_drop(&lane->columns[i].stats.log);
     free(lane->block.data);
@@ -92,6 +94,31 @@ static void remember_row(lane_t *lane, const uint64_t *hashes)
     }
 }
 
+static uint64_t set_hash(const key_set_t *set, const uint64_t *hashes)
+{
+    uint64_t sum = 0;
+    for (size_t i = 0; i < set->n; i++)
+        sum = keys_mix(sum, hashes[set->columns[i]]);
+    return sum;
+}
+
+void lane_use_sets(lane_t *lane, const key_set_t *sets, size_t n)
+{
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("sets");
+    uint64_t *hashes = NV_NEW_ARRAY(ctx, uint64_t, lane->n_columns);
+    lane->n_sets = n;
+    for (size_t i = 0; i < n; i++) {
+        lane->sets[i] = sets[i];
+        lane->set_logs[i] = (hashlog_t){.budget = lane->row_log.budget};
+    }
+    for (size_t row = 0; row < lane->n_trace; row++) {
+        for (size_t c = 0; c < lane->n_columns; c++)
+            hashes[c] = lane->trace[c][row];
+        for (size_t i = 0; i < n; i++)
+            hashlog_add(&lane->set_logs[i], set_hash(&sets[i], hashes));
+    }
+}
+
 static void take_row(lane_t *lane, uint64_t *hashes)
 {
     const bool *wanted = lane->config->wanted;
@@ -100,14 +127,15 @@ static void take_row(lane_t *lane, uint64_t *hashes)
         if (wanted && !wanted[i])
             continue;
         hashes[i] = column_add(&lane->columns[i], lane->fields[i].text, lane->fields[i].length);
-        row_hash = (row_hash ^ hashes[i]) * UINT64_C(0x9FB21C651E98DF25);
-        row_hash ^= row_hash >> 32;
+        row_hash = keys_mix(row_hash, hashes[i]);
     }
     lane->rows++;
     lane->file_rows[lane->block.file]++;
     if (wanted)
         return;
     hashlog_add(&lane->row_log, row_hash);
+    for (size_t i = 0; i < lane->n_sets; i++)
+        hashlog_add(&lane->set_logs[i], set_hash(&lane->sets[i], hashes));
     remember_row(lane, hashes);
 }
 

@@ -21,6 +21,9 @@ typedef struct lane {
     scan_reject_t rejects[SCAN_REJECTS];
     size_t n_rejects;
     hashlog_t row_log;
+    key_set_t sets[SCAN_SETS];
+    hashlog_t set_logs[SCAN_SETS];
+    size_t n_sets;
     uint64_t **trace;
     size_t n_trace, max_trace;
     nv_error_t err;
@@ -31,6 +34,8 @@ void lane_init(lane_t *lane, const scan_config_t *config, source_t *source, size
                hashlog_budget_t *budget);
 /* Takes in lane->block. */
 void lane_take_block(lane_t *lane);
+/* From now on, and for the rows already traced, these sets are counted. */
+void lane_use_sets(lane_t *lane, const key_set_t *sets, size_t n);
 void lane_free(lane_t *lane);
 
 #endif

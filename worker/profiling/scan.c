@@ -41,29 +41,96 @@ void scan_infer(nv_mem_t *ctx, const evidence_t *evidence, char *const *names, s
             infer_decide(ctx, &evidence[i], &(infer_hints_t){.name = names[i], .day_first = lean}, &out[i]);
 }
 
-/* After the first blocks: types from their evidence, and leave to stream. */
-static void decide(nv_mem_t *ctx, const scan_config_t *config, lane_t *lanes)
+/* After the first blocks: types from their evidence. */
+static void decide_types(nv_mem_t *ctx, const scan_config_t *config, const lane_t *lanes)
 {
     size_t n = config->dialect->n_columns;
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("evidence");
+    evidence_t *evidence = NV_NEW_ARRAY(scratch, evidence_t, n);
+    for (size_t i = 0; i < n; i++) {
+        evidence[i].ctx = scratch;
+        for (int lane = 0; lane < config->options->threads; lane++)
+            column_evidence(&lanes[lane].columns[i], &evidence[i]);
+    }
+    scan_infer(ctx, evidence, config->names, n, config->decided);
+    for (size_t i = 0; i < n; i++)
+        config->parsers[i] = parser_make(config->decided[i].type, NUMBER_MAX_DIGITS, config->decided[i].scale,
+                                         config->decided[i].rule);
+}
+
+/* From here on dictionaries are bounded and give way to streaming. */
+static void use_parsers(const scan_config_t *config, lane_t *lanes)
+{
     size_t entries;
     size_t bytes;
     dict_bounds(config, &entries, &bytes);
-    if (!config->wanted) {
-        evidence_t *evidence = NV_NEW_ARRAY(scratch, evidence_t, n);
-        for (size_t i = 0; i < n; i++) {
-            evidence[i].ctx = scratch;
-            for (int lane = 0; lane < config->options->threads; lane++)
-                column_evidence(&lanes[lane].columns[i], &evidence[i]);
-        }
-        scan_infer(ctx, evidence, config->names, n, config->decided);
-        for (size_t i = 0; i < n; i++)
-            config->parsers[i] = parser_make(config->decided[i].type, NUMBER_MAX_DIGITS,
-                                             config->decided[i].scale, config->decided[i].rule);
-    }
     for (int lane = 0; lane < config->options->threads; lane++)
-        for (size_t i = 0; i < n; i++)
+        for (size_t i = 0; i < config->dialect->n_columns; i++)
             column_use_parser(&lanes[lane].columns[i], &config->parsers[i], entries, bytes);
+}
+
+/* The lanes' traces one after the other; with `take` the lanes' own are freed as they are copied. */
+static scan_trace_t join_traces(nv_mem_t *ctx, const scan_config_t *config, lane_t *lanes, bool take)
+{
+    size_t n = config->dialect->n_columns;
+    scan_trace_t out = {.complete = true};
+    for (int i = 0; i < config->options->threads; i++) {
+        out.rows += lanes[i].n_trace;
+        out.complete &= (int64_t)lanes[i].n_trace == lanes[i].rows;
+    }
+    out.hashes = NV_NEW_ARRAY(ctx, uint64_t *, n);
+    for (size_t column = 0; column < n; column++) {
+        uint64_t *all = nv_realloc_array(ctx, NULL, sizeof *all, out.rows + 1);
+        size_t at = 0;
+        for (int i = 0; i < config->options->threads; i++) {
+            if (lanes[i].n_trace)
+                memcpy(all + at, lanes[i].trace[column], lanes[i].n_trace * sizeof *all);
+            at += lanes[i].n_trace;
+            if (!take)
+                continue;
+            nv_mem_free(lanes[i].trace[column]);
+            lanes[i].trace[column] = NULL;
+        }
+        out.hashes[column] = all;
+    }
+    return out;
+}
+
+/* Column sets worth counting over all rows: those of two or three columns that are unique so far. */
+static void choose_sets(const scan_config_t *config, lane_t *lanes)
+{
+    size_t n = config->dialect->n_columns;
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("sets");
+    scan_trace_t trace = join_traces(scratch, config, lanes, false);
+    if (!trace.complete)
+        return;
+    key_rows_t rows = {.hashes = trace.hashes};
+    rows.rows = keys_distinct_rows(scratch, trace.hashes, n, trace.rows, &rows.n_rows);
+    key_column_t *columns = NV_NEW_ARRAY(scratch, key_column_t, n);
+    for (size_t i = 0; i < n; i++) {
+        int64_t empty = 0;
+        int64_t entries = 0;
+        int64_t bytes = 0;
+        for (int lane = 0; lane < config->options->threads; lane++) {
+            const column_t *column = &lanes[lane].columns[i];
+            empty += column->empty;
+            entries += (int64_t)column->dict.n_entries;
+            bytes += (int64_t)column->dict.bytes;
+        }
+        const infer_result_t *type = &config->decided[i];
+        bool measure = type->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE || type->scale > 0;
+        bool usable = !measure && !empty && entries && bytes / entries <= 40;
+        columns[i] = (key_column_t){.single = !measure, .composite = usable, .distinct = entries};
+    }
+    key_set_t found[KEYS_MAX_SETS];
+    size_t n_found = keys_find(&rows, columns, n, found);
+    key_set_t sets[SCAN_SETS];
+    size_t n_sets = 0;
+    for (size_t i = 0; i < n_found && n_sets < SCAN_SETS; i++)
+        if (found[i].n > 1)
+            sets[n_sets++] = found[i];
+    for (int lane = 0; lane < config->options->threads; lane++)
+        lane_use_sets(&lanes[lane], sets, n_sets);
 }
 
 static bool is_cancelled(const scan_config_t *config, nv_error_t *err)
@@ -174,25 +241,15 @@ static void merge_rejects(nv_mem_t *ctx, const scan_config_t *config, const sour
     memcpy(out->rejects, all, out->n_rejects * sizeof *all);
 }
 
-static void merge_traces(nv_mem_t *ctx, const scan_config_t *config, lane_t *lanes, scan_result_t *out)
+static void merge_sets(const scan_config_t *config, lane_t *lanes, scan_result_t *out)
 {
-    size_t n = config->dialect->n_columns;
-    out->trace.complete = true;
-    for (int i = 0; i < config->options->threads; i++) {
-        out->trace.rows += lanes[i].n_trace;
-        out->trace.complete &= (int64_t)lanes[i].n_trace == lanes[i].rows;
-    }
-    out->trace.hashes = NV_NEW_ARRAY(ctx, uint64_t *, n);
-    for (size_t column = 0; column < n; column++) {
-        uint64_t *all = nv_realloc_array(ctx, NULL, sizeof *all, out->trace.rows + 1);
-        size_t at = 0;
-        for (int i = 0; i < config->options->threads; i++) {
-            if (lanes[i].n_trace)
-                memcpy(all + at, lanes[i].trace[column], lanes[i].n_trace * sizeof *all);
-            at += lanes[i].n_trace;
-            nv_mem_free(lanes[i].trace[column]);
-        }
-        out->trace.hashes[column] = all;
+    out->n_sets = lanes[0].n_sets;
+    for (size_t i = 0; i < out->n_sets; i++) {
+        for (int lane = 1; lane < config->options->threads; lane++)
+            hashlog_merge(&lanes[0].set_logs[i], &lanes[lane].set_logs[i]);
+        out->sets[i].set = lanes[0].sets[i];
+        bool dropped = lanes[0].set_logs[i].dropped;
+        out->sets[i].distinct = dropped ? -1 : hashlog_distinct(&lanes[0].set_logs[i]);
     }
 }
 
@@ -231,7 +288,8 @@ static void merge(nv_mem_t *ctx, const scan_config_t *config, const source_t *so
     if (!config->wanted) {
         bool dropped = lanes[0].row_log.dropped;
         out->distinct_rows = dropped ? -1 : hashlog_distinct(&lanes[0].row_log);
-        merge_traces(ctx, config, lanes, out);
+        out->trace = join_traces(ctx, config, lanes, true);
+        merge_sets(config, lanes, out);
     }
     merge_columns(ctx, config, lanes, out);
 }
@@ -259,7 +317,11 @@ bool scan_run(nv_mem_t *ctx, const scan_config_t *config, scan_result_t *out, nv
     bool more = false;
     bool ok = run_first(config, source, lanes, &more, err);
     if (ok) {
-        decide(ctx, config, lanes);
+        if (!config->wanted)
+            decide_types(ctx, config, lanes);
+        if (more && !config->wanted)
+            choose_sets(config, lanes);
+        use_parsers(config, lanes);
         ok = !more || run_lanes(config, source, lanes, err);
     }
     if (ok)
@@ -267,6 +329,8 @@ bool scan_run(nv_mem_t *ctx, const scan_config_t *config, scan_result_t *out, nv
     for (size_t i = 0; i < threads; i++) {
         if (i == 0 && ok) {
             hashlog_drop(&lanes[0].row_log);
+            for (size_t k = 0; k < lanes[0].n_sets; k++)
+                hashlog_drop(&lanes[0].set_logs[k]);
             free(lanes[0].block.data); /* the context lives on below ctx, with the columns */
         } else {
             lane_free(&lanes[i]);

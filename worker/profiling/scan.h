@@ -7,6 +7,7 @@
 #define WORKER_PROFILING_SCAN_H
 
 #include "worker/profiling/column.h"
+#include "worker/profiling/keys.h"
 #include "worker/profiling/profile.h"
 #include "worker/profiling/source.h"
 
@@ -25,6 +26,14 @@ typedef struct scan_trace {
     size_t rows;
     bool complete; /* all accepted rows are in it */
 } scan_trace_t;
+
+/* A column set that looked unique in the first blocks, counted over all rows. */
+typedef struct scan_set {
+    key_set_t set;
+    int64_t distinct; /* -1 when it was given up: far from unique, or no room */
+} scan_set_t;
+
+enum { SCAN_SETS = 6 };
 
 typedef struct scan_config {
     const profile_options_t *options; /* complete: no zeros */
@@ -49,6 +58,8 @@ typedef struct scan_result {
     const char **digests;  /* by file, "" when not computed */
     int64_t distinct_rows; /* -1 when there was no room to count */
     scan_trace_t trace;
+    scan_set_t sets[SCAN_SETS];
+    size_t n_sets;
 } scan_result_t;
 
 bool scan_run(nv_mem_t *ctx, const scan_config_t *config, scan_result_t *out, nv_error_t *err) NV_MUST_CHECK;

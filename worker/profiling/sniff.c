@@ -119,7 +119,9 @@ static reading_t *best_reading(nv_mem_t *ctx, const char *text, size_t length, d
         judge(candidate, delimiters[i].prior);
         bool wins = candidate->score > best->score || best->n == 0;
         double loser = wins ? (best->n ? best->score : 0) : candidate->score;
-        if (loser > *second_best)
+        const reading_t *lost = wins ? best : candidate;
+        /* what splits into fewer columns is a character of the data, such as a decimal comma */
+        if (loser > *second_best && lost->mode >= (wins ? candidate : best)->mode)
             *second_best = loser;
         if (wins)
             *best = *candidate;

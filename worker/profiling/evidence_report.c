@@ -1,0 +1,116 @@
+#include "worker/profiling/evidence_report.h"
+
+#include "worker/profiling/dependencies.h"
+#include "worker/profiling/keys.h"
+
+/* Of a set: distinct combinations by the count over all rows where there is one, else by the trace. */
+static void add_set(nv_mem_t *ctx, const key_set_t *set, bool exact, Nv__TableProfile *out)
+{
+    Nv__CompositeCandidate *added = NV_NEW(ctx, Nv__CompositeCandidate);
+    nv__composite_candidate__init(added);
+    added->columns = NV_NEW_ARRAY(ctx, char *, set->n);
+    added->n_columns = set->n;
+    for (size_t i = 0; i < set->n; i++)
+        added->columns[i] = nv_strdup(ctx, out->columns[set->columns[i]]->name);
+    added->uniqueness = set->uniqueness;
+    added->exact = exact;
+    out->unique_sets =
+        nv_realloc_array(ctx, out->unique_sets, sizeof *out->unique_sets, out->n_unique_sets + 1);
+    out->unique_sets[out->n_unique_sets++] = added;
+}
+
+static bool single_exact(const Nv__TableProfile *out, const key_set_t *set, int64_t distinct_rows,
+                         key_set_t *fixed)
+{
+    const Nv__ColumnProfile *column = out->columns[set->columns[0]];
+    *fixed = *set;
+    if (distinct_rows <= 0 || !column->distinct_exact)
+        return false;
+    fixed->uniqueness = (double)column->distinct_count / (double)distinct_rows;
+    if (fixed->uniqueness > 1)
+        fixed->uniqueness = 1;
+    return true;
+}
+
+/* A table larger than the trace: each set as it was counted over all rows. */
+static void report_large(nv_mem_t *ctx, const scan_result_t *scan, const key_set_t *sets, size_t n,
+                         Nv__TableProfile *out)
+{
+    for (size_t i = 0; i < n; i++) {
+        key_set_t set = sets[i];
+        bool exact = false;
+        if (set.n == 1) {
+            exact = single_exact(out, &sets[i], scan->distinct_rows, &set);
+            /* a column whose distinct values had to be estimated repeats itself too often for a key */
+            if (!exact)
+                continue;
+        } else {
+            for (size_t s = 0; s < scan->n_sets; s++) {
+                const scan_set_t *counted = &scan->sets[s];
+                bool same = counted->set.n == set.n;
+                for (size_t c = 0; same && c < set.n; c++)
+                    same = counted->set.columns[c] == set.columns[c];
+                if (!same || counted->distinct < 0 || scan->distinct_rows <= 0)
+                    continue;
+                exact = true;
+                set.uniqueness = (double)counted->distinct / (double)scan->distinct_rows;
+            }
+        }
+        if (set.uniqueness >= 0.95)
+            add_set(ctx, &set, exact, out);
+    }
+}
+
+static void report_keys(nv_mem_t *ctx, const scan_result_t *scan, const key_rows_t *rows,
+                        Nv__TableProfile *out)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("keys");
+    key_column_t *columns = NV_NEW_ARRAY(scratch, key_column_t, out->n_columns);
+    for (size_t i = 0; i < out->n_columns; i++)
+        columns[i] = keys_column(out->columns[i], out->row_count);
+    key_set_t sets[KEYS_MAX_SETS];
+    size_t n = keys_find(rows, columns, out->n_columns, sets);
+    if (!scan->trace.complete) {
+        report_large(ctx, scan, sets, n, out);
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        add_set(ctx, &sets[i], true, out);
+}
+
+static void report_dependencies(nv_mem_t *ctx, const key_rows_t *rows, Nv__TableProfile *out)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("dependencies");
+    bool *usable = NV_NEW_ARRAY(scratch, bool, out->n_columns);
+    for (size_t i = 0; i < out->n_columns; i++)
+        usable[i] =
+            out->columns[i]->distinct_count > 1 && out->columns[i]->type != NV__VALUE_TYPE__VALUE_TYPE_DOUBLE;
+    dependency_t *found = NV_NEW_ARRAY(scratch, dependency_t, DEPENDENCIES_MAX);
+    size_t n = dependencies_find(rows, usable, out->n_columns, found);
+    out->dependencies = NV_NEW_ARRAY(ctx, Nv__FunctionalDependency *, n);
+    out->n_dependencies = n;
+    for (size_t i = 0; i < n; i++) {
+        Nv__FunctionalDependency *d = NV_NEW(ctx, Nv__FunctionalDependency);
+        nv__functional_dependency__init(d);
+        d->determinant = NV_NEW_ARRAY(ctx, char *, 1);
+        d->determinant[0] = nv_strdup(ctx, out->columns[found[i].determinant]->name);
+        d->n_determinant = 1;
+        d->dependent = nv_strdup(ctx, out->columns[found[i].dependent]->name);
+        d->violations = found[i].violations;
+        d->groups = found[i].groups;
+        d->support = found[i].support;
+        out->dependencies[i] = d;
+    }
+}
+
+void evidence_report(nv_mem_t *ctx, const scan_result_t *scan, Nv__TableProfile *out)
+{
+    if (scan->trace.rows < 2)
+        return;
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("evidence");
+    key_rows_t rows = {.hashes = scan->trace.hashes};
+    rows.rows =
+        keys_distinct_rows(scratch, scan->trace.hashes, out->n_columns, scan->trace.rows, &rows.n_rows);
+    report_keys(ctx, scan, &rows, out);
+    report_dependencies(ctx, &rows, out);
+}
