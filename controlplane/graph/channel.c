@@ -61,13 +61,14 @@ static void set_value(chan_t *chan, nv_value_t *value)
 static void append(nv_graph_run_t *run, uint16_t channel, const write_t *write)
 {
     chan_t *chan = &run->channels[channel];
+    bool keyed = run->graph->channels[channel].spec.kind == NV_CHANNEL_MERGE;
     if (chan->item_count >= run->graph->limits.items) {
         nv_fail(&run->error, NV_RESOURCE_EXHAUSTED, "channel \"%s\" holds more than %u items",
                 run->graph->channels[channel].spec.name, run->graph->limits.items);
         return;
     }
     NV_PUSH(run, chan->items, chan->item_count, chan->item_capacity) =
-        (item_t){nv_value_ref(write->key), nv_value_ref(write->value), run->version};
+        (item_t){keyed ? nv_value_ref(write->key) : NULL, nv_value_ref(write->value), run->version};
 }
 
 static void combine_number(nv_graph_run_t *run, uint16_t channel, int64_t number)
