@@ -5,8 +5,7 @@
  * Nonces are random (96 bit); NIST SP 800-38D allows 2^32 of them per key, a tenant's key sees a handful. A
  * blob is hostile input: anything but a perfect one is DATA_LOSS (damaged, or not ours) or
  * FAILED_PRECONDITION (wrapped by a KEK that we do not have), and tells nothing else. Key memory is wiped
- * (OPENSSL_cleanse) before it is freed; the caller wipes what tenancy_unseal gave it with
- * tenancy_secret_free() or by freeing its context.
+ * (OPENSSL_cleanse) before it is freed, and so is what tenancy_unseal gives out when its context is freed.
  */
 #ifndef CONTROLPLANE_TENANCY_SEAL_H
 #define CONTROLPLANE_TENANCY_SEAL_H
