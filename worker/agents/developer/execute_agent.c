@@ -6,7 +6,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-enum { OUTPUT_MAX = 64 * 1024, ERROR_MAX = 8 * 1024, RUN_TIMEOUT_MS = 6 * 3600 * 1000 };
+enum { OUTPUT_MAX = 64 * 1024, ERROR_MAX = 8 * 1024, MAX_REPETITIONS = 2, RUN_TIMEOUT_MS = 6 * 3600 * 1000 };
 
 typedef struct follower {
     agent_task_t *task;
@@ -111,45 +111,70 @@ static const char *judge(agent_task_t *task, nv_mem_t *ctx, Nv__Execution *run)
     return "";
 }
 
-static bool start(agent_task_t *task, connection_t *to, const Nv__Deployment *where, int64_t *run_id,
-                  nv_error_t *err)
-{
-    const Nv__TaskAssignment *assignment = task->assignment;
-    databricks_parameter_t parameters[] = {{"batch_id", assignment->lease->run_id}};
-    if (!databricks_run_now(to->db, where->job_id, parameters, 1, assignment->idempotency_token, run_id, err))
-        return nv_wrap(err, "start of job %" PRId64, where->job_id);
-    return true;
-}
-
 static void sum_usage(const Nv__Execution *run, const databricks_run_t *ended, Nv__TaskUsage *out)
 {
     for (size_t i = 0; i < run->n_tasks; i++)
         out->spark_milliseconds += run->tasks[i]->milliseconds;
     if (ended->end_ms > ended->start_ms)
-        out->milliseconds = ended->end_ms - ended->start_ms;
+        out->milliseconds += ended->end_ms - ended->start_ms;
+}
+
+static bool succeeded(const Nv__Execution *run)
+{
+    return strcmp(run->state, "SUCCESS") == 0;
+}
+
+/* Runs the job to its end. The token of a repetition follows from the first one, so that every attempt of this task walks
+ * through the same runs. */
+static bool run_once(agent_task_t *task, nv_mem_t *ctx, connection_t *to, const Nv__Deployment *where,
+                     int repetition, Nv__Execution *out, databricks_run_t *ended, nv_error_t *err)
+{
+    const Nv__TaskAssignment *assignment = task->assignment;
+    databricks_parameter_t parameters[] = {{"batch_id", assignment->lease->run_id}};
+    char *token = assignment->idempotency_token;
+    if (repetition > 0)
+        token = nv_printf(ctx, "%.58s-r%d", assignment->idempotency_token, repetition);
+    follower_t follower = {.task = task};
+    int64_t run_id;
+    if (!databricks_run_now(to->db, where->job_id, parameters, 1, token, &run_id, err))
+        return nv_wrap(err, "start of job %" PRId64, where->job_id);
+    return databricks_wait_run(to->db, ctx, run_id, RUN_TIMEOUT_MS, on_progress, &follower, ended, err) &&
+           collect(to, ctx, ended, out, err);
+}
+
+/* A run that failed without fault of the mapping or the code is repeated. */
+static bool run_job(agent_task_t *task, nv_mem_t *ctx, connection_t *to, const Nv__Deployment *where,
+                    Nv__Execution *out, const char **blame, Nv__TaskUsage *usage, nv_error_t *err)
+{
+    databricks_run_t ended;
+    for (int repetition = 0; repetition <= MAX_REPETITIONS; repetition++) {
+        if (!run_once(task, ctx, to, where, repetition, out, &ended, err))
+            return false;
+        sum_usage(out, &ended, usage);
+        *blame = succeeded(out) ? "" : judge(task, ctx, out);
+        if (succeeded(out) || **blame)
+            return true;
+        task->ops->emit(task->host, "log",
+                        nv_printf(ctx, "job run %" PRId64 ": %s", out->run_id, out->message), 0, 0);
+    }
+    return nv_fail(err, NV_INTERNAL,
+                   "job %" PRId64 ": %d runs failed on the workspace's side, the last (%" PRId64 ", %s): %s",
+                   out->job_id, MAX_REPETITIONS + 1, out->run_id, out->state, out->message);
 }
 
 bool agent_execute(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
 {
     ProtobufCMessage *message;
     connection_t to;
-    int64_t run_id;
-    databricks_run_t ended;
     Nv__Execution *execution = NV_NEW(ctx, Nv__Execution);
     if (!task->ops->input(task->host, ctx, "deployment", 0, &nv__deployment__descriptor, &message, err))
         return nv_wrap(err, "execute");
     const Nv__Deployment *where = (const Nv__Deployment *)message;
-    follower_t follower = {.task = task};
-    if (!connection_open(task, ctx, where->schema, &to, err) || !start(task, &to, where, &run_id, err) ||
-        !databricks_wait_run(to.db, ctx, run_id, RUN_TIMEOUT_MS, on_progress, &follower, &ended, err) ||
-        !collect(&to, ctx, &ended, execution, err))
-        return nv_wrap(err, "execute");
     nv__task_usage__init(&out->usage);
-    sum_usage(execution, &ended, &out->usage);
-    bool passed = strcmp(execution->state, "SUCCESS") == 0;
-    out->outcome = passed ? "pass" : "fail";
-    out->blame = passed ? "" : judge(task, ctx, execution);
-    if (!task->ops->write(task->host, "execution", &execution->base, err))
+    if (!connection_open(task, ctx, where->schema, &to, err) ||
+        !run_job(task, ctx, &to, where, execution, &out->blame, &out->usage, err) ||
+        !task->ops->write(task->host, "execution", &execution->base, err))
         return nv_wrap(err, "execute");
+    out->outcome = succeeded(execution) ? "pass" : "fail";
     return true;
 }

@@ -262,7 +262,7 @@ def parse_number(text, parse, type):
     sign = F.regexp_replace(F.regexp_extract(bare, pattern, 1), "[^+-]", "")
     whole = F.regexp_extract(bare, pattern, 2)
     whole = F.replace(whole, F.lit(parse.group), F.lit("")) if parse.group else whole
-    fraction, exponent = F.rtrim(F.regexp_extract(bare, pattern, 3), F.lit("0")), F.regexp_extract(bare, pattern, 4)
+    fraction, exponent = F.regexp_extract(bare, pattern, 3), F.regexp_extract(bare, pattern, 4)
     fits = bare.rlike(pattern)
     if type.startswith("DECIMAL"):
         fits &= F.length(fraction) <= int(re.search(r"(\d+)\)$", type).group(1))
