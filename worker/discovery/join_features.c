@@ -171,6 +171,18 @@ static void data_features(const dsc_state_t *state, const join_candidate_t *join
     f[41] = to->density > 0.9 && to->points[0] <= 1 && from->points[0] <= 1;
 }
 
+/* The target's key is itself named after another table that has the same key: an extension, not the thing itself. */
+static double target_extends(const dsc_state_t *state, const join_candidate_t *join)
+{
+    const dsc_column_t *to = state_column(state, join->to, join->to_columns[0]);
+    double best = 0, own = name_speaks_of(&to->name, &state->schema->tables[join->to].name, NULL);
+    for (int u = 0; u < state->schema->n_tables && join->n == 1 && to->bare.core > 0; u++) {
+        if (u != join->to)
+            best = fmax(best, name_speaks_of(&to->name, &state->schema->tables[u].name, NULL));
+    }
+    return fmax(0, best - own);
+}
+
 static void structure_features(const dsc_state_t *state, const join_candidate_t *join, double *f)
 {
     const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
@@ -201,6 +213,9 @@ static void structure_features(const dsc_state_t *state, const join_candidate_t 
     f[53] = join->vacuous * join->name;
     f[54] = from->kind == CLASS_DATE;
     f[55] = join->to_key_unique ? 0 : 1;
+    f[56] = fmax(0, join->rival_speaks - join->speaks);
+    f[57] = join->rival_speaks > 0 ? fmax(0, join->speaks - join->rival_speaks) : 0;
+    f[58] = target_extends(state, join);
 }
 
 static void emit_features(const dsc_state_t *state, const join_candidate_t *join)

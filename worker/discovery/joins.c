@@ -85,7 +85,7 @@ static void consider(dsc_state_t *state, const dsc_column_t *from, const key_can
     name_evidence_t names;
     joins_name_evidence(state, from, to, &names);
     bool vacuous = from->filled == 0;
-    if (!types_fit(from, to, names.any) || (vacuous && names.any < 0.6))
+    if (!types_fit(from, to, names.any) || (vacuous && names.any < 0.9))
         return;
     if (!vacuous && (to->filled == 0 || !ranges_fit(from, to)))
         return;
@@ -114,6 +114,7 @@ static void consider(dsc_state_t *state, const dsc_column_t *from, const key_can
                                .reverse = reverse,
                                .vacuous = vacuous,
                                .name = names.any,
+                               .speaks = names.speaks,
                                .surprise = surprise,
                                .to_key_unique = key->uniqueness >= 0.9995};
     join->unique_source = !vacuous && from->unique >= 0.9995 && from->null_share < 0.5;
@@ -137,6 +138,8 @@ static void find_rivals(dsc_state_t *state, size_t first)
             for (size_t b = i; b < end; b++) {
                 if (state->joins[b].to != state->joins[a].to)
                     state->joins[a].alternative = fmax(state->joins[a].alternative, state->joins[b].name);
+                if (state->joins[b].to != state->joins[a].to && state->joins[b].name > 0.4)
+                    state->joins[a].rival_speaks = fmax(state->joins[a].rival_speaks, state->joins[b].speaks);
             }
         }
         i = end;

@@ -291,11 +291,12 @@ static void score_table(dsc_state_t *state, int t, const double *weights, bool j
     model_softmax(scores, (size_t)keys->n + 1);
     keys->p_none = scores[keys->n];
     keys->chosen = -1;
-    double best = keys->p_none;
+    /* Several sets may be equally good keys: the question is first whether there is any, then which. */
+    double best = 0;
     for (int k = 0; k < keys->n; k++) {
         keys->list[k].p = scores[k];
         emit_key(state, t, &keys->list[k], joined, keys->list[k].features, scores[k]);
-        if (scores[k] > best) {
+        if (scores[k] > best && keys->p_none < 0.5) {
             best = scores[k];
             keys->chosen = k;
         }

@@ -114,7 +114,7 @@ static const char *const lists[LEXICON_N] = {
         "brand nationality surname fullname abbreviation abbrev caption remark ",
     [LEXICON_TABLE_NOISE] =
         " dim dimension fact fct tbl table stg stage staging raw src source data export dump int base vw t "
-        "master mst lookup lu ref ods dwh d f csv seed list file info tb ",
+        "master mst lookup lu ref ods dwh d f csv seed list file tb ",
     [LEXICON_DIM_MARK] = " dim dimension lookup lu ",
     [LEXICON_FACT_MARK] = " fact fct facts ",
     [LEXICON_BRIDGE_MARK] =
@@ -183,6 +183,8 @@ const char *lexicon_singular(const char *word)
 
 bool lexicon_synonyms(const char *a, const char *b)
 {
+    if (strcmp(a, b) == 0)
+        return false; /* the same word is better evidence, judged elsewhere */
     char x[64], y[64];
     int n = snprintf(x, sizeof x, " %s ", a), m = snprintf(y, sizeof y, " %s ", b);
     if (n >= (int)sizeof x || m >= (int)sizeof y)

@@ -257,7 +257,7 @@ class Maker:
         self.statuses = rng.choice(STATUSES)
         self.flags = rng.choice([["0", "1"], ["true", "false"], ["Y", "N"]])
         self.synced = rng.random() < 0.12
-        self.empty = rng.random() < 0.15
+        self.empty = rng.random() < 0.3
         for t in self.order():
             self.build(t)
 
@@ -288,8 +288,10 @@ class Maker:
         for _, h in names:
             used[h] = used.get(h, 0) + 1
             headers.append(h if used[h] == 1 else f"{h}{used[h]}")
-        if self.empty and t["role"][0] == "B" and self.rng.random() < 0.3:
+        referenced = any(self.target(c) == t["name"] for o in self.tables for c in o["columns"] if o["role"][0] != "B")
+        if self.empty and (t["role"][0] == "B" or not referenced) and self.rng.random() < 0.3:
             rows = []
+            t["key_values"] = [[None] * len(t.get("key_columns", []))]
         elif self.rng.random() < 0.1 and len(rows) > 10:
             rows += [list(self.rng.choice(rows)) for _ in range(max(1, len(rows) // 60))]
         self.rows[t["name"]], self.headers[t["name"]] = rows, headers

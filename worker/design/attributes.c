@@ -1,0 +1,125 @@
+/* What a column is worth in a star: measure, attribute, event date, or nothing; and how it changes. */
+#include <string.h>
+
+#include "worker/design/plan.h"
+#include "worker/discovery/lexicon.h"
+
+static bool has_word(const dsc_column_t *column, const char *words)
+{
+    for (int i = 0; i < column->bare.n; i++) {
+        char needle[NAME_WORD_BYTES + 2] = " ";
+        strncat(needle, column->bare.word[i], NAME_WORD_BYTES - 1);
+        strcat(needle, " ");
+        if (strstr(words, needle) != NULL)
+            return true;
+    }
+    return false;
+}
+
+const char *column_junk_reason(const plan_table_t *table, const dsc_column_t *column, nv_mem_t *ctx)
+{
+    if (column->filled <= 0 && table->t->rows > 0)
+        return "holds no value in any row";
+    if (has_word(column, " synced fivetran airbyte etl dbt ingested ") && column->kind == CLASS_DATE)
+        return "bookkeeping of the export, not of the business";
+    if (strcmp(column->bare.n > 0 ? column->bare.word[0] : "", "rowguid") == 0)
+        return "replication identifier without meaning";
+    if (column->distinct == 1 && column->null_share <= 0 && table->t->rows >= 20 && !plan_is_key(table, column->p->name) &&
+        column->kind != CLASS_DATE && column->kind != CLASS_NUMBER)
+        return nv_printf(ctx, "constant: every one of %.0f rows holds the same value", table->t->rows);
+    return NULL;
+}
+
+bool column_is_measure(const dsc_column_t *column)
+{
+    bool number = column->kind == CLASS_INTEGER || column->kind == CLASS_NUMBER;
+    if (!number || column->bare.keylike)
+        return false;
+    static const char *const labels = " year month day zip postal phone line seq sequence number no version code century quarter week "
+                                      "hour minute flag is has ";
+    if (has_word(column, labels) && column->kind == CLASS_INTEGER)
+        return false;
+    if (strcmp(column->p->semantic, "year") == 0 || strcmp(column->p->semantic, "postal_code") == 0)
+        return false;
+    /* Two or fewer small whole numbers without a measure's name are a flag. */
+    return !(column->kind == CLASS_INTEGER && column->distinct <= 2 && !schema_mentions(column, LEXICON_MEASURE));
+}
+
+Nv__Additivity column_additivity(const dsc_column_t *column, const char **reason)
+{
+    if (schema_mentions(column, LEXICON_SNAPSHOT)) {
+        *reason = "a level at a point in time: may be summed over everything but time";
+        return NV__ADDITIVITY__ADDITIVITY_SEMI;
+    }
+    /* A unit price or a rate stays one whatever it is called besides; "price" loses to "total_price". */
+    bool total = has_word(column, " total extended subtotal amount amt net gross sum ");
+    if (schema_mentions(column, LEXICON_NON_ADDITIVE) && !total) {
+        *reason = "a price, rate, share, rank or position: a sum of it means nothing; weight or average it";
+        return NV__ADDITIVITY__ADDITIVITY_NON;
+    }
+    *reason = schema_mentions(column, LEXICON_ADDITIVE) || total ? "an amount or count of the event itself: may be summed over everything"
+                                                                 : "a number of the event; nothing in its name speaks against summing";
+    return NV__ADDITIVITY__ADDITIVITY_ADDITIVE;
+}
+
+const char *column_unit(const dsc_column_t *column)
+{
+    static const struct {
+        const char *words, *unit;
+    } units[] = {
+        {" qty quantity count cnt units ordered items ", "count"}, {" kg kilograms ", "kg"}, {" lb lbs pounds ", "lb"},
+        {" km kilometers ", "km"}, {" miles mi ", "mi"}, {" milliseconds ms millis ", "ms"}, {" seconds sec secs ", "s"},
+        {" minutes mins ", "min"}, {" hours hrs ", "h"}, {" days ", "d"}, {" bytes ", "bytes"},
+        {" percent pct percentage discount_pct ", "%"}, {" weight ", "weight"},
+    };
+    if (column->p->parse != NULL && column->p->parse->n_currency_marks > 0)
+        return column->p->parse->currency_marks[0];
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (has_word(column, units[i].words))
+            return units[i].unit;
+    }
+    if (has_word(column, " amount amt price cost total revenue tax freight fee salary subtotal payment charge ") ||
+        strcmp(column->p->semantic, "money") == 0)
+        return "currency";
+    return "";
+}
+
+/* From the nature of the attribute; a table whose rows show several versions of one key says so in the reason. */
+Nv__ScdType column_scd(const plan_table_t *table, const dsc_column_t *column, const char **reason)
+{
+    if (plan_is_key(table, column->p->name)) {
+        *reason = "business key";
+        return NV__SCD_TYPE__SCD_TYPE_0;
+    }
+    if (table->version != NULL && strcmp(table->version, column->p->name) == 0) {
+        *reason = "dates the version itself";
+        return NV__SCD_TYPE__SCD_TYPE_1;
+    }
+    if (has_word(column, " birth dob birthdate birthday born created create registered signup hire hired original founded joined debut first_order ") &&
+        column->kind == CLASS_DATE) {
+        *reason = "a date of origin: does not change";
+        return NV__SCD_TYPE__SCD_TYPE_0;
+    }
+    if (table->history) {
+        *reason = "the source itself keeps several versions of one key";
+        return NV__SCD_TYPE__SCD_TYPE_2;
+    }
+    if (has_word(column, " address street city state region country zip postal territory segment tier level category class status type "
+                         "grade department dept team manager reports location plan job rating district county province ") ||
+        strcmp(column->p->semantic, "country") == 0 || strcmp(column->p->semantic, "postal_code") == 0) {
+        *reason = "analysts ask what it was at the time of the event: a change makes a new version";
+        return NV__SCD_TYPE__SCD_TYPE_2;
+    }
+    if (column->kind == CLASS_NUMBER && has_word(column, " price cost rate limit salary margin ")) {
+        *reason = "a value in force for a time: a change makes a new version";
+        return NV__SCD_TYPE__SCD_TYPE_2;
+    }
+    *reason = "a change is a correction: overwritten";
+    return NV__SCD_TYPE__SCD_TYPE_1;
+}
+
+bool column_is_event_date(const dsc_column_t *column)
+{
+    return column->kind == CLASS_DATE && column->p->type != NV__VALUE_TYPE__VALUE_TYPE_TIME && column->filled > 0 &&
+           !has_word(column, " birth dob birthdate birthday synced fivetran ");
+}

@@ -1,0 +1,338 @@
+/* Dimensions: what facts and bridges reference, with the snowflakes behind them flattened in. */
+#include <math.h>
+#include <string.h>
+
+#include "worker/design/plan.h"
+#include "worker/discovery/discovery.h"
+#include "worker/discovery/lexicon.h"
+
+enum { FLATTEN_DEPTH_MAX = 4, ATTRIBUTES_MAX = 400 };
+
+typedef struct builder {
+    plan_t *plan;
+    Nv__DimensionDesign *out;
+    namer_t columns;
+    size_t cap_attributes, cap_flattened, cap_outriggers;
+    int path[FLATTEN_DEPTH_MAX + 1];
+    int depth;
+    bool versioned; /* some own attribute is of type 2 */
+} builder_t;
+
+static bool is_own_dimension(const plan_t *plan, int t)
+{
+    return plan->tables[t].kind == PLAN_DIMENSION;
+}
+
+/* A join that leads to the key of its target, so that it cannot multiply rows. */
+static bool leads_to_key(const plan_t *plan, const plan_join_t *join)
+{
+    const plan_table_t *to = &plan->tables[join->to];
+    if (join->avoided || to->key == NULL || to->history)
+        return false;
+    if (to->key->n_columns != join->join->n_to_columns)
+        return false;
+    for (size_t i = 0; i < join->join->n_to_columns; i++) {
+        if (!plan_is_key(to, join->join->to_columns[i]))
+            return false;
+    }
+    return true;
+}
+
+static void mark_use(plan_t *plan)
+{
+    for (size_t j = 0; j < plan->n_joins; j++) {
+        const plan_join_t *join = &plan->joins[j];
+        plan_kind_t from = plan->tables[join->from].kind;
+        if (join->avoided || join->from == join->to || (from != PLAN_FACT && from != PLAN_BRIDGE))
+            continue;
+        plan->tables[join->to].used_directly = true;
+        plan->tables[join->to].facts_using += from == PLAN_FACT;
+    }
+}
+
+static bool is_referenced(const plan_t *plan, int t)
+{
+    for (size_t j = 0; j < plan->n_joins; j++) {
+        if (!plan->joins[j].avoided && plan->joins[j].to == t && plan->joins[j].from != t)
+            return true;
+    }
+    return false;
+}
+
+static void mark_extensions(plan_t *plan)
+{
+    for (size_t j = 0; j < plan->n_joins; j++) {
+        const plan_join_t *join = &plan->joins[j];
+        plan_table_t *from = &plan->tables[join->from];
+        if (join->join->cardinality != NV__CARDINALITY__CARDINALITY_ONE_TO_ONE || !leads_to_key(plan, join) || join->from == join->to)
+            continue;
+        if (from->kind == PLAN_DIMENSION && plan->tables[join->to].kind == PLAN_DIMENSION && !is_referenced(plan, join->from) &&
+            !from->history)
+            from->kind = PLAN_EXTENSION;
+    }
+}
+
+static void mark_flattened(plan_t *plan)
+{
+    for (size_t j = 0; j < plan->n_joins; j++) {
+        const plan_join_t *join = &plan->joins[j];
+        plan_table_t *to = &plan->tables[join->to];
+        if (join->from == join->to || !leads_to_key(plan, join) || to->used_directly || to->kind != PLAN_DIMENSION)
+            continue;
+        if (plan->tables[join->from].kind == PLAN_DIMENSION || plan->tables[join->from].kind == PLAN_FLATTENED)
+            to->kind = PLAN_FLATTENED;
+    }
+}
+
+static const char *attribute_name(builder_t *b, const char *prefix, const plan_table_t *table, const dsc_column_t *column)
+{
+    nv_mem_t *ctx = b->plan->ctx;
+    name_words_t words = column->bare;
+    const char *base = plan_base_name(b->plan, column->table);
+    bool generic = words.core == 0 || (!column->specific && words.n == 1);
+    bool tells = strstr(identifier_make(ctx, column->p->name, "c"), base) != NULL;
+    char *own = identifier_make(ctx, column->p->name, "column");
+    if (!column->made_up && b->depth == 0 && generic && !tells)
+        own = identifier_make(ctx, nv_printf(ctx, "%s_%s", base, column->p->name), "column");
+    if (prefix[0] != '\0' && strncmp(own, prefix, strlen(prefix)) != 0)
+        own = identifier_make(ctx, nv_printf(ctx, "%s_%s", prefix, own), "column");
+    (void)table;
+    return namer_take(&b->columns, own);
+}
+
+static Nv__AttributeDesign *add_attribute(builder_t *b, int t, const dsc_column_t *column, const char *prefix, Nv__ScdType scd,
+                                          const char *reason)
+{
+    nv_mem_t *ctx = b->plan->ctx;
+    const plan_table_t *table = &b->plan->tables[t];
+    if (b->out->n_attributes >= ATTRIBUTES_MAX)
+        return NULL;
+    Nv__AttributeDesign *attribute = NV_NEW(ctx, Nv__AttributeDesign);
+    nv__attribute_design__init(attribute);
+    attribute->source = plan_ref(ctx, table->t->p->name, column->p->name);
+    attribute->name = nv_strdup(ctx, attribute_name(b, prefix, table, column));
+    attribute->scd = scd;
+    attribute->pii = nv_strdup(ctx, column->p->pii);
+    attribute->reason = nv_strdup(ctx, reason);
+    attribute->description = nv_printf(ctx, "%s of %s", column->p->name, table->t->p->name);
+    NV_PUSH(ctx, b->out->attributes, b->out->n_attributes, b->cap_attributes) = attribute;
+    plan_cover(b->plan, t, column->p->name);
+    return attribute;
+}
+
+static bool is_business_key(const builder_t *b, const char *column)
+{
+    for (size_t i = 0; i < b->out->n_business_key; i++) {
+        if (strcmp(b->out->business_key[i], column) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void own_attributes(builder_t *b, int t)
+{
+    plan_t *plan = b->plan;
+    const plan_table_t *table = &plan->tables[t];
+    for (int c = 0; c < table->t->n_columns; c++) {
+        const dsc_column_t *column = &table->t->columns[c];
+        if (is_business_key(b, column->p->name)) {
+            plan_cover(plan, t, column->p->name);
+            continue;
+        }
+        const char *junk = column_junk_reason(table, column, plan->ctx);
+        if (junk != NULL) {
+            plan_leave_out(plan, t, column->p->name, junk);
+            continue;
+        }
+        const char *reason = "";
+        Nv__ScdType scd = column_scd(table, column, &reason);
+        const plan_join_t *join = plan_join_of(plan, t, column->p->name);
+        if (join != NULL && join->from != join->to)
+            reason = "reference to what is flattened in: moves with it";
+        b->versioned = b->versioned || scd == NV__SCD_TYPE__SCD_TYPE_2;
+        (void)add_attribute(b, t, column, "", scd, reason);
+    }
+}
+
+/* A flattened attribute belongs to the reference that leads to it: it changes when that changes. */
+static void foreign_attributes(builder_t *b, int t, const char *prefix)
+{
+    plan_t *plan = b->plan;
+    const plan_table_t *table = &plan->tables[t];
+    for (int c = 0; c < table->t->n_columns; c++) {
+        const dsc_column_t *column = &table->t->columns[c];
+        if (plan_is_key(table, column->p->name)) {
+            plan_cover(plan, t, column->p->name);
+            continue;
+        }
+        const char *junk = column_junk_reason(table, column, plan->ctx);
+        if (junk != NULL) {
+            if (!table->covered[c])
+                plan_leave_out(plan, t, column->p->name, junk);
+            continue;
+        }
+        if (table->version != NULL && strcmp(table->version, column->p->name) == 0) {
+            if (!table->covered[c])
+                plan_leave_out(plan, t, column->p->name, "dates changes of a flattened parent; the dimension dates its own versions");
+            continue;
+        }
+        (void)add_attribute(b, t, column, prefix, NV__SCD_TYPE__SCD_TYPE_1, "flattened from its parent");
+    }
+}
+
+static bool on_path(const builder_t *b, int t)
+{
+    for (int i = 0; i <= b->depth; i++) {
+        if (b->path[i] == t)
+            return true;
+    }
+    return false;
+}
+
+static const char *flatten_prefix(builder_t *b, const Nv__Join *join, int to, const char *outer)
+{
+    const char *base = plan_base_name(b->plan, to);
+    const char *name = join->role[0] != '\0' ? identifier_make(b->plan->ctx, join->role, base) : base;
+    bool nested = outer[0] != '\0' && join->role[0] != '\0';
+    return nested ? nv_printf(b->plan->ctx, "%s_%s", outer, name) : name;
+}
+
+static void add_outrigger(builder_t *b, const plan_join_t *join, const char *reason)
+{
+    Nv__Join *copy = plan_copy_join(b->plan->ctx, join->join);
+    copy->evidence = NV_NEW_ARRAY(b->plan->ctx, Nv__Evidence *, 1);
+    copy->evidence[copy->n_evidence++] = discovery_evidence(b->plan->ctx, "outrigger", 0, "%s", reason);
+    NV_PUSH(b->plan->ctx, b->out->outriggers, b->out->n_outriggers, b->cap_outriggers) = copy;
+}
+
+static void flatten(builder_t *b, int t, const char *outer)
+{
+    plan_t *plan = b->plan;
+    if (b->depth >= FLATTEN_DEPTH_MAX)
+        return;
+    for (size_t j = 0; j < plan->n_joins; j++) {
+        const plan_join_t *join = &plan->joins[j];
+        if (join->from != t || join->avoided || on_path(b, join->to))
+            continue;
+        plan_kind_t kind = plan->tables[join->to].kind;
+        if (kind != PLAN_FLATTENED && kind != PLAN_DIMENSION)
+            continue;
+        if (!leads_to_key(plan, join)) {
+            add_outrigger(b, join, "kept as a dimension of its own: its source holds several versions of one key");
+            continue;
+        }
+        if (kind == PLAN_DIMENSION && plan->tables[join->to].t->n_columns > 40) {
+            add_outrigger(b, join, "kept as a dimension of its own: too wide to be repeated here");
+            continue;
+        }
+        const char *prefix = flatten_prefix(b, join->join, join->to, outer);
+        b->path[++b->depth] = join->to;
+        NV_PUSH(plan->ctx, b->out->flattened, b->out->n_flattened, b->cap_flattened) = plan_copy_join(plan->ctx, join->join);
+        foreign_attributes(b, join->to, prefix);
+        flatten(b, join->to, prefix);
+        b->depth--;
+    }
+}
+
+/* An extension holds the key of its base: read the other way round, the join is from the base to it. */
+static void take_extensions(builder_t *b, int t)
+{
+    plan_t *plan = b->plan;
+    for (size_t j = 0; j < plan->n_joins; j++) {
+        const plan_join_t *join = &plan->joins[j];
+        if (join->to != t || join->avoided || plan->tables[join->from].kind != PLAN_EXTENSION ||
+            join->join->cardinality != NV__CARDINALITY__CARDINALITY_ONE_TO_ONE)
+            continue;
+        Nv__Join *copy = plan_copy_join(plan->ctx, join->join);
+        char *from = copy->from, **columns = copy->columns;
+        copy->from = copy->to;
+        copy->to = from;
+        copy->columns = copy->to_columns;
+        copy->to_columns = columns;
+        NV_PUSH(plan->ctx, b->out->flattened, b->out->n_flattened, b->cap_flattened) = copy;
+        b->path[++b->depth] = join->from;
+        foreign_attributes(b, join->from, plan_base_name(plan, join->from));
+        b->depth--;
+    }
+}
+
+static void settle_scd(builder_t *b)
+{
+    for (size_t i = 0; i < b->out->n_attributes && b->versioned; i++) {
+        Nv__AttributeDesign *attribute = b->out->attributes[i];
+        bool reference = strncmp(attribute->reason, "reference", 9) == 0 || strncmp(attribute->reason, "flattened", 9) == 0;
+        if (reference)
+            attribute->scd = NV__SCD_TYPE__SCD_TYPE_2;
+    }
+}
+
+static void describe(builder_t *b, int t)
+{
+    plan_t *plan = b->plan;
+    const plan_table_t *table = &plan->tables[t];
+    b->out->conformed = table->facts_using > 1;
+    b->out->confidence = table->role_confidence;
+    b->out->effective_from = nv_strdup(plan->ctx, b->versioned && table->version != NULL ? table->version : "");
+    b->out->description = nv_printf(plan->ctx, "One row per %s%s.", plan_base_name(plan, t),
+                                    b->versioned ? " and version" : "");
+    b->out->evidence = NV_NEW_ARRAY(plan->ctx, Nv__Evidence *, 2);
+    if (table->facts_using > 0)
+        b->out->evidence[b->out->n_evidence++] =
+            discovery_evidence(plan->ctx, "use", fmin(1, table->facts_using / 3.0), "%d fact tables reference it", table->facts_using);
+    else if (!table->used_directly)
+        b->out->evidence[b->out->n_evidence++] = discovery_evidence(plan->ctx, "use", 0, "no fact references it");
+}
+
+static void make_dimension(plan_t *plan, int t, size_t *cap)
+{
+    plan_table_t *table = &plan->tables[t];
+    builder_t b = {.plan = plan, .columns = namer_make(plan->ctx)};
+    b.out = NV_NEW(plan->ctx, Nv__DimensionDesign);
+    nv__dimension_design__init(b.out);
+    b.path[0] = t;
+    b.out->name = namer_take(&plan->names, nv_printf(plan->ctx, "dim_%s", plan_base_name(plan, t)));
+    b.out->source = nv_strdup(plan->ctx, table->t->p->name);
+    b.out->business_key = NV_NEW_ARRAY(plan->ctx, char *, table->key->n_columns);
+    for (size_t i = 0; i < table->key->n_columns; i++) {
+        /* Where the source keys its versions, the date of the version is no part of the business key. */
+        bool dates = table->version != NULL && strcmp(table->version, table->key->columns[i]) == 0 && table->key->n_columns > 1;
+        if (!dates)
+            b.out->business_key[b.out->n_business_key++] = nv_strdup(plan->ctx, table->key->columns[i]);
+    }
+    own_attributes(&b, t);
+    take_extensions(&b, t);
+    flatten(&b, t, "");
+    settle_scd(&b);
+    describe(&b, t);
+    table->dimension = b.out;
+    NV_PUSH(plan->ctx, plan->star->dimensions, plan->star->n_dimensions, *cap) = b.out;
+}
+
+static bool is_covered(const plan_table_t *table)
+{
+    for (int c = 0; c < table->t->n_columns; c++) {
+        if (!table->covered[c])
+            return false;
+    }
+    return true;
+}
+
+void star_make_dimensions(plan_t *plan)
+{
+    size_t cap = plan->star->n_dimensions;
+    mark_use(plan);
+    mark_extensions(plan);
+    mark_flattened(plan);
+    for (int t = 0; t < plan->n_tables; t++) {
+        if (is_own_dimension(plan, t))
+            make_dimension(plan, t, &cap);
+    }
+    /* Two tables that only reference each other would both count as flattened: the first becomes a dimension after all. */
+    for (int t = 0; t < plan->n_tables; t++) {
+        plan_table_t *table = &plan->tables[t];
+        if ((table->kind != PLAN_FLATTENED && table->kind != PLAN_EXTENSION) || is_covered(table))
+            continue;
+        table->kind = PLAN_DIMENSION;
+        make_dimension(plan, t, &cap);
+    }
+}

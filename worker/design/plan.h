@@ -1,0 +1,75 @@
+/* The working model of a design: tables with their decided keys, roles and joins, and what became of each column.
+ * Internal to nv_design. */
+#ifndef WORKER_DESIGN_PLAN_H
+#define WORKER_DESIGN_PLAN_H
+
+#include "worker/design/design.h"
+#include "worker/design/identifiers.h"
+#include "worker/discovery/schema.h"
+
+typedef enum plan_kind { PLAN_OUT, PLAN_DIMENSION, PLAN_FACT, PLAN_BRIDGE, PLAN_FLATTENED, PLAN_EXTENSION } plan_kind_t;
+
+typedef struct plan_table {
+    const dsc_table_t *t;
+    Nv__TableRole role;
+    double role_confidence;
+    const Nv__PrimaryKey *key; /* NULL: none, or contradicted by the critique */
+    plan_kind_t kind;
+    bool used_directly;        /* a fact or bridge references it */
+    int facts_using;
+    bool *covered;             /* per column: used or left out */
+    const char *version;       /* column that dates a version of a record, or NULL */
+    bool history;              /* several versions of one key stand in the table */
+    Nv__DimensionDesign *dimension;
+} plan_table_t;
+
+typedef struct plan_join {
+    const Nv__Join *join;
+    int from, to;
+    bool avoided; /* the critique says that it does not hold */
+} plan_join_t;
+
+typedef struct plan {
+    nv_mem_t *ctx; /* of the result */
+    const design_input_t *input;
+    dsc_schema_t *schema;
+    plan_table_t *tables;
+    int n_tables;
+    plan_join_t *joins;
+    size_t n_joins;
+    namer_t names; /* of targets */
+    Nv__StarSchema *star;
+    size_t cap_left_out, cap_notes;
+} plan_t;
+
+bool plan_build(nv_mem_t *ctx, const design_input_t *input, plan_t **out, nv_error_t *err) NV_MUST_CHECK;
+
+int plan_find(const plan_t *plan, const char *table);
+bool plan_is_key(const plan_table_t *table, const char *column);
+/* The column belongs to a join that is not avoided. */
+const plan_join_t *plan_join_of(const plan_t *plan, int table, const char *column);
+void plan_cover(plan_t *plan, int table, const char *column);
+void plan_leave_out(plan_t *plan, int table, const char *column, const char *reason);
+void plan_note(plan_t *plan, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+Nv__ColumnRef *plan_ref(nv_mem_t *ctx, const char *table, const char *column);
+Nv__Join *plan_copy_join(nv_mem_t *ctx, const Nv__Join *join);
+/* "order_line" of "Order Details": the table's words, singular, joined. */
+char *plan_base_name(const plan_t *plan, int table);
+
+/* --- what a column is (attributes.c) --- */
+/* Reason to leave a column out ("constant", …), or NULL. */
+const char *column_junk_reason(const plan_table_t *table, const dsc_column_t *column, nv_mem_t *ctx);
+bool column_is_measure(const dsc_column_t *column);
+Nv__Additivity column_additivity(const dsc_column_t *column, const char **reason);
+const char *column_unit(const dsc_column_t *column);
+Nv__ScdType column_scd(const plan_table_t *table, const dsc_column_t *column, const char **reason);
+bool column_is_event_date(const dsc_column_t *column);
+
+/* --- parts of the star --- */
+void star_split_flat(plan_t *plan);      /* flat.c */
+void star_make_dimensions(plan_t *plan); /* dimensions.c */
+void star_make_facts(plan_t *plan);      /* facts.c */
+void star_make_bridges(plan_t *plan);    /* bridges.c */
+void star_make_date(plan_t *plan);       /* star.c */
+
+#endif
