@@ -257,12 +257,11 @@ bool number_classify(const char *text, size_t length, number_class_t *out)
     return out->notations != 0;
 }
 
-/* Takes off what the rule names around the digits; *sign gets -1 or 1. */
-static void strip_by_rule(const number_rule_t *rule, span_t *span, int *sign)
+/* Takes off what the rule names around the digits; *sign gets -1 or 1. False for a sign within parentheses. */
+static bool strip_by_rule(const number_rule_t *rule, span_t *span, int *sign)
 {
-    *sign = 1;
-    if (rule->parentheses && strip_parentheses(span))
-        *sign = -1;
+    bool parentheses = rule->parentheses && strip_parentheses(span);
+    *sign = parentheses ? -1 : 1;
     int explicit_sign = strip_sign(span);
     for (size_t i = 0; i < rule->n_currency; i++)
         if (strip_mark(span, rule->currency[i]))
@@ -272,7 +271,8 @@ static void strip_by_rule(const number_rule_t *rule, span_t *span, int *sign)
     if (rule->percent)
         strip_percent(span);
     if (explicit_sign)
-        *sign *= explicit_sign;
+        *sign = explicit_sign;
+    return !parentheses || !explicit_sign;
 }
 
 nv_int128_t number_power(int n)
@@ -307,7 +307,8 @@ bool number_parse(const number_rule_t *rule, const char *text, size_t length, nv
         return true;
     span_t span = {text, text + length};
     int sign;
-    strip_by_rule(rule, &span, &sign);
+    if (!strip_by_rule(rule, &span, &sign))
+        return false;
     nv_int128_t sum = 0;
     int digits = 0;
     int seen = 0;
@@ -335,7 +336,8 @@ bool number_parse_double(const number_rule_t *rule, const char *text, size_t len
 {
     span_t span = {text, text + length};
     int sign;
-    strip_by_rule(rule, &span, &sign);
+    if (!strip_by_rule(rule, &span, &sign))
+        return false;
     char buffer[128];
     size_t n = 0;
     if (span.at == span.end || (!is_digit(*span.at) && *span.at != rule->decimal))
