@@ -31,4 +31,4 @@ find_path(DUCKDB_INCLUDE duckdb.h HINTS ${NUVYN_HOME}/duckdb REQUIRED)
 find_library(DUCKDB_LIBRARY duckdb HINTS ${NUVYN_HOME}/duckdb REQUIRED)
 add_library(duckdb SHARED IMPORTED GLOBAL)
 set_target_properties(duckdb PROPERTIES IMPORTED_LOCATION ${DUCKDB_LIBRARY} IMPORTED_NO_SONAME ON
-                                        INTERFACE_SYSTEM_INCLUDE_DIRECTORIES ${DUCKDB_INCLUDE})
+                                        INTERFACE_INCLUDE_DIRECTORIES ${DUCKDB_INCLUDE})
