@@ -139,21 +139,22 @@ static void take_row(lane_t *lane, uint64_t *hashes)
     remember_row(lane, hashes);
 }
 
-static const char *bad_bytes(lane_t *lane, const char *at, size_t length)
-{
-    if (utf8_valid_prefix(at, length) < length) {
-        lane->bad_bytes++;
-        return "invalid UTF-8";
-    }
-    return memchr(at, '\0', length) ? "a NUL byte" : NULL;
-}
-
 static bool is_ascii(const char *data, size_t length)
 {
     unsigned char any = 0;
     for (size_t i = 0; i < length; i++)
         any |= (unsigned char)data[i];
     return any < 0x80;
+}
+
+static const char *bad_bytes(lane_t *lane, const char *at, size_t length)
+{
+    if (utf8_valid_prefix(at, length) < length) {
+        lane->bad_bytes++;
+        return "invalid UTF-8";
+    }
+    lane->multibyte |= !is_ascii(at, length);
+    return memchr(at, '\0', length) ? "a NUL byte" : NULL;
 }
 
 static int64_t count_newlines(const char *at, const char *end)

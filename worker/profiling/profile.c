@@ -333,7 +333,6 @@ static bool run(job_t *job, nv_error_t *err)
 {
     if (!sniff(job, err))
         return false;
-    report_dialect(job);
     make_names(job);
     size_t n = job->dialect.n_columns;
     job->parsers = NV_NEW_ARRAY(job->ctx, parser_t, n);
@@ -341,6 +340,7 @@ static bool run(job_t *job, nv_error_t *err)
     bool *again = NV_NEW_ARRAY(job->scratch, bool, n);
     if (!scan_once(job, err))
         return false;
+    report_dialect(job);
     if (decide_finally(job, again) && !scan_again(job, again, err))
         return false;
     report_rows(job);

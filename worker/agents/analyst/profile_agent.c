@@ -1,0 +1,89 @@
+/* The Analyst's profile of one table: the item of the task names it, the survey says which files it has. */
+#include "worker/agents/agent.h"
+#include "worker/profiling/profile.h"
+
+#include <string.h>
+
+/* What the callbacks of a running profile need. */
+typedef struct listener {
+    agent_task_t *task;
+    const char *table;
+} listener_t;
+
+static bool is_cancelled(void *arg)
+{
+    const listener_t *listener = arg;
+    return listener->task->ops->cancelled(listener->task->host);
+}
+
+static void on_progress(void *arg, int64_t done, int64_t total, int64_t rows)
+{
+    const listener_t *listener = arg;
+    (void)rows;
+    listener->task->ops->emit(listener->task->host, "progress", listener->table, done, total);
+}
+
+static const Nv__SurveyTable *find_table(const Nv__Survey *survey, const char *name)
+{
+    for (size_t i = 0; i < survey->n_tables; i++)
+        if (strcmp(survey->tables[i]->name, name) == 0)
+            return survey->tables[i];
+    return NULL;
+}
+
+static void say_found(agent_task_t *task, nv_mem_t *ctx, const Nv__TableProfile *profile)
+{
+    const agent_host_ops_t *ops = task->ops;
+    for (size_t i = 0; i < profile->n_warnings; i++)
+        ops->emit(task->host, "finding", nv_printf(ctx, "%s: %s", profile->name, profile->warnings[i]), 0, 0);
+    if (profile->rejected_count)
+        ops->emit(task->host, "finding",
+                  nv_printf(ctx, "%s: %lld lines rejected, the first: %s:%lld: %s", profile->name,
+                            (long long)profile->rejected_count, profile->rejected[0]->path,
+                            (long long)profile->rejected[0]->line, profile->rejected[0]->reason),
+                  0, 0);
+    if (profile->duplicate_row_count)
+        ops->emit(
+            task->host, "finding",
+            nv_printf(ctx, "%s: %lld duplicate rows", profile->name, (long long)profile->duplicate_row_count),
+            0, 0);
+    for (size_t i = 0; i < profile->n_columns; i++) {
+        const Nv__ColumnProfile *column = profile->columns[i];
+        if (column->invalid_count)
+            ops->emit(task->host, "finding",
+                      nv_printf(ctx, "%s.%s: %lld values cannot be read, for instance \"%s\"", profile->name,
+                                column->name, (long long)column->invalid_count,
+                                column->n_invalid ? column->invalid[0]->value : ""),
+                      0, 0);
+    }
+}
+
+bool agent_profile(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
+{
+    const char *item = task->assignment->item ? task->assignment->item : "";
+    ProtobufCMessage *message;
+    if (!task->ops->input(task->host, ctx, "survey", 0, &nv__survey__descriptor, &message, err))
+        return nv_wrap(err, "profile of %s", item);
+    const Nv__SurveyTable *table = find_table((const Nv__Survey *)message, item);
+    if (!table)
+        return nv_fail(err, NV_NOT_FOUND, "profile: the survey has no table \"%s\"", item);
+    listener_t listener = {task, nv_printf(ctx, "profiling %s", item)};
+    profile_options_t options = {
+        .root = task->assignment->spec ? task->assignment->spec->source : NULL,
+        .cancelled = is_cancelled,
+        .progress = on_progress,
+        .arg = &listener,
+    };
+    if (!options.root || !options.root[0])
+        return nv_fail(err, NV_INVALID_ARGUMENT, "profile of %s: the run names no source folder", item);
+    Nv__TableProfile *profile;
+    if (!profile_table(ctx, &options, table, &profile, err))
+        return false;
+    say_found(task, ctx, profile);
+    if (!task->ops->write(task->host, "profile", &profile->base, err))
+        return nv_wrap(err, "profile of %s", item);
+    *out = (agent_result_t){.outcome = "done"};
+    nv__task_usage__init(&out->usage);
+    out->usage.milliseconds = (int64_t)(profile->seconds * 1000);
+    return true;
+}

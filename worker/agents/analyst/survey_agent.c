@@ -1,0 +1,53 @@
+/* The Analyst's first look: which files lie in the source folder, and which tables they form. */
+#include "worker/agents/agent.h"
+#include "worker/profiling/profile.h"
+
+#include <string.h>
+#include <time.h>
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void say_found(agent_task_t *task, nv_mem_t *ctx, const Nv__Survey *survey)
+{
+    for (size_t i = 0; i < survey->n_skipped; i++)
+        task->ops->emit(
+            task->host, "finding",
+            nv_printf(ctx, "%s left out: %s", survey->skipped[i]->path, survey->skipped[i]->reason), 0, 0);
+    for (size_t i = 0; i < survey->n_tables; i++)
+        task->ops->emit(task->host, "log",
+                        nv_printf(ctx, "table %s: %s", survey->tables[i]->name, survey->tables[i]->grouping),
+                        0, 0);
+    task->ops->emit(task->host, "progress",
+                    nv_printf(ctx, "%zu tables found in %s", survey->n_tables, survey->source),
+                    (int64_t)survey->n_tables, (int64_t)survey->n_tables);
+}
+
+bool agent_survey(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
+{
+    int64_t start = now_ms();
+    const Nv__RunSpec *spec = task->assignment->spec;
+    if (!spec || !spec->source || !spec->source[0])
+        return nv_fail(err, NV_INVALID_ARGUMENT, "survey: the run names no source folder");
+    if (strstr(spec->source, "://") || strncmp(spec->source, "/Volumes/", 9) == 0)
+        return nv_fail(err, NV_UNIMPLEMENTED,
+                       "survey: %s can only be reached by the workspace; give a folder the worker can read",
+                       spec->source);
+    Nv__Survey *survey;
+    if (!survey_folder(ctx, spec->source, NULL, &survey, err))
+        return nv_wrap(err, "survey");
+    say_found(task, ctx, survey);
+    if (!task->ops->write(task->host, "survey", &survey->base, err))
+        return nv_wrap(err, "survey");
+    *out = (agent_result_t){.outcome = "done", .n_items = survey->n_tables};
+    nv__task_usage__init(&out->usage);
+    out->items = NV_NEW_ARRAY(ctx, const char *, survey->n_tables);
+    for (size_t i = 0; i < survey->n_tables; i++)
+        out->items[i] = survey->tables[i]->name;
+    out->usage.milliseconds = now_ms() - start;
+    return true;
+}
