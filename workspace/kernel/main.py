@@ -1,0 +1,199 @@
+"""The kernel: one process with one Spark, told by the workspace server what to run (wire.py).
+
+    main.py --fd N --root UNITY --jars DIR --work DIR [--cores 2] [--memory 2g]
+"""
+
+import argparse
+import ctypes
+import json
+import os
+import socket
+import sys
+import threading
+import time
+import traceback
+
+import catalogs
+import notebook
+import session
+import source
+import sqltext
+import statement
+import volumes
+import wire
+
+
+class Kernel:
+    def __init__(self, options):
+        self.options = options
+        self.wire = wire.Wire(socket.socket(fileno=options.fd))
+        self.catalogs = options.catalogs = catalogs.Catalogs(options.root)
+        self.volumes = volumes.Volumes(options.root)
+        self.spark = None
+        self._running = {}
+        self._cancelled = set()
+        self._lock = threading.Lock()
+
+    def serve(self):
+        started = time.monotonic()
+        try:
+            self.spark = session.start(self.options)
+        except Exception as error:
+            self.wire.send({"event": "failed", "message": f"Spark did not start: {error}"})
+            raise
+        self.volumes.install()
+        notebook.install_output()
+        self.wire.send({"event": "ready", "seconds": time.monotonic() - started, "spark": self.spark.version})
+        threading.Thread(target=self._warm, name="warm", daemon=True).start()
+        threading.Thread(target=self._watch_jvm, name="watch", daemon=True).start()
+        while True:
+            request = self.wire.receive()
+            if request is None:
+                return
+            self._take(request)
+
+    def _watch_jvm(self):
+        """Without its JVM this process is of no use: the server starts another."""
+        self.spark.sparkContext._gateway.proc.wait()
+        sys.__stderr__.write("kernel: the Spark driver (JVM) has ended\n")
+        os._exit(70)
+
+    def _warm(self):
+        """Runs one small query, so that the first real one finds code loaded and compiled."""
+        own = session.WorkspaceSession(self.spark, self.catalogs)
+        own.sql("SELECT count(*) FROM (SELECT explode(sequence(1, 100)) AS x) GROUP BY x % 3").collect()
+
+    # ---- requests
+
+    def _take(self, request):
+        operations = {"statement": self._statement, "notebook": self._notebook, "python": self._python,
+                      "describe": self._describe}
+        if request["op"] == "cancel":
+            self._cancel(request["target"])
+            return
+        run = operations.get(request["op"])
+        if run is None:
+            self.wire.send({"id": request["id"], "result": {"state": "FAILED", "error": f"unknown op {request['op']}"}})
+            return
+        thread = threading.Thread(target=self._carry_out, args=(run, request), name=f"{request['op']}-{request['id']}",
+                                  daemon=True)
+        with self._lock:
+            self._running[request["id"]] = thread
+        thread.start()
+
+    def _carry_out(self, run, request):
+        request["group"] = f"nuvyn-{request['id']}"
+        try:
+            self.spark.sparkContext.setJobGroup(request["group"], request["op"], interruptOnCancel=True)
+            result = run(request)
+            if self.is_cancelled(request["id"]) and result.get("state") == "FAILED":
+                result["state"] = "CANCELED"
+        except notebook.Cancelled:
+            result = {"state": "CANCELED"}
+        except BaseException as error:  # whatever it was, the server must get an answer
+            result = {"state": "FAILED", "error_code": "INTERNAL_ERROR", "message": str(error),
+                      "error": f"{type(error).__name__}: {error}", "error_trace": traceback.format_exc()}
+        with self._lock:
+            self._running.pop(request["id"], None)
+            self._cancelled.discard(request["id"])
+        self._answer(request["id"], result)
+
+    def _answer(self, number, result):
+        try:
+            self.wire.send({"id": number, "result": result})
+        except ValueError as error:
+            self.wire.send({"id": number, "result": {"state": "FAILED", "error_code": "RESOURCE_EXHAUSTED",
+                                                     "message": str(error), "error": str(error)}})
+
+    def is_cancelled(self, number):
+        with self._lock:
+            return number in self._cancelled
+
+    def _cancel(self, number):
+        """Stops the Spark jobs of a request, then its Python. It answers the request itself."""
+        with self._lock:
+            thread = self._running.get(number)
+            if thread is None:
+                return
+            self._cancelled.add(number)
+        threading.Thread(target=self._interrupt, args=(number, thread), daemon=True).start()
+
+    def _interrupt(self, number, thread):
+        for _ in range(100):
+            self.spark.sparkContext.cancelJobGroup(f"nuvyn-{number}")
+            thread.join(0.2)
+            with self._lock:
+                if number not in self._running:
+                    return
+                if thread.name.startswith(("notebook", "python")):
+                    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident),
+                                                               ctypes.py_object(notebook.Cancelled))
+
+    def _statement(self, request):
+        return statement.run(self, request)
+
+    def _notebook(self, request):
+        return notebook.NotebookRun(self, request).run()
+
+    def _python(self, request):
+        """spark_python_task: a file with its arguments, in the same surroundings as a notebook."""
+        run = notebook.NotebookRun(self, {**request, "language": "PYTHON"})
+        run.namespace["__file__"] = request["path"]
+        sys.argv = [request["path"], *request.get("argv", [])]
+        return run.run()
+
+    def _describe(self, request):
+        """Columns and properties of tables, for the catalog's REST API."""
+        own = session.WorkspaceSession(self.spark, self.catalogs)
+        previous = own.enter()
+        try:
+            return {"tables": [self._describe_one(own, *name) for name in request["tables"]]}
+        finally:
+            own.leave(previous)
+
+    @staticmethod
+    def _describe_one(own, catalog, schema, table):
+        name = f"`{catalog}`.`{schema}`.`{table}`"
+        try:
+            fields = own.table(name).schema.fields
+        except Exception as error:  # dropped or broken meanwhile: the others are still wanted
+            return {"error": session.outward(str(error))}
+        columns = []
+        for position, field in enumerate(fields):
+            info = statement.column_info(field, position)
+            info.update(type_text=field.dataType.simpleString(), type_json=field.json(), nullable=field.nullable)
+            if field.metadata.get("comment"):
+                info["comment"] = field.metadata["comment"]
+            columns.append(info)
+        try:
+            detail = own.sql(f"DESCRIBE DETAIL {name}").collect()[0].asDict()
+        except Exception:  # views and files of other formats have no detail
+            return {"columns": columns}
+        stamp = lambda value: int(value.timestamp() * 1000) if value else None
+        return {"columns": columns, "id": detail.get("id"), "comment": detail.get("description"),
+                "properties": detail.get("properties") or {}, "created_at": stamp(detail.get("createdAt")),
+                "updated_at": stamp(detail.get("lastModified")), "partition_columns": detail.get("partitionColumns")}
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--fd", type=int, required=True)
+    parser.add_argument("--root", required=True)
+    parser.add_argument("--jars", required=True)
+    parser.add_argument("--work", required=True)
+    parser.add_argument("--cores", default="2")
+    parser.add_argument("--memory", default="2g")
+    options = parser.parse_args()
+    os.environ["TZ"] = "UTC"
+    time.tzset()
+    os.makedirs(options.work, exist_ok=True)
+    os.chdir(options.work)
+    kernel = Kernel(options)
+    try:
+        kernel.serve()
+    finally:
+        os._exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,217 @@
+"""The one Spark of the workspace, and a session of it for each notebook and statement."""
+
+import glob
+import logging
+import os
+import re
+import threading
+
+from pyspark.sql import SparkSession
+
+import sqltext
+from catalogs import CatalogError
+
+_CLASS = "io.nuvyn.workspace.UnityCatalog"
+_FILES = "io.nuvyn.workspace.VolumesFileSystem"
+_current = threading.local()
+
+
+def start(options):
+    """Starts Spark. options: root, jars, work, cores, memory."""
+    jars = sorted(glob.glob(os.path.join(options.jars, "*.jar")))
+    if not any("delta-spark" in jar for jar in jars) or not any("nuvyn-catalog" in jar for jar in jars):
+        raise RuntimeError(f"{options.jars}: the Delta Lake and catalog jars are not there; run workspace/kernel/install.sh")
+    here = os.path.dirname(os.path.abspath(__file__))
+    settings = {
+        "spark.driver.memory": options.memory,
+        "spark.driver.extraClassPath": ":".join(jars),
+        "spark.driver.host": "127.0.0.1",
+        "spark.driver.bindAddress": "127.0.0.1",
+        "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{here}/log4j2.properties "
+                                         "-XX:+UseParallelGC -XX:TieredStopAtLevel=4 -Duser.timezone=UTC",
+        "spark.ui.enabled": "false",
+        "spark.ui.showConsoleProgress": "false",
+        "spark.scheduler.mode": "FAIR",
+        "spark.local.dir": os.path.join(options.work, "spark"),
+        "spark.sql.warehouse.dir": os.path.join(options.work, "warehouse"),
+        "spark.sql.session.timeZone": "UTC",
+        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.sources.default": "delta",
+        "spark.sql.legacy.createHiveTableByDefault": "false",
+        "spark.sql.sources.parallelPartitionDiscovery.parallelism": "4",
+        "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
+        "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
+        "spark.sql.defaultCatalog": "main",
+        "spark.sql.pyspark.dataFrameQueryContext.enabled": "false",
+        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.databricks.delta.vacuum.parallelDelete.enabled": "false",
+        "spark.hadoop.nuvyn.unity.root": options.root,
+        "spark.hadoop.fs.file.impl": _FILES,
+        "spark.hadoop.fs.dbfs.impl": _FILES,
+    }
+    for name in options.catalogs.names():
+        settings[f"spark.sql.catalog.{name}"] = _CLASS
+        settings[f"spark.sql.catalog.{name}.root"] = options.root
+    builder = SparkSession.builder.master(f"local[{options.cores}]").appName("nuvyn-workspace")
+    for key, value in settings.items():
+        builder = builder.config(key, value)
+    spark = builder.getOrCreate()
+    spark.sparkContext.setLogLevel("ERROR")
+    # Every failed query would be logged with its stack; the run or statement that failed carries the error.
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL + 1)
+    logging.getLogger("DataFrameQueryContextLogger").setLevel(logging.CRITICAL + 1)
+    _bind_builder()
+    return spark
+
+
+def _bind_builder():
+    """In a notebook, SparkSession.builder.getOrCreate() and getActiveSession() give the notebook's own session."""
+    original = SparkSession.Builder.getOrCreate
+
+    def get_or_create(self):
+        return getattr(_current, "session", None) or original(self)
+
+    SparkSession.Builder.getOrCreate = get_or_create
+    SparkSession.getActiveSession = classmethod(lambda cls: getattr(_current, "session", None))
+    SparkSession.active = classmethod(lambda cls: getattr(_current, "session", None))
+
+
+class WorkspaceSession(SparkSession):
+    """A session that also carries out the statements only Databricks knows: catalogs, volumes, views by full name."""
+
+    def __init__(self, base, catalogs):
+        self._catalogs = catalogs
+        super().__init__(base.sparkContext, base._jsparkSession.newSession())
+        self._root = base.conf.get("spark.hadoop.nuvyn.unity.root", None) or catalogs.root
+        self.refresh_catalogs()
+
+    def enter(self):
+        """Makes this the session of the calling thread. Returns what leave() wants."""
+        previous = getattr(_current, "session", None)
+        _current.session = self
+        self._jvm.SparkSession.setActiveSession(self._jsparkSession)
+        return previous
+
+    def leave(self, previous):
+        _current.session = previous
+        if previous is not None:
+            self._jvm.SparkSession.setActiveSession(previous._jsparkSession)
+        else:
+            self._jvm.SparkSession.clearActiveSession()
+
+    def refresh_catalogs(self):
+        for name in self._catalogs.names():
+            if self.conf.get(f"spark.sql.catalog.{name}", None) is None:
+                self.conf.set(f"spark.sql.catalog.{name}.root", self._root)
+                self.conf.set(f"spark.sql.catalog.{name}", _CLASS)
+
+    def stop(self):
+        raise RuntimeError("spark.stop(): the session belongs to the workspace")
+
+    def sql(self, sqlQuery, args=None, **kwargs):
+        self.refresh_catalogs()
+        known = None if kwargs else sqltext.recognize(sqlQuery)
+        if known is None:
+            return super().sql(sqlQuery, args, **kwargs)
+        kind, groups = known
+        try:
+            return getattr(self, "_" + kind)(groups, sqlQuery, args)
+        except CatalogError as error:
+            raise CatalogError(str(error)) from None
+
+    # ---- statements of our own
+
+    def _none(self):
+        return super().sql("SELECT 1 AS x WHERE false").select()
+
+    def _rows(self, columns, rows):
+        return self.createDataFrame(rows, ", ".join(f"{column} string" for column in columns))
+
+    def _full(self, name):
+        """The three parts of a name, the current catalog and schema filled in."""
+        found = sqltext.parts(name)
+        if len(found) < 3:
+            found = [self.catalog.currentDatabase()] + found if len(found) == 1 else found
+            found = [self.catalog.currentCatalog()] + found if len(found) == 2 else found
+        return found
+
+    def _create_catalog(self, groups, *_):
+        self._catalogs.create_catalog(sqltext.parts(groups["name"])[0], groups["quiet"], sqltext.literal(groups["comment"]))
+        self.refresh_catalogs()
+        return self._none()
+
+    def _drop_catalog(self, groups, *_):
+        cascade = (groups["mode"] or "").upper() == "CASCADE"
+        self._catalogs.drop_catalog(sqltext.parts(groups["name"])[0], groups["quiet"], cascade)
+        return self._none()
+
+    def _show_catalogs(self, groups, *_):
+        like = re.compile((groups["like"] or "'*'")[1:-1].replace("*", ".*").replace("%", ".*"), re.IGNORECASE)
+        return self._rows(["catalog"], [(name,) for name in self._catalogs.names() if like.fullmatch(name)])
+
+    def _use_catalog(self, groups, *_):
+        name = sqltext.parts(groups["name"].strip("'"))[0].lower()
+        if name not in self._catalogs.names() and name != "spark_catalog":
+            raise CatalogError(f"[CATALOG_NOT_FOUND] Catalog '{name}' does not exist")
+        return super().sql(f"SET CATALOG `{name}`")
+
+    def _create_volume(self, groups, *_):
+        self._catalogs.create_volume(*self._full(groups["name"]), groups["quiet"], sqltext.literal(groups["comment"]))
+        return self._none()
+
+    def _create_external_volume(self, *_):
+        raise CatalogError("[UNSUPPORTED] CREATE EXTERNAL VOLUME: the local workspace has managed volumes only")
+
+    def _drop_volume(self, groups, *_):
+        self._catalogs.drop_volume(*self._full(groups["name"]), groups["quiet"])
+        return self._none()
+
+    def _show_volumes(self, groups, *_):
+        found = sqltext.parts(groups["name"]) if groups["name"] else [self.catalog.currentDatabase()]
+        catalog, schema = found if len(found) == 2 else [self.catalog.currentCatalog(), *found]
+        return self._rows(["database", "volume_name"], [(schema, v) for v in self._catalogs.volumes(catalog, schema)])
+
+    def _grant(self, groups, text, *_):
+        raise CatalogError(f"[UNSUPPORTED] {text.split(None, 1)[0].upper()}: the local workspace has one user and no grants")
+
+    def _create_view(self, groups, text, args):
+        catalog, schema, name = self._full(groups["name"])
+        if catalog == "spark_catalog":
+            return super().sql(text, args)
+        exists = self.catalog.tableExists(f"`{catalog}`.`{schema}`.`{name}`")
+        is_view = exists and self._catalogs.has_view(catalog, schema, name)
+        if exists and groups["quiet"]:
+            return self._none()
+        if exists and not (groups["replace"] and is_view):
+            raise CatalogError(f"[TABLE_OR_VIEW_ALREADY_EXISTS] `{catalog}`.`{schema}`.`{name}` already exists")
+        self._catalogs._schema(catalog, schema)
+        self.catalog.tableExists(f"`{catalog}`.`{schema}`.`x`")  # brings the schema's database into the session catalog
+        inner = f"spark_catalog.`{catalog.lower()}__{schema.lower()}`.`{name.lower()}`"
+        super().sql(f"CREATE OR REPLACE VIEW {inner} {groups['rest']}", args)
+        entry = self._jsparkSession.sessionState().catalog().getTableMetadata(
+            self._jsparkSession.sessionState().sqlParser().parseTableIdentifier(inner.partition(".")[2]))
+        pairs = self._jvm.scala.jdk.javaapi.CollectionConverters.asJava(entry.properties())
+        comment = entry.comment().get() if entry.comment().isDefined() else None
+        self._catalogs.save_view(catalog.lower(), schema.lower(), name, entry.viewText().get(), entry.schema().json(),
+                                 dict(pairs), comment)
+        return self._none()
+
+    def _drop_view(self, groups, text, args):
+        catalog, schema, name = self._full(groups["name"])
+        if len(sqltext.parts(groups["name"])) == 1 and self.catalog.dropTempView(name):
+            return self._none()
+        if catalog == "spark_catalog":
+            return super().sql(text, args)
+        if not self._catalogs.has_view(catalog, schema, name):
+            if groups["quiet"]:
+                return self._none()
+            raise CatalogError(f"[TABLE_OR_VIEW_NOT_FOUND] The view `{catalog}`.`{schema}`.`{name}` cannot be found")
+        self._catalogs.drop_view(catalog, schema, name)
+        super().sql(f"DROP VIEW IF EXISTS spark_catalog.`{catalog.lower()}__{schema.lower()}`.`{name.lower()}`")
+        return self._none()
+
+
+def outward(text):
+    """Names in Spark's messages as the user wrote them: spark_catalog.main__bronze.t is main.bronze.t."""
+    text = re.sub(r"`spark_catalog`\.`([a-z0-9_]*?[a-z0-9])__([a-z0-9_]+)`", r"`\1`.`\2`", text)
+    return re.sub(r"spark_catalog\.([a-z0-9_]*?[a-z0-9])__([a-z0-9_]+)", r"\1.\2", text)
