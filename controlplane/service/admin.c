@@ -110,7 +110,8 @@ static void answer_set_pool(cp_engine_t *engine, question_t *question)
 void cp_engine_set_pool(cp_engine_t *engine, const char *name, const char *dedicated_to)
 {
     nv_error_t err = NV_ERROR_INIT;
-    question_t question = {.answer = answer_set_pool, .pool = name,
+    question_t question = {.answer = answer_set_pool,
+                           .pool = name,
                            .pattern = dedicated_to && *dedicated_to ? dedicated_to : NULL};
     (void)!ask(engine, &question, &err); /* logged */
 }
@@ -122,8 +123,8 @@ typedef struct shares {
 static void answer_set_tenant(cp_engine_t *engine, question_t *question)
 {
     const shares_t *shares = question->out;
-    if (!nv_sched_set_tenant(engine->sched, question->pool, (uint32_t)shares->weight, (uint32_t)shares->max_running,
-                             &question->err))
+    if (!nv_sched_set_tenant(engine->sched, question->pool, (uint32_t)shares->weight,
+                             (uint32_t)shares->max_running, &question->err))
         nv_log(engine->config.log, NV_ERROR, "engine", "tenant not taken", "tenant", question->pool, "reason",
                question->err.message, NULL);
 }
@@ -160,7 +161,8 @@ static void answer_drain(cp_engine_t *engine, question_t *question)
     if (question->undo) {
         if (!nv_sched_undrain(engine->sched, pool, question->pattern))
             nv_fail(&question->err, NV_NOT_FOUND, "drain \"%.80s\": there is none", question->pattern);
-    } else if (nv_sched_drain(engine->sched, pool, question->pattern, engine->sched_effects, &question->err)) {
+    } else if (nv_sched_drain(engine->sched, pool, question->pattern, engine->sched_effects,
+                              &question->err)) {
         cp_sched_apply(engine);
         nv_sched_each_worker(engine->sched, tell_drain, engine);
     }
@@ -193,5 +195,24 @@ static void answer_status(cp_engine_t *engine, question_t *question)
 bool cp_engine_status(cp_engine_t *engine, Nv__ClusterStatus *out, nv_error_t *err)
 {
     question_t question = {.answer = answer_status, .out = out};
+    return ask(engine, &question, err);
+}
+
+static void answer_passed(cp_engine_t *engine, question_t *question)
+{
+    bool *out = question->out;
+    nv_bytes_t summary;
+    const cp_run_t *run = cp_run_find(engine, question->pool);
+    *out = false;
+    if (!run)
+        nv_fail(&question->err, NV_NOT_FOUND, "run \"%.80s\": not running", question->pool);
+    else if (!nv_super_last_outcome(run->super, NV_SUPER_VALIDATE, out, &summary) &&
+             !nv_super_last_outcome(run->super, NV_SUPER_REVIEW, out, &summary))
+        *out = false;
+}
+
+bool cp_engine_run_passed(cp_engine_t *engine, const char *run_id, bool *out, nv_error_t *err)
+{
+    question_t question = {.answer = answer_passed, .pool = run_id, .out = out};
     return ask(engine, &question, err);
 }

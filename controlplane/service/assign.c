@@ -35,9 +35,14 @@ void cp_dispatch(cp_engine_t *engine, cp_run_t *run, uint64_t task, uint32_t att
     }
     if (err.code == NV_ALREADY_EXISTS)
         return;
-    nv_log(engine->config.log, NV_WARN, "engine", "task not queued", "run", run->id, "reason", err.message, NULL);
-    nv_super_result_t failed = {.task = task, .attempt = attempt, .code = err.code, .error = err.message,
-                                .retryable = nv_code_is_transient(err.code), .random = cp_random(engine)};
+    nv_log(engine->config.log, NV_WARN, "engine", "task not queued", "run", run->id, "reason", err.message,
+           NULL);
+    nv_super_result_t failed = {.task = task,
+                                .attempt = attempt,
+                                .code = err.code,
+                                .error = err.message,
+                                .retryable = nv_code_is_transient(err.code),
+                                .random = cp_random(engine)};
     if (nv_super_result(run->super, &failed, cp_unix_ms(), run->effects, &err))
         cp_run_commit(engine, run, &(cp_change_t){0});
 }
@@ -49,7 +54,8 @@ static void add_input(const char *name, nv_bytes_t reference, void *user)
     inputs_t *inputs = user;
     nv_error_t err = NV_ERROR_INIT;
     ProtobufCMessage *message;
-    if (!nv_unpack(inputs->ctx, &nv__document_ref__descriptor, reference.data, reference.length, &message, &err))
+    if (!nv_unpack(inputs->ctx, &nv__document_ref__descriptor, reference.data, reference.length, &message,
+                   &err))
         return; /* packed by ourselves; a damaged one shows as a missing input at the worker */
     Nv__DocumentRef *ref = (Nv__DocumentRef *)message;
     ref->name = nv_strdup(inputs->ctx, name);
@@ -112,7 +118,8 @@ static void send_control(cp_engine_t *engine, const char *session_id, const Nv__
 static void grant(cp_engine_t *engine, const cp_run_t *run, const nv_sched_effect_t *effect,
                   const cp_session_t *session)
 {
-    cp_holder_t holder = {.task = effect->lease.task, .attempt = effect->lease.attempt, .epoch = effect->lease.epoch};
+    cp_holder_t holder = {
+        .task = effect->lease.task, .attempt = effect->lease.attempt, .epoch = effect->lease.epoch};
     snprintf(holder.run, sizeof holder.run, "%s", run->id);
     snprintf(holder.tenant, sizeof holder.tenant, "%s", run->tenant);
     snprintf(holder.pool, sizeof holder.pool, "%s", session->pool);
@@ -179,8 +186,8 @@ static void requeued(cp_engine_t *engine, const nv_sched_effect_t *effect)
     char delivery[32];
     snprintf(delivery, sizeof delivery, "%" PRIu32, effect->delivery);
     cp_leases_end(engine->config.leases, effect->lease.epoch);
-    nv_log(engine->config.log, NV_WARN, "engine", "lease ran out; task queued again", "run", effect->lease.run,
-           "delivery", delivery, NULL);
+    nv_log(engine->config.log, NV_WARN, "engine", "lease ran out; task queued again", "run",
+           effect->lease.run, "delivery", delivery, NULL);
 }
 
 static void drained(cp_engine_t *engine, const nv_sched_effect_t *effect)

@@ -30,8 +30,8 @@ typedef struct commit {
 
 /* ---- building ---- */
 
-static bool add_checkpoint(commit_t *commit, const cp_run_t *run, const nv_graph_effect_t *effect, int64_t now_ms,
-                           nv_error_t *err)
+static bool add_checkpoint(commit_t *commit, const cp_run_t *run, const nv_graph_effect_t *effect,
+                           int64_t now_ms, nv_error_t *err)
 {
     const nv_graph_run_t *graph = nv_super_graph_run(run->super);
     nv_bytes_t data;
@@ -66,8 +66,8 @@ static bool add_task(commit_t *commit, const cp_run_t *run, const nv_graph_effec
     return true;
 }
 
-static void add_event(commit_t *commit, cp_run_t *run, const nv_graph_effect_t *effect, const cp_change_t *change,
-                      int64_t now_ms)
+static void add_event(commit_t *commit, cp_run_t *run, const nv_graph_effect_t *effect,
+                      const cp_change_t *change, int64_t now_ms)
 {
     uint8_t *packed;
     size_t length;
@@ -86,7 +86,8 @@ static void add_interrupt(commit_t *commit, const store_interrupt_t *interrupt)
     commit->batch.interrupts = list;
 }
 
-static void add_question(commit_t *commit, const cp_run_t *run, const nv_graph_effect_t *effect, int64_t now_ms)
+static void add_question(commit_t *commit, const cp_run_t *run, const nv_graph_effect_t *effect,
+                         int64_t now_ms)
 {
     const nv_graph_t *graph = nv_graph_run_graph(nv_super_graph_run(run->super));
     nv_bytes_t question = effect->argument;
@@ -110,8 +111,8 @@ static void keep_for_later(commit_t *commit, const nv_graph_effect_t *effect)
     NV_PUSH(commit, commit->later, commit->n_later, commit->later_capacity) = copy;
 }
 
-static bool add_effect(commit_t *commit, cp_run_t *run, const nv_graph_effect_t *effect, const cp_change_t *change,
-                       int64_t now_ms, nv_error_t *err)
+static bool add_effect(commit_t *commit, cp_run_t *run, const nv_graph_effect_t *effect,
+                       const cp_change_t *change, int64_t now_ms, nv_error_t *err)
 {
     switch (effect->kind) {
     case NV_EFFECT_PERSIST_CHECKPOINT:
@@ -188,7 +189,9 @@ static void set_columns(commit_t *commit, cp_run_t *run, const cp_change_t *chan
     commit->change = (store_run_change_t){.state = state,
                                           .reason = commit->status.reason,
                                           .owner = change->new_epoch ? commit->engine->config.owner : NULL,
-                                          .finished_unix_ms = over ? now_ms : change->new_epoch ? 0 : -1,
+                                          .finished_unix_ms = over                ? now_ms
+                                                              : change->new_epoch ? 0
+                                                                                  : -1,
                                           .round = commit->status.round,
                                           .score = run->score,
                                           .summary = summary};
@@ -228,7 +231,8 @@ static void send_ack(cp_engine_t *engine, const char *session_id, Nv__Lease *lea
     message.body_case = NV__CONTROL_MESSAGE__BODY_RESULT_ACK;
     message.result_ack = &ack;
     if (!nv_rpc_stream_send(session->stream, &message.base, &err))
-        nv_log(engine->config.log, NV_DEBUG, "engine", "no acknowledgement sent", "reason", err.message, NULL);
+        nv_log(engine->config.log, NV_DEBUG, "engine", "no acknowledgement sent", "reason", err.message,
+               NULL);
 }
 
 static void finish_run(cp_engine_t *engine, cp_run_t *run, const nv_super_status_t *status)
@@ -241,14 +245,16 @@ static void finish_run(cp_engine_t *engine, cp_run_t *run, const nv_super_status
            nv_super_state_name(status->state), "reason", status->reason, NULL);
 }
 
-static void carry_out(cp_engine_t *engine, cp_run_t *run, const commit_t *commit, const nv_graph_effect_t *effect)
+static void carry_out(cp_engine_t *engine, cp_run_t *run, const commit_t *commit,
+                      const nv_graph_effect_t *effect)
 {
     switch (effect->kind) {
     case NV_EFFECT_DISPATCH:
         cp_dispatch(engine, run, effect->task, effect->attempt, effect->node);
         break;
     case NV_EFFECT_CANCEL:
-        nv_sched_cancel(engine->sched, run->id, effect->task, effect->attempt, nv_rpc_now_ms(), engine->sched_effects);
+        nv_sched_cancel(engine->sched, run->id, effect->task, effect->attempt, nv_rpc_now_ms(),
+                        engine->sched_effects);
         cp_sched_apply(engine);
         break;
     case NV_EFFECT_TIMER:
@@ -287,8 +293,8 @@ static void mark_broken(cp_engine_t *engine, cp_run_t *run, const nv_error_t *er
 {
     bool theirs = err->code == NV_ABORTED || err->code == NV_NOT_FOUND || err->code == NV_ALREADY_EXISTS;
     nv_counter_add(engine->commit_failures, 1);
-    nv_log(engine->config.log, theirs ? NV_INFO : NV_ERROR, "engine", "change not stored", "run", run->id, "reason",
-           err->message, NULL);
+    nv_log(engine->config.log, theirs ? NV_INFO : NV_ERROR, "engine", "change not stored", "run", run->id,
+           "reason", err->message, NULL);
     /* The first failure decides: what was submitted behind it fails on its gap, as ABORTED. */
     if (!run->broken)
         run->reload = !theirs;
@@ -354,7 +360,8 @@ static void submit_one(cp_engine_t *engine, cp_run_t *run, const cp_change_t *ch
     if (change->after.lease)
         commit->lease = (Nv__Lease *)nv_message_copy(commit, &change->after.lease->base);
     run->in_flight++;
-    if (!build(commit, run, change, &err) || !store_submit(engine->config.store, &commit->batch, stored, commit, &err)) {
+    if (!build(commit, run, change, &err) ||
+        !store_submit(engine->config.store, &commit->batch, stored, commit, &err)) {
         run->in_flight--;
         give_up(engine, run, commit, &err);
     }
@@ -370,7 +377,8 @@ void cp_run_commit(cp_engine_t *engine, cp_run_t *run, const cp_change_t *change
     /* Order of submission is order of commits, so the next step need not wait for the disk. */
     while (more && (run = cp_run_find(engine, id)) != NULL && !run->broken) {
         if (!nv_super_continue(run->super, cp_unix_ms(), run->effects, &err)) {
-            nv_log(engine->config.log, NV_ERROR, "engine", "run does not go on", "run", id, "reason", err.message, NULL);
+            nv_log(engine->config.log, NV_ERROR, "engine", "run does not go on", "run", id, "reason",
+                   err.message, NULL);
             return;
         }
         more = run->effects->more;

@@ -85,7 +85,8 @@ static void fire_run(cp_engine_t *engine, cp_run_t *run, int64_t now_ms)
     if (nv_super_timer(run->super, cp_random(engine), now_ms, run->effects, &err))
         cp_run_commit(engine, run, &(cp_change_t){0});
     else
-        nv_log(engine->config.log, NV_WARN, "engine", "timer refused", "run", run->id, "reason", err.message, NULL);
+        nv_log(engine->config.log, NV_WARN, "engine", "timer refused", "run", run->id, "reason", err.message,
+               NULL);
 }
 
 static void fire_timers(cp_engine_t *engine, int64_t now_ms)
@@ -94,13 +95,11 @@ static void fire_timers(cp_engine_t *engine, int64_t now_ms)
     if (now_ms < engine->next_due_ms)
         return;
     engine->next_due_ms = INT64_MAX;
-    HASH_ITER(hh, engine->runs, run, next)
-    {
+    HASH_ITER (hh, engine->runs, run, next) {
         if (run->due_ms <= now_ms && !run->broken && !run->finished)
             fire_run(engine, run, now_ms);
     }
-    HASH_ITER(hh, engine->runs, run, next)
-    {
+    HASH_ITER (hh, engine->runs, run, next) {
         if (run->due_ms < engine->next_due_ms)
             engine->next_due_ms = run->due_ms;
     }
@@ -169,7 +168,8 @@ bool cp_future_wait(cp_future_t *future, int timeout_ms, nv_error_t *err)
     pthread_mutex_unlock(&future->lock);
     future_unref(future);
     if (!done)
-        return nv_fail(err, NV_DEADLINE_EXCEEDED, "not durable within %d ms; it may still become so", timeout_ms);
+        return nv_fail(err, NV_DEADLINE_EXCEEDED, "not durable within %d ms; it may still become so",
+                       timeout_ms);
     return err->code == NV_OK;
 }
 
@@ -189,8 +189,8 @@ static bool load_pools(cp_engine_t *engine, nv_mem_t *ctx, nv_error_t *err)
     if (!store_pool_list(engine->config.store, ctx, &pools, &n, err))
         return false;
     for (size_t i = 0; i < n; i++)
-        if (!nv_sched_set_pool(engine->sched, pools[i].name, *pools[i].dedicated_to ? pools[i].dedicated_to : NULL,
-                               err))
+        if (!nv_sched_set_pool(engine->sched, pools[i].name,
+                               *pools[i].dedicated_to ? pools[i].dedicated_to : NULL, err))
             return false;
     return true;
 }
@@ -199,11 +199,14 @@ static void make_metrics(cp_engine_t *engine)
 {
     nv_metrics_t *metrics = engine->config.metrics;
     engine->committed = nv_counter(metrics, "nuvyn_commits_total", "", "Durable changes of runs.");
-    engine->commit_failures = nv_counter(metrics, "nuvyn_commit_failures_total", "", "Changes the store refused.");
-    engine->stale = nv_counter(metrics, "nuvyn_stale_results_total", "", "Results refused because the lease was stale.");
+    engine->commit_failures =
+        nv_counter(metrics, "nuvyn_commit_failures_total", "", "Changes the store refused.");
+    engine->stale =
+        nv_counter(metrics, "nuvyn_stale_results_total", "", "Results refused because the lease was stale.");
     engine->assigned = nv_counter(metrics, "nuvyn_assignments_total", "", "Tasks given to workers.");
-    engine->dispatch_seconds = nv_histogram(metrics, "nuvyn_dispatch_seconds", "", "From scheduled to assigned.",
-                                            nv_latency_bounds, NV_LATENCY_BOUNDS);
+    engine->dispatch_seconds =
+        nv_histogram(metrics, "nuvyn_dispatch_seconds", "", "From scheduled to assigned.", nv_latency_bounds,
+                     NV_LATENCY_BOUNDS);
     engine->commit_seconds = nv_histogram(metrics, "nuvyn_commit_seconds", "", "From submitted to durable.",
                                           nv_latency_bounds, NV_LATENCY_BOUNDS);
 }
@@ -212,13 +215,11 @@ static void engine_free(cp_engine_t *engine)
 {
     cp_run_t *run, *next;
     cp_session_t *session, *after;
-    HASH_ITER(hh, engine->runs, run, next)
-    {
+    HASH_ITER (hh, engine->runs, run, next) {
         HASH_DEL(engine->runs, run);
         cp_run_free(run);
     }
-    HASH_ITER(hh, engine->sessions, session, after)
-    {
+    HASH_ITER (hh, engine->sessions, session, after) {
         HASH_DEL(engine->sessions, session);
         nv_rpc_stream_unref(session->stream);
         nv_mem_free(session);
@@ -289,7 +290,8 @@ void cp_engine_stop(cp_engine_t *engine)
 
 /* ---- watching ---- */
 
-cp_watch_t *cp_engine_watch(cp_engine_t *engine, const char *tenant, const char *run_id, cp_watch_fn fn, void *arg)
+cp_watch_t *cp_engine_watch(cp_engine_t *engine, const char *tenant, const char *run_id, cp_watch_fn fn,
+                            void *arg)
 {
     cp_watch_t *watch = NV_NEW(NULL, cp_watch_t);
     watch->tenant = nv_strdup(watch, tenant);

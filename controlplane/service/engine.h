@@ -22,9 +22,9 @@
 typedef struct cp_engine cp_engine_t;
 
 typedef struct cp_engine_config {
-    store_t *store;        /* borrowed, as all pointers here */
+    store_t *store; /* borrowed, as all pointers here */
     cp_leases_t *leases;
-    nv_workpool_t *pool;   /* for loading runs */
+    nv_workpool_t *pool; /* for loading runs */
     nv_log_t *log;
     nv_metrics_t *metrics; /* may be NULL */
     const char *owner;     /* SPIFFE ID of this control plane */
@@ -44,7 +44,8 @@ typedef struct cp_submit {
     const Nv__RunSpec *spec;
 } cp_submit_t;
 /* ALREADY_EXISTS: the request id was used before. */
-bool cp_engine_submit(cp_engine_t *engine, const cp_submit_t *submit, int timeout_ms, nv_error_t *err) NV_MUST_CHECK;
+bool cp_engine_submit(cp_engine_t *engine, const cp_submit_t *submit, int timeout_ms,
+                      nv_error_t *err) NV_MUST_CHECK;
 bool cp_engine_cancel_run(cp_engine_t *engine, const char *tenant, const char *run_id, const char *reason,
                           int timeout_ms, nv_error_t *err) NV_MUST_CHECK;
 /* A failed run again, as a new run that begins before the node that failed. */
@@ -52,7 +53,8 @@ bool cp_engine_retry_run(cp_engine_t *engine, const char *tenant, const char *ru
                          int timeout_ms, nv_error_t *err) NV_MUST_CHECK;
 /* A new run from a checkpoint (step number) of another. */
 bool cp_engine_fork_run(cp_engine_t *engine, const char *tenant, const char *from_run, int64_t step,
-                        const char *new_run, const char *request_id, int timeout_ms, nv_error_t *err) NV_MUST_CHECK;
+                        const char *new_run, const char *request_id, int timeout_ms,
+                        nv_error_t *err) NV_MUST_CHECK;
 
 typedef struct cp_answer {
     const char *tenant, *run_id, *interrupt_id, *by, *comment;
@@ -60,17 +62,19 @@ typedef struct cp_answer {
     nv_bytes_t design_ref; /* packed DocumentRef of a corrected design; empty: none */
     const char *design_sha256;
 } cp_answer_t;
-bool cp_engine_answer(cp_engine_t *engine, const cp_answer_t *answer, int timeout_ms, nv_error_t *err) NV_MUST_CHECK;
+bool cp_engine_answer(cp_engine_t *engine, const cp_answer_t *answer, int timeout_ms,
+                      nv_error_t *err) NV_MUST_CHECK;
 
 /* ---- workers: never wait; answers go out on the stream ---- */
 
 /* A worker said hello. Takes ownership of ctx, which holds hello. session is unique for ever. */
-void cp_engine_join(cp_engine_t *engine, const char *session, const nv_identity_t *worker, nv_rpc_stream_t *stream,
-                    nv_mem_t *ctx, const Nv__Hello *hello);
+void cp_engine_join(cp_engine_t *engine, const char *session, const nv_identity_t *worker,
+                    nv_rpc_stream_t *stream, nv_mem_t *ctx, const Nv__Hello *hello);
 /* Its stream is over. */
 void cp_engine_leave(cp_engine_t *engine, const char *session);
 /* Any other message of a session but uploads and requests. Takes ownership of ctx, which holds message. */
-void cp_engine_message(cp_engine_t *engine, const char *session, nv_mem_t *ctx, const Nv__WorkerMessage *message);
+void cp_engine_message(cp_engine_t *engine, const char *session, nv_mem_t *ctx,
+                       const Nv__WorkerMessage *message);
 
 /* ---- administration ---- */
 
@@ -81,15 +85,19 @@ bool cp_engine_list_workers(cp_engine_t *engine, nv_mem_t *ctx, const char *pool
                             nv_error_t *err) NV_MUST_CHECK;
 bool cp_engine_pool_stats(cp_engine_t *engine, Nv__Pool *pool, nv_error_t *err) NV_MUST_CHECK;
 bool cp_engine_status(cp_engine_t *engine, Nv__ClusterStatus *out, nv_error_t *err) NV_MUST_CHECK;
+/* Whether the run's validation passed (in mode "analyze": its review): what admits a case to the knowledge base. */
+bool cp_engine_run_passed(cp_engine_t *engine, const char *run_id, bool *out, nv_error_t *err) NV_MUST_CHECK;
 /* Workers whose name matches stop getting tasks (or get them again). */
-bool cp_engine_drain(cp_engine_t *engine, const char *pool, const char *pattern, bool undo, nv_error_t *err) NV_MUST_CHECK;
+bool cp_engine_drain(cp_engine_t *engine, const char *pool, const char *pattern, bool undo,
+                     nv_error_t *err) NV_MUST_CHECK;
 
 /* ---- watching ---- */
 
 /* Called on the engine's thread, must not block: the run has new events, or ended. */
 typedef void (*cp_watch_fn)(void *arg);
 typedef struct cp_watch cp_watch_t;
-cp_watch_t *cp_engine_watch(cp_engine_t *engine, const char *tenant, const char *run_id, cp_watch_fn fn, void *arg);
+cp_watch_t *cp_engine_watch(cp_engine_t *engine, const char *tenant, const char *run_id, cp_watch_fn fn,
+                            void *arg);
 /* After the return fn is not running and will not be called again. */
 void cp_engine_unwatch(cp_engine_t *engine, cp_watch_t *watch);
 

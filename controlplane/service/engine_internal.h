@@ -93,16 +93,18 @@ uint32_t cp_random(cp_engine_t *engine);
 cp_run_t *cp_run_find(cp_engine_t *engine, const char *id);
 cp_session_t *cp_session_find(cp_engine_t *engine, const char *id);
 
-cp_future_t *cp_future_new(void);                             /* any thread */
-void cp_future_set(cp_future_t *future, const nv_error_t *err); /* NULL future is fine; drops the engine's reference */
-bool cp_future_wait(cp_future_t *future, int timeout_ms, nv_error_t *err) NV_MUST_CHECK; /* drops the caller's */
+cp_future_t *cp_future_new(void); /* any thread */
+void cp_future_set(cp_future_t *future,
+                   const nv_error_t *err); /* NULL future is fine; drops the engine's reference */
+bool cp_future_wait(cp_future_t *future, int timeout_ms,
+                    nv_error_t *err) NV_MUST_CHECK; /* drops the caller's */
 
 /* ---- commit.c ---- */
 
 /* What to do once the change is durable. */
 typedef struct cp_after {
-    cp_future_t *future;     /* a caller that waits */
-    const char *session;     /* a worker that waits for a ResultAck; borrowed for the call */
+    cp_future_t *future; /* a caller that waits */
+    const char *session; /* a worker that waits for a ResultAck; borrowed for the call */
     const Nv__Lease *lease;
     const nv_sched_effects_t *none;
 } cp_after_t;
@@ -113,11 +115,11 @@ typedef struct cp_change {
     bool create;
     const char *request_id;
     int64_t new_epoch;
-    const Nv__TaskEvent *note;      /* the NOTE effect's content */
-    const char *worker;             /* whose doing it is, for events */
+    const Nv__TaskEvent *note; /* the NOTE effect's content */
+    const char *worker;        /* whose doing it is, for events */
     const Nv__TaskResult *result;
     const store_interrupt_t *answered;
-    const char *const *documents;   /* beyond those of result */
+    const char *const *documents; /* beyond those of result */
     size_t n_documents;
 } cp_change_t;
 
@@ -139,13 +141,14 @@ nv_bytes_t cp_run_summary(nv_mem_t *ctx, const cp_run_t *run, const nv_super_sta
 
 /* ---- assign.c: what the scheduler wants done ---- */
 void cp_dispatch(cp_engine_t *engine, cp_run_t *run, uint64_t task, uint32_t attempt, nv_node_id_t node);
-void cp_sched_run(cp_engine_t *engine); /* carries out engine->sched_effects, then steps until nothing comes */
+void cp_sched_run(
+    cp_engine_t *engine); /* carries out engine->sched_effects, then steps until nothing comes */
 void cp_sched_apply(cp_engine_t *engine);
 
 /* ---- load.c ---- */
 /* Any thread: reads a run from the store. step < 0: its present state; else the checkpoint of that step, without tasks. */
-bool cp_run_load(store_t *store, const nv_super_t *super, const char *tenant, const char *run_id, int64_t step,
-                 cp_run_t **out, int64_t *last_event, nv_error_t *err) NV_MUST_CHECK;
+bool cp_run_load(store_t *store, const nv_super_t *super, const char *tenant, const char *run_id,
+                 int64_t step, cp_run_t **out, int64_t *last_event, nv_error_t *err) NV_MUST_CHECK;
 bool cp_load_open_runs(cp_engine_t *engine, nv_error_t *err) NV_MUST_CHECK;
 void cp_adopt(cp_engine_t *engine, cp_run_t *run, int64_t last_event);
 void cp_reload_later(cp_engine_t *engine, const char *tenant, const char *run_id);

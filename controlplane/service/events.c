@@ -10,13 +10,20 @@ typedef struct form {
 } form_t;
 
 static const form_t forms[] = {
-    [NV_NEWS_RUN_STARTED] = {"run", "running"},     [NV_NEWS_RUN_RESUMED] = {"run", "resumed"},
-    [NV_NEWS_TASK_SCHEDULED] = {"task", "pending"}, [NV_NEWS_TASK_STARTED] = {"task", "running"},
-    [NV_NEWS_TASK_DONE] = {"task", "done"},         [NV_NEWS_TASK_RETRYING] = {"task", "retrying"},
-    [NV_NEWS_TASK_FAILED] = {"task", "failed"},     [NV_NEWS_TASK_CANCELLED] = {"task", "cancelled"},
-    [NV_NEWS_ASKED] = {"interrupt", "open"},        [NV_NEWS_ANSWERED] = {"interrupt", "answered"},
-    [NV_NEWS_CHECKPOINT] = {"checkpoint", "done"},  [NV_NEWS_RUN_DONE] = {"run", "succeeded"},
-    [NV_NEWS_RUN_FAILED] = {"run", "failed"},       [NV_NEWS_RUN_CANCELLED] = {"run", "cancelled"},
+    [NV_NEWS_RUN_STARTED] = {"run", "running"},
+    [NV_NEWS_RUN_RESUMED] = {"run", "resumed"},
+    [NV_NEWS_TASK_SCHEDULED] = {"task", "pending"},
+    [NV_NEWS_TASK_STARTED] = {"task", "running"},
+    [NV_NEWS_TASK_DONE] = {"task", "done"},
+    [NV_NEWS_TASK_RETRYING] = {"task", "retrying"},
+    [NV_NEWS_TASK_FAILED] = {"task", "failed"},
+    [NV_NEWS_TASK_CANCELLED] = {"task", "cancelled"},
+    [NV_NEWS_ASKED] = {"interrupt", "open"},
+    [NV_NEWS_ANSWERED] = {"interrupt", "answered"},
+    [NV_NEWS_CHECKPOINT] = {"checkpoint", "done"},
+    [NV_NEWS_RUN_DONE] = {"run", "succeeded"},
+    [NV_NEWS_RUN_FAILED] = {"run", "failed"},
+    [NV_NEWS_RUN_CANCELLED] = {"run", "cancelled"},
     [NV_NEWS_NOTE] = {"log", ""},
 };
 
@@ -30,7 +37,8 @@ static char *static_text(const char *text)
     return (char *)(uintptr_t)text; /* generated structs are not const; packing does not write */
 }
 
-static void name_task(nv_mem_t *ctx, const cp_run_t *run, const nv_graph_effect_t *effect, Nv__RunEvent *event)
+static void name_task(nv_mem_t *ctx, const cp_run_t *run, const nv_graph_effect_t *effect,
+                      Nv__RunEvent *event)
 {
     nv_task_view_t view;
     const nv_graph_run_t *graph = nv_super_graph_run(run->super);

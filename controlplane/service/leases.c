@@ -29,8 +29,7 @@ void cp_leases_free(cp_leases_t *leases)
     entry_t *entry, *next;
     if (!leases)
         return;
-    HASH_ITER(hh, leases->entries, entry, next)
-    {
+    HASH_ITER (hh, leases->entries, entry, next) {
         HASH_DEL(leases->entries, entry);
         nv_mem_free(entry);
     }

@@ -66,7 +66,8 @@ static bool load_checkpoints(store_t *store, nv_mem_t *ctx, cp_run_t *run, int64
             return false;
         seq = seq_of_step(list, n, step);
         if (seq < 0)
-            return nv_fail(err, NV_NOT_FOUND, "checkpoint %" PRId64 ": the run has none of this number", step);
+            return nv_fail(err, NV_NOT_FOUND, "checkpoint %" PRId64 ": the run has none of this number",
+                           step);
     }
     if (!store_checkpoint_chain(store, ctx, run->tenant, run->id, seq, &list, &n, err))
         return false;
@@ -88,8 +89,8 @@ static bool load_tasks(store_t *store, nv_mem_t *ctx, cp_run_t *run, nv_error_t 
     return true;
 }
 
-bool cp_run_load(store_t *store, const nv_super_t *super, const char *tenant, const char *run_id, int64_t step,
-                 cp_run_t **out, int64_t *last_event, nv_error_t *err)
+bool cp_run_load(store_t *store, const nv_super_t *super, const char *tenant, const char *run_id,
+                 int64_t step, cp_run_t **out, int64_t *last_event, nv_error_t *err)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("load");
     store_run_t stored;
@@ -116,15 +117,17 @@ void cp_adopt(cp_engine_t *engine, cp_run_t *run, int64_t last_event)
         cp_run_free(run); /* somebody was quicker */
         return;
     }
-    if (!nv_graph_resume(nv_super_graph_run(run->super), (uint64_t)last_event, cp_unix_ms(), run->effects, &err)) {
-        nv_log(engine->config.log, NV_ERROR, "engine", "run cannot be resumed", "run", run->id, "reason", err.message,
-               NULL);
+    if (!nv_graph_resume(nv_super_graph_run(run->super), (uint64_t)last_event, cp_unix_ms(), run->effects,
+                         &err)) {
+        nv_log(engine->config.log, NV_ERROR, "engine", "run cannot be resumed", "run", run->id, "reason",
+               err.message, NULL);
         cp_run_free(run);
         return;
     }
     HASH_ADD_STR(engine->runs, id, run);
     run->epoch++;
-    nv_log(engine->config.log, NV_INFO, "engine", "run taken over", "run", run->id, "tenant", run->tenant, NULL);
+    nv_log(engine->config.log, NV_INFO, "engine", "run taken over", "run", run->id, "tenant", run->tenant,
+           NULL);
     cp_run_commit(engine, run, &(cp_change_t){.new_epoch = run->epoch});
 }
 
@@ -134,7 +137,8 @@ static void load_one(cp_engine_t *engine, const store_run_t *stored)
     cp_run_t *run;
     int64_t last_event;
     /* One damaged run must not keep the others from going on. */
-    if (cp_run_load(engine->config.store, engine->super, stored->tenant, stored->run_id, -1, &run, &last_event, &err))
+    if (cp_run_load(engine->config.store, engine->super, stored->tenant, stored->run_id, -1, &run,
+                    &last_event, &err))
         cp_adopt(engine, run, last_event);
     else
         nv_log(engine->config.log, NV_ERROR, "engine", "run not loaded", "reason", err.message, NULL);
@@ -200,7 +204,7 @@ void cp_reload_later(cp_engine_t *engine, const char *tenant, const char *run_id
     if (nv_workpool_submit(engine->config.pool, reload_job, reload, &err))
         return;
     engine->loads--;
-    nv_log(engine->config.log, NV_ERROR, "engine", "run stays unloaded until the next start", "run", run_id, "reason",
-           err.message, NULL);
+    nv_log(engine->config.log, NV_ERROR, "engine", "run stays unloaded until the next start", "run", run_id,
+           "reason", err.message, NULL);
     nv_mem_free(reload);
 }

@@ -41,7 +41,8 @@ static bool start_run(cp_run_t *run, nv_error_t *err)
     size_t length;
     nv_pack(ctx, &run->spec->base, &packed, &length);
     if (run->spec->max_rounds < 0)
-        return nv_fail(err, NV_INVALID_ARGUMENT, "spec.max_rounds: %d: expected 0 or more", run->spec->max_rounds);
+        return nv_fail(err, NV_INVALID_ARGUMENT, "spec.max_rounds: %d: expected 0 or more",
+                       run->spec->max_rounds);
     nv_super_spec_t spec = {.mode = run->spec->mode,
                             .approval = run->spec->approval,
                             .max_rounds = (uint32_t)run->spec->max_rounds,
@@ -71,7 +72,8 @@ bool cp_engine_submit(cp_engine_t *engine, const cp_submit_t *submit, int timeou
     submitted_t *submitted = NV_NEW(NULL, submitted_t);
     cp_future_t *future = submitted->future = cp_future_new();
     submitted->run = make_run(engine, submit->run_id, submit->tenant, submit->pool, submit->spec);
-    submitted->request_id = submit->request_id && *submit->request_id ? nv_strdup(submitted, submit->request_id) : NULL;
+    submitted->request_id =
+        submit->request_id && *submit->request_id ? nv_strdup(submitted, submit->request_id) : NULL;
     cp_post(engine, submit_posted, submitted);
     return cp_future_wait(future, timeout_ms, err);
 }
@@ -159,8 +161,8 @@ static void fork_posted(cp_engine_t *engine, void *arg)
     }
     nv_super_each_document(run->super, add_sha, &shas);
     HASH_ADD_STR(engine->runs, id, run);
-    cp_change_t change = {.create = true, .request_id = loaded->request_id, .documents = shas.list,
-                          .n_documents = shas.n};
+    cp_change_t change = {
+        .create = true, .request_id = loaded->request_id, .documents = shas.list, .n_documents = shas.n};
     change.after.future = loaded->future;
     cp_run_commit(engine, run, &change);
     nv_mem_free(loaded);
@@ -201,8 +203,9 @@ bool cp_engine_retry_run(cp_engine_t *engine, const char *tenant, const char *ru
     int64_t step = (int64_t)nv_super_retry_step(run->super);
     cp_run_free(run);
     if (status.state != NV_SUPER_FAILED && status.state != NV_SUPER_CANCELLED)
-        return nv_fail(err, NV_FAILED_PRECONDITION, "run \"%.80s\": is %s; only a failed or cancelled one is tried again",
-                       run_id, nv_super_state_name(status.state));
+        return nv_fail(err, NV_FAILED_PRECONDITION,
+                       "run \"%.80s\": is %s; only a failed or cancelled one is tried again", run_id,
+                       nv_super_state_name(status.state));
     return cp_engine_fork_run(engine, tenant, run_id, step, new_run, NULL, timeout_ms, err);
 }
 
@@ -258,11 +261,12 @@ bool cp_engine_answer(cp_engine_t *engine, const cp_answer_t *answer, int timeou
     store_interrupt_t *interrupt = &answered->interrupt;
     if (!decision_of(answer->answer, &answered->answer.decision, err))
         return false;
-    if (!store_interrupt_get(engine->config.store, answered, answer->tenant, answer->run_id, answer->interrupt_id,
-                             interrupt, err))
+    if (!store_interrupt_get(engine->config.store, answered, answer->tenant, answer->run_id,
+                             answer->interrupt_id, interrupt, err))
         return false;
     if (!key || (interrupt->answer && *interrupt->answer))
-        return nv_fail(err, NV_FAILED_PRECONDITION, "interrupt \"%.80s\": already answered", answer->interrupt_id);
+        return nv_fail(err, NV_FAILED_PRECONDITION, "interrupt \"%.80s\": already answered",
+                       answer->interrupt_id);
     answered->tenant = nv_strdup(answered, answer->tenant);
     answered->run_id = nv_strdup(answered, answer->run_id);
     answered->answer.task = strtoull(answer->interrupt_id, NULL, 10);
@@ -272,8 +276,9 @@ bool cp_engine_answer(cp_engine_t *engine, const cp_answer_t *answer, int timeou
     interrupt->answer = nv_strdup(answered, answer->answer);
     interrupt->answered_unix_ms = cp_unix_ms();
     if (answer->design_ref.length) {
-        answered->answer.design = nv_bytes(nv_memdup(answered, answer->design_ref.data, answer->design_ref.length),
-                                           answer->design_ref.length);
+        answered->answer.design =
+            nv_bytes(nv_memdup(answered, answer->design_ref.data, answer->design_ref.length),
+                     answer->design_ref.length);
         answered->design_sha256 = nv_strdup(answered, answer->design_sha256);
     }
     cp_future_t *future = answered->future = cp_future_new();

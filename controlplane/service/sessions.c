@@ -47,8 +47,8 @@ static void send_to(cp_engine_t *engine, cp_session_t *session, Nv__ControlMessa
     message.body_case = kind;
     message.welcome = body; /* the union's members are pointers of one representation */
     if (!nv_rpc_stream_send(session->stream, &message.base, &err))
-        nv_log(engine->config.log, NV_DEBUG, "engine", "worker not reached", "worker", session->name, "reason",
-               err.message, NULL);
+        nv_log(engine->config.log, NV_DEBUG, "engine", "worker not reached", "worker", session->name,
+               "reason", err.message, NULL);
 }
 
 /* ---- joining and leaving ---- */
@@ -89,7 +89,8 @@ static void sort_held(cp_engine_t *engine, const said_t *said, Nv__Welcome *welc
     }
 }
 
-static bool join_scheduler(cp_engine_t *engine, const said_t *said, const cp_session_t *session, nv_error_t *err)
+static bool join_scheduler(cp_engine_t *engine, const said_t *said, const cp_session_t *session,
+                           nv_error_t *err)
 {
     const Nv__Hello *hello = said->hello;
     nv_sched_worker_t worker = {.session = session->id,
@@ -103,7 +104,8 @@ static bool join_scheduler(cp_engine_t *engine, const said_t *said, const cp_ses
         held[i] = lease_of(hello->held[i]);
     if (hello->slots < 1 || hello->slots > 1024)
         return nv_fail(err, NV_INVALID_ARGUMENT, "hello.slots: %d: expected 1 to 1024", hello->slots);
-    return nv_sched_join(engine->sched, &worker, held, hello->n_held, nv_rpc_now_ms(), engine->sched_effects, err);
+    return nv_sched_join(engine->sched, &worker, held, hello->n_held, nv_rpc_now_ms(), engine->sched_effects,
+                         err);
 }
 
 static void joined(cp_engine_t *engine, void *arg)
@@ -127,13 +129,13 @@ static void joined(cp_engine_t *engine, void *arg)
     sort_held(engine, said, &welcome);
     send_to(engine, session, NV__CONTROL_MESSAGE__BODY_WELCOME, &welcome);
     cp_sched_apply(engine);
-    nv_log(engine->config.log, NV_INFO, "engine", "worker joined", "worker", session->spiffe, "session", session->id,
-           NULL);
+    nv_log(engine->config.log, NV_INFO, "engine", "worker joined", "worker", session->spiffe, "session",
+           session->id, NULL);
     said_free(said);
 }
 
-void cp_engine_join(cp_engine_t *engine, const char *session, const nv_identity_t *worker, nv_rpc_stream_t *stream,
-                    nv_mem_t *ctx, const Nv__Hello *hello)
+void cp_engine_join(cp_engine_t *engine, const char *session, const nv_identity_t *worker,
+                    nv_rpc_stream_t *stream, nv_mem_t *ctx, const Nv__Hello *hello)
 {
     said_t *said = said_new(session);
     said->worker = *worker;
@@ -177,8 +179,8 @@ static void heartbeat(cp_engine_t *engine, cp_session_t *session, const said_t *
             progress[i] = XXH3_64bits(beat->progress[i], strlen(beat->progress[i]));
     }
     session->last_beat_unix_ms = cp_unix_ms();
-    if (!nv_sched_heartbeat(engine->sched, session->id, leases, progress, beat->n_leases, nv_rpc_now_ms(), &interval,
-                            engine->sched_effects, &err))
+    if (!nv_sched_heartbeat(engine->sched, session->id, leases, progress, beat->n_leases, nv_rpc_now_ms(),
+                            &interval, engine->sched_effects, &err))
         nv_log(engine->config.log, NV_WARN, "engine", "heartbeat refused", "worker", session->name, "reason",
                err.message, NULL);
     cp_sched_apply(engine);
@@ -270,9 +272,13 @@ static bool take_result(cp_engine_t *engine, cp_run_t *run, nv_super_result_t *r
     if (err->code == NV_ABORTED)
         return false;
     /* The worker's mistake (an undeclared channel, an unknown outcome): without an end the task would wait for ever. */
-    nv_log(engine->config.log, NV_WARN, "engine", "result refused", "run", run->id, "reason", err->message, NULL);
-    nv_super_result_t failed = {.task = result->task, .attempt = result->attempt, .code = err->code,
-                                .error = err->message, .random = result->random};
+    nv_log(engine->config.log, NV_WARN, "engine", "result refused", "run", run->id, "reason", err->message,
+           NULL);
+    nv_super_result_t failed = {.task = result->task,
+                                .attempt = result->attempt,
+                                .code = err->code,
+                                .error = err->message,
+                                .random = result->random};
     nv_error_t again = NV_ERROR_INIT;
     return nv_super_result(run->super, &failed, cp_unix_ms(), run->effects, &again);
 }
@@ -300,7 +306,8 @@ static void result(cp_engine_t *engine, cp_session_t *session, const said_t *sai
     nv_super_result_t outcome = result_of(engine, said->ctx, message, &lease);
     bool taken = take_result(engine, run, &outcome, &err);
     if (!nv_sched_complete(engine->sched, session->id, &lease, nv_rpc_now_ms(), engine->sched_effects, &err))
-        nv_log(engine->config.log, NV_WARN, "engine", "lease not ended", "run", run->id, "reason", err.message, NULL);
+        nv_log(engine->config.log, NV_WARN, "engine", "lease not ended", "run", run->id, "reason",
+               err.message, NULL);
     cp_leases_end(engine->config.leases, lease.epoch);
     cp_sched_apply(engine);
     if (!taken) {
@@ -354,7 +361,8 @@ static void said_something(cp_engine_t *engine, void *arg)
     said_free(said);
 }
 
-void cp_engine_message(cp_engine_t *engine, const char *session, nv_mem_t *ctx, const Nv__WorkerMessage *message)
+void cp_engine_message(cp_engine_t *engine, const char *session, nv_mem_t *ctx,
+                       const Nv__WorkerMessage *message)
 {
     said_t *said = said_new(session);
     said->ctx = ctx;

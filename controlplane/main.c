@@ -1,0 +1,315 @@
+/* nuvyn-controlplane: wires store, engine and services, and waits for signals. */
+#include "common/config/config.h"
+#include "common/http/http.h"
+#include "common/identity/files.h"
+#include "common/identity/policy.h"
+#include "common/telemetry/metrics_server.h"
+#include "controlplane/service/service.h"
+#include "controlplane/tenancy/tenancy.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+static const nv_option_t options[] = {
+    {.name = "state-dir",
+     .type = NV_OPTION_STRING,
+     .env = "NUVYN_STATE_DIR",
+     .fallback = ".nuvyn/controlplane",
+     .placeholder = "DIR",
+     .help = "where the database, keys and the address file live"},
+    {.name = "listen",
+     .type = NV_OPTION_STRING,
+     .env = "NUVYN_LISTEN",
+     .fallback = "127.0.0.1:7443",
+     .placeholder = "HOST:PORT",
+     .help = "address to serve on; port 0 takes any free one"},
+    {.name = "store",
+     .type = NV_OPTION_STRING,
+     .env = "NUVYN_STORE",
+     .placeholder = "URL",
+     .help = "sqlite:PATH or postgres://…; default sqlite:<state-dir>/nuvyn.db"},
+    {.name = "vector-extension",
+     .type = NV_OPTION_STRING,
+     .env = "NUVYN_VECTOR_EXTENSION",
+     .placeholder = "PATH",
+     .help = "sqlite-vec's vec0.so; without it, similarity search scans"},
+    {.name = "ca",
+     .type = NV_OPTION_STRING,
+     .env = "NUVYN_CA",
+     .required = true,
+     .placeholder = "PEM",
+     .help = "trust bundle"},
+    {.name = "cert",
+     .type = NV_OPTION_STRING,
+     .env = "NUVYN_CERT",
+     .required = true,
+     .placeholder = "PEM",
+     .help = "own certificate"},
+    {.name = "key",
+     .type = NV_OPTION_STRING,
+     .env = "NUVYN_KEY",
+     .required = true,
+     .placeholder = "PEM",
+     .help = "own private key"},
+    {.name = "seal-key",
+     .type = NV_OPTION_STRING,
+     .env = "NUVYN_SEAL_KEY",
+     .secret = true,
+     .help =
+         "key that wraps the tenants' keys (hex or base64, 32 bytes); default: a file in the state folder"},
+    {.name = "metrics-listen",
+     .type = NV_OPTION_STRING,
+     .env = "NUVYN_METRICS_LISTEN",
+     .placeholder = "HOST:PORT",
+     .help = "serve /metrics, /healthz and /readyz here"},
+    {.name = "reflection",
+     .type = NV_OPTION_BOOL,
+     .env = "NUVYN_REFLECTION",
+     .fallback = "false",
+     .help = "serve gRPC server reflection"},
+    {.name = "lease",
+     .type = NV_OPTION_DURATION,
+     .env = "NUVYN_LEASE",
+     .fallback = "4s",
+     .min = 1000,
+     .max = 600000,
+     .help = "how long a silent worker keeps its tasks"},
+    {.name = "tenant",
+     .type = NV_OPTION_STRING,
+     .env = "NUVYN_BOOTSTRAP_TENANT",
+     .placeholder = "NAME",
+     .help = "make this tenant at the start when it is missing"},
+    {.name = "log-level",
+     .type = NV_OPTION_ENUM,
+     .env = "NUVYN_LOG_LEVEL",
+     .fallback = "info",
+     .values = "debug|info|warn|error",
+     .help = "least level to log"},
+    {.name = "log-format",
+     .type = NV_OPTION_ENUM,
+     .env = "NUVYN_LOG_FORMAT",
+     .fallback = "text",
+     .values = "text|json",
+     .help = "log lines for people or for programs"},
+};
+
+static const nv_config_schema_t schema = {.program = "nuvyn-controlplane",
+                                          .usage = "[OPTION]…",
+                                          .summary =
+                                              "Owns the state of every run and hands tasks to workers.",
+                                          .options = options,
+                                          .n_options = sizeof options / sizeof *options};
+
+typedef struct plane {
+    nv_mem_t *ctx;
+    const nv_config_t *config;
+    const char *state_dir, *ca;
+    nv_tls_material_t tls;
+    nv_log_t *log;
+    nv_metrics_t *metrics;
+    nv_metrics_server_t *metrics_server;
+    cp_service_t service;
+    nv_rpc_server_t *server;
+} plane_t;
+
+static bool open_log(plane_t *plane, nv_error_t *err)
+{
+    nv_level_t level;
+    bool json = strcmp(nv_config_string(plane->config, "log-format"), "json") == 0;
+    if (!nv_level_parse(nv_config_string(plane->config, "log-level"), &level, err))
+        return false;
+    plane->log = nv_log_new(STDERR_FILENO, "nuvyn-controlplane", level, json ? NV_LOG_JSON : NV_LOG_TEXT);
+    return true;
+}
+
+/* A number that grows with each start, so that no lease of an earlier life is mistaken for a present one. */
+static bool next_boot_epoch(const plane_t *plane, uint64_t *out, nv_error_t *err)
+{
+    const char *path = nv_printf(plane->ctx, "%s/boot-epoch", plane->state_dir);
+    char *text, *end;
+    size_t length;
+    unsigned long long last = 0;
+    if (access(path, F_OK) == 0) {
+        if (!nv_read_file(plane->ctx, path, 64, &text, &length, err))
+            return false;
+        last = strtoull(text, &end, 10);
+        if (end == text || last >= (1u << 22) - 1)
+            return nv_fail(err, NV_DATA_LOSS, "%s: expected a number below %u", path, (1u << 22) - 1);
+    }
+    *out = last + 1;
+    text = nv_printf(plane->ctx, "%llu\n", last + 1);
+    return nv_write_file_atomic(path, text, strlen(text), 0600, err);
+}
+
+static bool open_store(plane_t *plane, nv_error_t *err)
+{
+    const char *url = nv_config_string(plane->config, "store");
+    store_options_t store = {.url = url ? url : nv_printf(plane->ctx, "sqlite:%s/nuvyn.db", plane->state_dir),
+                             .vector_extension = nv_config_string(plane->config, "vector-extension"),
+                             .log = plane->log};
+    tenancy_keys_options_t keys = {.key = nv_config_string(plane->config, "seal-key")};
+    if (!keys.key)
+        keys.path = nv_printf(plane->ctx, "%s/seal.key", plane->state_dir);
+    return store_open(&store, &plane->service.store, err) &&
+           tenancy_keys_open(&keys, &plane->service.keys, err) &&
+           tenancy_bootstrap(plane->service.store, nv_config_string(plane->config, "tenant"), cp_unix_ms(),
+                             err);
+}
+
+static bool load_identity(plane_t *plane, nv_tls_paths_t *paths, nv_error_t *err)
+{
+    *paths = (nv_tls_paths_t){nv_config_string(plane->config, "ca"), nv_config_string(plane->config, "cert"),
+                              nv_config_string(plane->config, "key")};
+    if (!nv_tls_load(plane->ctx, paths, (int64_t)time(NULL), &plane->tls, err))
+        return false;
+    if (plane->tls.info.identity.kind != NV_IDENTITY_CONTROLPLANE)
+        return nv_fail(err, NV_FAILED_PRECONDITION, "%s: is a certificate of %s; expected …/controlplane",
+                       paths->cert, plane->tls.info.spiffe);
+    plane->service.identity = plane->tls.info.spiffe;
+    const char *slash = strrchr(paths->ca, '/');
+    plane->service.revocations = cp_revocations_new(
+        slash ? nv_printf(plane->ctx, "%.*s/revoked.tsv", (int)(slash - paths->ca), paths->ca)
+              : "revoked.tsv");
+    return cp_revocations_refresh(plane->service.revocations, plane->service.store, err);
+}
+
+static bool start_engine(plane_t *plane, nv_error_t *err)
+{
+    cp_service_t *service = &plane->service;
+    cp_engine_config_t config = {.log = plane->log,
+                                 .metrics = plane->metrics,
+                                 .owner = service->identity,
+                                 .lease_ms = nv_config_int(plane->config, "lease"),
+                                 .store = service->store};
+    service->log = plane->log;
+    service->leases = config.leases = cp_leases_new();
+    service->tokens = cp_tokens_new();
+    service->pool = config.pool = nv_workpool_new(8, 4096, err);
+    return service->pool && next_boot_epoch(plane, &config.boot_epoch, err) &&
+           cp_engine_start(&config, &service->engine, err);
+}
+
+static bool authorize(void *arg, const nv_identity_t *peer, const char *method, nv_error_t *err)
+{
+    const plane_t *plane = arg;
+    if (strcmp(peer->domain, plane->tls.info.identity.domain) != 0)
+        return nv_fail(err, NV_PERMISSION_DENIED, "trust domain \"%s\": expected \"%s\"", peer->domain,
+                       plane->tls.info.identity.domain);
+    return nv_policy_allow(peer, method, err);
+}
+
+static bool revoked(void *arg, const nv_cert_info_t *cert)
+{
+    const plane_t *plane = arg;
+    return cp_revocations_has(plane->service.revocations, cert);
+}
+
+static bool write_address(plane_t *plane, nv_error_t *err)
+{
+    const char *listen = nv_config_string(plane->config, "listen"), *colon = strrchr(listen, ':');
+    int host = colon ? (int)(colon - listen) : (int)strlen(listen);
+    const char *address = nv_printf(plane->ctx, "%.*s:%d\n", host, listen, nv_rpc_server_port(plane->server));
+    return nv_write_file_atomic(nv_printf(plane->ctx, "%s/address", plane->state_dir), address,
+                                strlen(address), 0644, err);
+}
+
+static bool start_server(plane_t *plane, const nv_tls_paths_t *paths, nv_error_t *err)
+{
+    nv_rpc_server_config_t config = {.listen = nv_config_string(plane->config, "listen"),
+                                     .tls = *paths,
+                                     .pool_threads = 8,
+                                     .reflection = nv_config_bool(plane->config, "reflection"),
+                                     .log = plane->log,
+                                     .authorize = authorize,
+                                     .revoked = revoked,
+                                     .arg = plane};
+    config.limits.queue_messages = 8192;
+    config.limits.queue_bytes = 16 << 20;
+    if (!nv_rpc_server_new(&config, &plane->server, err))
+        return false;
+    cp_service_register(&plane->service, plane->server);
+    return nv_rpc_server_start(plane->server, err) && write_address(plane, err);
+}
+
+static bool ready(void *arg, nv_error_t *err)
+{
+    const plane_t *plane = arg;
+    return store_ping(plane->service.store, err);
+}
+
+static bool start(plane_t *plane, nv_error_t *err)
+{
+    nv_tls_paths_t paths;
+    const char *metrics = nv_config_string(plane->config, "metrics-listen");
+    plane->state_dir = nv_config_string(plane->config, "state-dir");
+    plane->metrics = nv_metrics_new();
+    return open_log(plane, err) && nv_private_dir(plane->state_dir, err) && nv_http_global_init(err) &&
+           open_store(plane, err) && load_identity(plane, &paths, err) && start_engine(plane, err) &&
+           start_server(plane, &paths, err) &&
+           (!metrics ||
+            nv_metrics_server_start(metrics, plane->metrics, ready, plane, &plane->metrics_server, err));
+}
+
+static void serve(plane_t *plane, const sigset_t *signals)
+{
+    nv_log(plane->log, NV_INFO, "main", "serving", "address", nv_config_string(plane->config, "listen"),
+           "identity", plane->service.identity, NULL);
+    for (;;) {
+        struct timespec second = {.tv_sec = 1};
+        nv_error_t err = NV_ERROR_INIT;
+        int signal = sigtimedwait(signals, NULL, &second);
+        if (signal == SIGTERM || signal == SIGINT)
+            return;
+        if (!cp_revocations_refresh(plane->service.revocations, plane->service.store, &err))
+            nv_log(plane->log, NV_ERROR, "main", "keeping the old revocation list", "reason", err.message,
+                   NULL);
+    }
+}
+
+static void stop(plane_t *plane)
+{
+    nv_log(plane->log, NV_INFO, "main", "stopping", NULL);
+    nv_metrics_server_stop(plane->metrics_server);
+    if (plane->server)
+        nv_rpc_server_stop(plane->server, 2000);
+    if (plane->service.pool)
+        nv_workpool_stop(plane->service.pool);
+    cp_engine_stop(plane->service.engine);
+    store_close(plane->service.store);
+    nv_workpool_free(plane->service.pool);
+    nv_rpc_server_free(plane->server);
+    cp_tokens_free(plane->service.tokens);
+    cp_leases_free(plane->service.leases);
+    cp_revocations_free(plane->service.revocations);
+    tenancy_keys_free(plane->service.keys);
+    nv_metrics_free(plane->metrics);
+    nv_log_free(plane->log);
+    nv_http_global_cleanup();
+}
+
+int main(int argc, char **argv)
+{
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("main");
+    nv_error_t err = NV_ERROR_INIT;
+    plane_t plane = {.ctx = ctx};
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigaddset(&signals, SIGHUP);
+    pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread, so that all inherit it */
+    signal(SIGPIPE, SIG_IGN);
+    plane.config = nv_config_main(ctx, &schema, argc, argv);
+    bool ok = start(&plane, &err);
+    if (ok)
+        serve(&plane, &signals);
+    else
+        fprintf(stderr, "nuvyn-controlplane: %s\n", err.message);
+    stop(&plane);
+    return ok ? EXIT_SUCCESS : nv_code_exit_status(err.code);
+}

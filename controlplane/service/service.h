@@ -1,0 +1,69 @@
+/* The gRPC services of the control plane: they check who asks for what, and join RPC, engine and store.
+ *
+ * One object, made by main, handed to every handler. Threads: any.
+ */
+#ifndef CONTROLPLANE_SERVICE_SERVICE_H
+#define CONTROLPLANE_SERVICE_SERVICE_H
+
+#include "common/rpc/server.h"
+#include "controlplane/service/engine.h"
+#include "controlplane/tenancy/seal.h"
+
+typedef struct cp_tokens cp_tokens_t;
+typedef struct cp_revocations cp_revocations_t;
+
+typedef struct cp_service {
+    store_t *store;
+    cp_engine_t *engine;
+    cp_leases_t *leases;
+    tenancy_keys_t *keys;
+    nv_workpool_t *pool;
+    cp_tokens_t *tokens;
+    cp_revocations_t *revocations;
+    nv_rpc_server_t *server;
+    nv_log_t *log;
+    const char *identity; /* SPIFFE ID of this control plane */
+} cp_service_t;
+
+/* Registers all methods; before the server starts. */
+void cp_service_register(cp_service_t *service, nv_rpc_server_t *server);
+
+/* ---- revocations: what the store and the authority's own file say ---- */
+cp_revocations_t *cp_revocations_new(const char *file); /* file may be NULL */
+void cp_revocations_free(cp_revocations_t *revocations);
+/* Reads both again; blocks. On failure the old list stands. */
+bool cp_revocations_refresh(cp_revocations_t *revocations, store_t *store, nv_error_t *err) NV_MUST_CHECK;
+bool cp_revocations_has(cp_revocations_t *revocations, const nv_cert_info_t *cert);
+
+/* ---- short-lived tokens, obtained from tenants' secrets and kept until shortly before they expire ---- */
+cp_tokens_t *cp_tokens_new(void);
+void cp_tokens_free(cp_tokens_t *tokens);
+void cp_tokens_forget(cp_tokens_t *tokens, const char *tenant);
+/* Blocks on HTTP. Fills reply below ctx (error fields included) for a task of this tenant in this pool. */
+void cp_credential_reply(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const char *pool,
+                         const char *kind, Nv__CredentialReply *reply);
+
+/* ---- inside the services ---- */
+
+/* The tenant a person's call is about; checks that it exists when the caller is an operator naming one. */
+bool cp_tenant_of(const nv_rpc_call_t *call, const char *requested, const char **out,
+                  nv_error_t *err) NV_MUST_CHECK;
+int cp_time_left(const nv_rpc_call_t *call); /* ms until the caller's deadline, at most 30,000 */
+void cp_error_reply(nv_mem_t *ctx, const nv_error_t *err, int32_t *code, char **message);
+/* A new run id: sortable by time, 27 characters of [a-z0-9-]. */
+void cp_new_run_id(char out[CP_RUN_ID_MAX + 1]);
+bool cp_run_reply(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const char *run_id,
+                  ProtobufCMessage **reply, nv_error_t *err) NV_MUST_CHECK;
+Nv__Run *cp_run_message(nv_mem_t *ctx, const store_run_t *stored);
+/* A relative path without "..", as artifacts are named. */
+bool cp_artifact_name_check(const char *name, nv_error_t *err) NV_MUST_CHECK;
+
+void cp_worker_service_register(cp_service_t *service, nv_rpc_server_t *server);
+void cp_run_service_register(cp_service_t *service, nv_rpc_server_t *server);
+void cp_history_register(cp_service_t *service, nv_rpc_server_t *server);
+void cp_watch_register(cp_service_t *service, nv_rpc_server_t *server);
+void cp_download_register(cp_service_t *service, nv_rpc_server_t *server);
+void cp_admin_service_register(cp_service_t *service, nv_rpc_server_t *server);
+void cp_knowledge_service_register(cp_service_t *service, nv_rpc_server_t *server);
+
+#endif
