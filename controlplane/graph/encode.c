@@ -187,7 +187,8 @@ static void encode_task_writes(const nv_graph_run_t *run, const task_t *task, nv
         encoded->number = write->number;
     }
     out->n_sends = task->send_count;
-    out->sends = encode_sends(run, run->outbox + task->first_send, task->send_count, ctx);
+    const sent_t *sends = task->send_count ? &run->outbox[task->first_send] : NULL;
+    out->sends = encode_sends(run, sends, task->send_count, ctx);
 }
 
 static void encode_interrupts(const task_t *task, nv_mem_t *ctx, Nv__GraphTask *out)

@@ -17,8 +17,10 @@ static bool need_phase(const nv_graph_run_t *run, nv_run_phase_t phase, nv_error
 /* The task, if this attempt is the one a worker holds. */
 static task_t *held_task(nv_graph_run_t *run, const nv_graph_event_t *event, nv_error_t *err)
 {
-    if (!need_phase(run, NV_RUN_RUNNING, err))
+    if (!need_phase(run, NV_RUN_RUNNING, err)) {
+        err->code = NV_ABORTED; /* for whoever reports on a task, this is one more way to be late */
         return NULL;
+    }
     task_t *task = task_find(run, event->task);
     if (!task)
         nv_fail(err, NV_ABORTED, "stale: task %" PRIu64 " is not of superstep %" PRIu64, event->task,
@@ -338,6 +340,20 @@ static void resume_task(nv_graph_run_t *run, task_t *task, int64_t now_ms, nv_gr
     }
 }
 
+/* The run ended while tasks were out, and whoever was to call them back may have died before doing so. */
+static void cancel_again(nv_graph_run_t *run, nv_graph_effects_t *effects)
+{
+    for (size_t i = 0; i < run->task_count; i++) {
+        const task_t *task = &run->tasks[i];
+        if (task->state != NV_TASK_CANCELLED || run->graph->nodes[task->node].spec.local)
+            continue;
+        nv_graph_effect_t *cancel = effect_add(effects, NV_EFFECT_CANCEL);
+        cancel->task = task->id;
+        cancel->attempt = task->attempt;
+        cancel->node = task->node;
+    }
+}
+
 bool nv_graph_resume(nv_graph_run_t *run, uint64_t last_event, int64_t now_ms, nv_graph_effects_t *effects,
                      nv_error_t *err)
 {
@@ -352,6 +368,7 @@ bool nv_graph_resume(nv_graph_run_t *run, uint64_t last_event, int64_t now_ms, n
     run->events = last_event;
     run->announced_ms = NV_GRAPH_NO_TIMER;
     if (run->phase != NV_RUN_RUNNING) {
+        cancel_again(run, effects);
         nv_graph_effect_t *finish = effect_add(effects, NV_EFFECT_FINISH);
         finish->phase = run->phase;
         finish->code = nv_graph_run_reason(run, &finish->text);

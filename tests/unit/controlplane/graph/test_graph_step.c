@@ -344,6 +344,8 @@ static void cancel_reaches_what_is_running_and_nothing_follows(void **state)
         h, &(nv_graph_event_t){.kind = NV_EVENT_TASK_DONE, .task = kept.task, .attempt = 1}, &err));
     assert_false(harness_send(h, &(nv_graph_event_t){.kind = NV_EVENT_CANCEL}, &err));
     harness_reload(h);
+    assert_int_equal(h->cancelled_count, 2); /* called back again after a restart */
+    assert_int_equal(h->cancelled[1].task, kept.task);
     assert_int_equal(nv_graph_run_phase(h->run), NV_RUN_CANCELLED);
     const char *text;
     nv_graph_run_reason(h->run, &text);
