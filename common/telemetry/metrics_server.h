@@ -2,8 +2,8 @@
  * (it can serve: 200, or 503 with the reason). Everything else is 404, other methods 405. Plain HTTP; bind it
  * to loopback or to the pod's own network.
  *
- * It has a thread of its own (libevent). Requests over 8 KiB and connections idle over 10 s are dropped; at
- * most 64 connections at once.
+ * It has a thread of its own (libevent). A connection serves one request; requests over 8 KiB and connections
+ * idle over 10 s are dropped; at most 256 connections are accepted in 10 s, the others wait.
  */
 #ifndef NV_TELEMETRY_METRICS_SERVER_H
 #define NV_TELEMETRY_METRICS_SERVER_H
