@@ -398,6 +398,19 @@ static void put_options(nv_mem_t *ctx, nv_buf_t *out, const Nv__TableProfile *ta
         nv_buf_printf(out, "%s%s: 'VARCHAR'", i ? ", " : "",
                       sql_literal(ctx, SQL_DUCKDB, table->columns[i]->name));
     nv_buf_puts(out, "}");
+    if (table->rejected_count) /* after a broken quote, DuckDB's parallel reader loses the rest of its part */
+        nv_buf_puts(out, ", parallel = false");
+}
+
+/* DuckDB finds a broken value only in columns that are read, so where lines were rejected all of them must be. */
+static void put_filter(nv_mem_t *ctx, nv_buf_t *out, const Nv__TableProfile *table)
+{
+    if (!table->rejected_count)
+        return;
+    nv_buf_puts(out, " WHERE NOT contains(concat(''");
+    for (size_t i = 0; i < table->n_columns; i++)
+        nv_buf_printf(out, ", %s", sql_identifier(ctx, SQL_DUCKDB, table->columns[i]->name));
+    nv_buf_puts(out, "), chr(0))");
 }
 
 char *raw_scan_sql(nv_mem_t *ctx, const Nv__TableProfile *table)
@@ -412,7 +425,9 @@ char *raw_scan_sql(nv_mem_t *ctx, const Nv__TableProfile *table)
         nv_buf_printf(&out, "%s%s", i ? ", " : "", sql_literal(scratch, SQL_DUCKDB, table->files[i]->path));
     nv_buf_puts(&out, "]");
     put_options(scratch, &out, table);
-    nv_buf_puts(&out, "))");
+    nv_buf_puts(&out, ")");
+    put_filter(scratch, &out, table);
+    nv_buf_puts(&out, ")");
     return nv_strdup(ctx, nv_buf_text(&out));
 }
 

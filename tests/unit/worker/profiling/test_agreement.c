@@ -75,6 +75,7 @@ static void test_rejected_lines(void **state)
 {
     (void)state;
     agrees_on("a,b,c\n1,2,3\n4,5\n6,7,8\n9,10,11,12\n13,14,15\n\n16,17,18\n");
+    agrees_on("a,b\n1,x\n2,\"y\" z\n3,z\n4,w\n5,v\n");
     agrees_on("a,b\n1,x\n2,caf\xC3\xA9\n3,\xFF\xFE\n4,z\xC3\xA9\n");
 }
 
