@@ -1,0 +1,253 @@
+/* validate: proves the loaded tables right. The Tester does not read the Developer's code: from the same mapping it
+ * computes from the raw files what must be in the tables, asks the workspace what is in them, and compares. */
+#include "worker/agents/connection/connection.h"
+#include "worker/validation/oracle.h"
+#include "worker/validation/validation.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ORACLE_MEMORY_MB = 1024, WAREHOUSE_WAIT_MS = 10 * 60 * 1000, STATEMENT_WAIT_MS = 30 * 60 * 1000 };
+
+typedef struct validator {
+    agent_task_t *task;
+    nv_mem_t *ctx;
+    const Nv__Sttm *sttm;
+    const Nv__Deployment *where;
+    const Nv__TableProfile **profiles;
+    size_t n_profiles;
+    connection_t to;
+    databricks_warehouse_t warehouse;
+    validation_plan_t *plan;
+    oracle_t *oracle;
+    const char *no_oracle; /* why there is none; NULL: there is one */
+    const char **unfit;    /* per source: why its raw files do not tell what the tables must hold, or NULL */
+    Nv__Validation *result;
+    size_t cap_checks;
+    size_t cap_tables;
+} validator_t;
+
+static bool load_inputs(validator_t *v, nv_error_t *err)
+{
+    const agent_host_ops_t *ops = v->task->ops;
+    void *host = v->task->host;
+    ProtobufCMessage *message;
+    if (!ops->input(host, v->ctx, "sttm", 0, &nv__sttm__descriptor, &message, err))
+        return false;
+    v->sttm = (const Nv__Sttm *)message;
+    if (!ops->input(host, v->ctx, "deployment", 0, &nv__deployment__descriptor, &message, err))
+        return false;
+    v->where = (const Nv__Deployment *)message;
+    size_t n = ops->input_count(host, "profile");
+    v->profiles = NV_NEW_ARRAY(v->ctx, const Nv__TableProfile *, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        if (!ops->input(host, v->ctx, "profile", i, &nv__table_profile__descriptor, &message, err))
+            return false;
+        v->profiles[v->n_profiles++] = (const Nv__TableProfile *)message;
+    }
+    return true;
+}
+
+/* Only the workspace reaches the raw files. */
+static bool is_remote(const Nv__Sttm *sttm)
+{
+    for (size_t i = 0; i < sttm->n_sources; i++)
+        for (size_t k = 0; k < sttm->sources[i]->n_files; k++)
+            if (strncmp(sttm->sources[i]->files[k]->path, "/Volumes/", 9) == 0 ||
+                strstr(sttm->sources[i]->files[k]->path, "://"))
+                return true;
+    return false;
+}
+
+static bool run_setup(validator_t *v, const char *spill, nv_error_t *err)
+{
+    if (!oracle_open(v->ctx, ORACLE_MEMORY_MB, spill, &v->oracle, err))
+        return false;
+    for (size_t i = 0; i < v->plan->n_setup; i++) {
+        if (v->task->ops->cancelled(v->task->host))
+            return nv_fail(err, NV_CANCELLED, "validation cancelled");
+        if (!oracle_run(v->oracle, v->plan->setup[i], err))
+            return nv_wrap(err, "%.200s", v->plan->setup[i]);
+    }
+    return true;
+}
+
+/* Computes everything the oracle will be asked about. Without the raw files there is none, and every check that needs it
+ * says so. */
+static bool consult_oracle(validator_t *v, const char *spill, nv_error_t *err)
+{
+    if (is_remote(v->sttm)) {
+        v->no_oracle = "they are only in the workspace";
+        return true;
+    }
+    v->task->ops->emit(v->task->host, "progress", "computing from the raw files what the tables must hold", 0,
+                       0);
+    for (size_t i = 0; i < v->sttm->n_sources; i++)
+        for (size_t k = 0; k < v->sttm->sources[i]->n_files; k++)
+            if (access(v->sttm->sources[i]->files[k]->path, R_OK) != 0) {
+                v->no_oracle =
+                    nv_printf(v->ctx, "%s: %s", v->sttm->sources[i]->files[k]->path, strerror(errno));
+                v->task->ops->emit(v->task->host, "finding", v->no_oracle, 0, 0);
+                return true;
+            }
+    return run_setup(v, spill, err);
+}
+
+static void add_check(validator_t *v, Nv__Check *check)
+{
+    NV_PUSH(v->ctx, v->result->checks, v->result->n_checks, v->cap_checks) = check;
+    if (check->status != NV__CHECK_STATUS__CHECK_STATUS_PASS)
+        v->task->ops->emit(v->task->host, "finding", check->message, 0, 0);
+}
+
+/* A group that the warehouse could not answer. */
+static void add_error(validator_t *v, const validation_group_t *group, const nv_error_t *err)
+{
+    Nv__Check *check = NV_NEW(v->ctx, Nv__Check);
+    nv__check__init(check);
+    check->id = nv_printf(v->ctx, "V%04zu", v->result->n_checks + 1);
+    check->name = nv_strdup(v->ctx, "query");
+    check->subject = nv_strdup(v->ctx, group->table);
+    check->status = NV__CHECK_STATUS__CHECK_STATUS_ERROR;
+    check->expected = nv_strdup(v->ctx, "an answer");
+    check->message = nv_printf(v->ctx, "%s could not be checked: %s", group->table, err->message);
+    check->blame = nv_strdup(v->ctx, "generate");
+    check->sql = group->warehouse_sql;
+    add_check(v, check);
+}
+
+static const char *unfit_reason(const validator_t *v, const validation_group_t *group)
+{
+    if (v->no_oracle)
+        return v->no_oracle;
+    for (size_t i = 0; i < v->sttm->n_sources; i++)
+        if (group->needs[i] && v->unfit[i])
+            return v->unfit[i];
+    return NULL;
+}
+
+/* Bronze holds files of other runs: this run's raw files are not all that the tables are made of. */
+static void note_other_files(validator_t *v, const validation_group_t *group, const char *count)
+{
+    if (group->source < 0 || !count || strcmp(count, "0") == 0)
+        return;
+    v->unfit[group->source] = nv_printf(v->ctx, "bronze holds %s files of %s that other runs brought", count,
+                                        v->sttm->sources[group->source]->name);
+}
+
+static int64_t number(const validation_answers_t *answers, size_t i)
+{
+    return answers->warehouse[i] ? strtoll(answers->warehouse[i], NULL, 10) : 0;
+}
+
+static void add_load(validator_t *v, const validation_group_t *group, const validation_answers_t *answers)
+{
+    Nv__TableLoad *load = NV_NEW(v->ctx, Nv__TableLoad);
+    nv__table_load__init(load);
+    load->table = nv_printf(v->ctx, "%s.%s.%s", v->where->catalog, v->where->schema, group->table);
+    if (group->source >= 0) { /* the order in which plan_source adds its checks */
+        load->source_rows = number(answers, 1);
+        load->rows = number(answers, 2);
+        load->quarantined = number(answers, 3);
+        load->duplicates = number(answers, 4);
+    } else {
+        load->rows = number(answers, 0);
+        load->source_rows = load->rows;
+    }
+    NV_PUSH(v->ctx, v->result->tables, v->result->n_tables, v->cap_tables) = load;
+}
+
+static bool ask_oracle(validator_t *v, const validation_group_t *group, validation_answers_t *answers,
+                       nv_error_t *err)
+{
+    const char **cells;
+    size_t n;
+    answers->not_comparable = unfit_reason(v, group);
+    if (answers->not_comparable || !group->oracle_sql)
+        return true;
+    if (!oracle_row(v->oracle, v->ctx, group->oracle_sql, &cells, &n, err))
+        return nv_wrap(err, "oracle of %s", group->table);
+    answers->oracle = cells;
+    return true;
+}
+
+static bool check_group(validator_t *v, const validation_group_t *group, nv_error_t *err)
+{
+    validation_answers_t answers = {0};
+    databricks_result_t cells;
+    databricks_statement_t statement = {.warehouse_id = v->warehouse.id,
+                                        .sql = group->warehouse_sql,
+                                        .timeout_ms = STATEMENT_WAIT_MS,
+                                        .repeatable = true};
+    if (!databricks_execute(v->to.db, v->ctx, &statement, &cells, err)) {
+        bool unanswerable = err->code == NV_FAILED_PRECONDITION || err->code == NV_NOT_FOUND ||
+                            err->code == NV_INVALID_ARGUMENT;
+        if (!unanswerable)
+            return nv_wrap(err, "checks of %s", group->table);
+        add_error(v, group, err);
+        nv_error_clear(err);
+        return true;
+    }
+    if (cells.n_rows != 1 || cells.n_columns != group->n_checks)
+        return nv_fail(err, NV_INTERNAL, "checks of %s: %zu × %zu cells, expected 1 × %zu", group->table,
+                       cells.n_rows, cells.n_columns, group->n_checks);
+    answers.warehouse = cells.cells;
+    answers.milliseconds = cells.milliseconds;
+    note_other_files(v, group, group->source >= 0 ? cells.cells[0] : NULL);
+    if (!ask_oracle(v, group, &answers, err))
+        return false;
+    for (size_t i = 0; i < group->n_checks; i++)
+        add_check(v, validation_judge(v->ctx, group, &group->checks[i], &answers, v->result->n_checks + 1));
+    add_load(v, group, &answers);
+    return true;
+}
+
+static bool check_all(validator_t *v, nv_error_t *err)
+{
+    for (size_t i = 0; i < v->plan->n_groups; i++) {
+        v->task->ops->emit(v->task->host, "progress", v->plan->groups[i].table, (int64_t)i,
+                           (int64_t)v->plan->n_groups);
+        if (!check_group(v, &v->plan->groups[i], err))
+            return false;
+    }
+    validation_conclude(v->ctx, v->result);
+    return true;
+}
+
+static bool validate(validator_t *v, const char *spill, nv_error_t *err)
+{
+    if (!load_inputs(v, err) || !connection_open(v->task, v->ctx, v->where->schema, &v->to, err) ||
+        !databricks_use_warehouse(v->to.db, v->ctx, v->to.warehouse_id, WAREHOUSE_WAIT_MS, &v->warehouse,
+                                  err))
+        return false;
+    validation_input_t input = {.sttm = v->sttm,
+                                .profiles = v->profiles,
+                                .n_profiles = v->n_profiles,
+                                .catalog = v->where->catalog,
+                                .schema = v->where->schema};
+    v->plan = validation_plan(v->ctx, &input);
+    v->unfit = NV_NEW_ARRAY(v->ctx, const char *, v->sttm->n_sources + 1);
+    v->result = NV_NEW(v->ctx, Nv__Validation);
+    nv__validation__init(v->result);
+    return consult_oracle(v, spill, err) && check_all(v, err) &&
+           v->task->ops->write(v->task->host, "validation", &v->result->base, err);
+}
+
+bool agent_validate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
+{
+    char spill[] = "/tmp/nuvyn-oracle-XXXXXX";
+    if (!mkdtemp(spill))
+        return nv_fail_errno(err, errno, "%s", spill);
+    validator_t v = {.task = task, .ctx = ctx};
+    bool ok = validate(&v, spill, err);
+    nv_mem_free(v.oracle); /* its spilled files go with it */
+    rmdir(spill);
+    if (!ok)
+        return nv_wrap(err, "validate");
+    bool mendable = strcmp(v.result->blame, "design") == 0 || strcmp(v.result->blame, "generate") == 0;
+    out->outcome = v.result->passed ? "pass" : "fail";
+    out->blame = mendable ? v.result->blame : "";
+    return true;
+}

@@ -1,0 +1,85 @@
+#include "worker/validation/plan.h"
+
+int planner_source_index(const planner_t *p, const Nv__SttmSource *source)
+{
+    for (size_t i = 0; i < p->in->sttm->n_sources; i++)
+        if (p->in->sttm->sources[i] == source)
+            return (int)i;
+    return -1;
+}
+
+char *planner_clean(const planner_t *p, const Nv__SttmSource *source)
+{
+    return nv_printf(p->ctx, "clean_%d", planner_source_index(p, source));
+}
+
+char *planner_want(const planner_t *p, const Nv__SttmTarget *target)
+{
+    size_t i = 0;
+    while (i < p->in->sttm->n_targets && p->in->sttm->targets[i] != target)
+        i++;
+    return nv_printf(p->ctx, "want_%zu", i);
+}
+
+void planner_setup(planner_t *p, char *sql)
+{
+    NV_PUSH(p->ctx, p->plan->setup, p->plan->n_setup, p->cap_setup) = sql;
+}
+
+validation_group_t *planner_group(planner_t *p, const char *table)
+{
+    NV_PUSH(p->ctx, p->plan->groups, p->plan->n_groups, p->cap_groups) =
+        (validation_group_t){.table = nv_strdup(p->ctx, table),
+                             .needs = NV_NEW_ARRAY(p->ctx, bool, p->in->sttm->n_sources + 1),
+                             .source = -1};
+    p->cap_checks = 0;
+    p->group = &p->plan->groups[p->plan->n_groups - 1];
+    return p->group;
+}
+
+void planner_check(planner_t *p, const char *name, const char *subject, const char *blame,
+                   validation_compare_t compare, const char *warehouse, const char *oracle)
+{
+    NV_PUSH(p->ctx, p->group->checks, p->group->n_checks, p->cap_checks) =
+        (validation_check_t){.name = name,
+                             .subject = nv_strdup(p->ctx, subject),
+                             .blame = blame,
+                             .compare = compare,
+                             .warehouse = warehouse,
+                             .oracle = oracle};
+}
+
+void planner_close(planner_t *p, const char *warehouse_from, const char *oracle_from)
+{
+    nv_buf_t warehouse = nv_buf_make(p->ctx, PLAN_SQL_MAX);
+    nv_buf_t oracle = nv_buf_make(p->ctx, PLAN_SQL_MAX);
+    size_t asked = 0;
+    nv_buf_puts(&warehouse, "SELECT ");
+    nv_buf_puts(&oracle, "SELECT ");
+    for (size_t i = 0; i < p->group->n_checks; i++) {
+        validation_check_t *check = &p->group->checks[i];
+        check->warehouse_at = i;
+        nv_buf_printf(&warehouse, "%s%s AS c%zu", i ? ", " : "", check->warehouse, i);
+        if (!check->oracle)
+            continue;
+        check->oracle_at = asked;
+        nv_buf_printf(&oracle, "%s%s AS c%zu", asked ? ", " : "", check->oracle, asked);
+        asked++;
+    }
+    if (*warehouse_from)
+        nv_buf_printf(&warehouse, " FROM %s", warehouse_from);
+    if (oracle_from && *oracle_from)
+        nv_buf_printf(&oracle, " FROM %s", oracle_from);
+    p->group->warehouse_sql = warehouse.data;
+    p->group->oracle_sql = asked ? oracle.data : NULL;
+}
+
+validation_plan_t *validation_plan(nv_mem_t *ctx, const validation_input_t *input)
+{
+    planner_t p = {.ctx = ctx, .in = input, .plan = NV_NEW(ctx, validation_plan_t)};
+    for (size_t i = 0; i < input->sttm->n_sources; i++)
+        plan_source(&p, input->sttm->sources[i]);
+    for (size_t i = 0; i < input->sttm->n_targets; i++)
+        plan_target(&p, input->sttm->targets[i]);
+    return p.plan;
+}

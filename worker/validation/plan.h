@@ -1,0 +1,43 @@
+/* Internal to nv_validation: what the planners of sources and targets share. */
+#ifndef WORKER_VALIDATION_PLAN_H
+#define WORKER_VALIDATION_PLAN_H
+
+#include "common/core/buf.h"
+#include "worker/codegen/model.h"
+#include "worker/validation/expression.h"
+#include "worker/validation/validation.h"
+
+enum { PLAN_SQL_MAX = 8 * 1024 * 1024 };
+
+typedef struct planner {
+    nv_mem_t *ctx;
+    const validation_input_t *in;
+    validation_plan_t *plan;
+    size_t cap_setup;
+    size_t cap_groups;
+    validation_group_t *group; /* the one being filled */
+    size_t cap_checks;
+} planner_t;
+
+int planner_source_index(const planner_t *p, const Nv__SttmSource *source);
+/* "clean_3": the oracle's relation of a source; "want_3" of a target. */
+char *planner_clean(const planner_t *p, const Nv__SttmSource *source);
+char *planner_want(const planner_t *p, const Nv__SttmTarget *target);
+void planner_setup(planner_t *p, char *sql);
+/* Opens a group; its checks are added until the next one opens. */
+validation_group_t *planner_group(planner_t *p, const char *table);
+void planner_check(planner_t *p, const char *name, const char *subject, const char *blame,
+                   validation_compare_t compare, const char *warehouse, const char *oracle);
+/* Both statements out of the checks: SELECT … FROM from. oracle_from may be NULL. */
+void planner_close(planner_t *p, const char *warehouse_from, const char *oracle_from);
+
+void plan_source(planner_t *p, const Nv__SttmSource *source);
+void plan_target(planner_t *p, const Nv__SttmTarget *target);
+/* The oracle's relation of a target: one row per row that must be in it (of a history: per current row), a column per
+ * target column that can be computed from the raw files. For a lookup: "name" is -2, -1 or 0 (found), and "name#" the
+ * text of the business key that was found. */
+char *target_relation(const planner_t *p, const Nv__SttmTarget *target);
+/* The column is one that target_relation computes. */
+bool target_computes(const Nv__SttmTarget *target, const Nv__SttmColumn *column);
+
+#endif

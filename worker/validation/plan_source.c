@@ -1,0 +1,169 @@
+/* A raw table: parse, refuse, deduplicate; then count what must be in silver and in the quarantine. */
+#include "worker/validation/plan.h"
+
+#include <string.h>
+
+/* The table as the profiler would describe it, out of the mapping alone. */
+static Nv__TableProfile *as_profile(nv_mem_t *ctx, const Nv__SttmSource *source)
+{
+    Nv__TableProfile *table = NV_NEW(ctx, Nv__TableProfile);
+    nv__table_profile__init(table);
+    table->name = source->name;
+    table->files = source->files;
+    table->n_files = source->n_files;
+    table->dialect = source->dialect;
+    table->n_columns = source->n_columns;
+    table->columns = NV_NEW_ARRAY(ctx, Nv__ColumnProfile *, source->n_columns);
+    for (size_t i = 0; i < source->n_columns; i++) {
+        Nv__ColumnProfile *column = NV_NEW(ctx, Nv__ColumnProfile);
+        nv__column_profile__init(column);
+        column->name = source->columns[i]->name;
+        column->type = source->columns[i]->type;
+        column->precision = source->columns[i]->precision;
+        column->scale = source->columns[i]->scale;
+        column->parse = source->columns[i]->parse;
+        table->columns[i] = column;
+    }
+    return table;
+}
+
+/* A value of the column that does not parse only becomes null: a rule says so. */
+static bool only_warns(const Nv__SttmSource *source, const char *column)
+{
+    for (size_t i = 0; i < source->n_rules; i++) {
+        const Nv__QualityRule *rule = source->rules[i];
+        if (rule->kind != NV__RULE_KIND__RULE_KIND_PARSES || rule->severity != NV__SEVERITY__SEVERITY_WARN)
+            continue;
+        for (size_t k = 0; k < rule->n_columns; k++)
+            if (strcmp(rule->columns[k], column) == 0)
+                return true;
+    }
+    return false;
+}
+
+static char *plain_list(nv_mem_t *ctx, char *const *names, size_t n)
+{
+    char *text = nv_strdup(ctx, "");
+    for (size_t i = 0; i < n; i++)
+        text = nv_printf(ctx, "%s%s%s", text, i ? ", " : "", sql_identifier(ctx, SQL_DUCKDB, names[i]));
+    return text;
+}
+
+/* typed_N: every row with its values, its place, and whether it is refused for a value. */
+static void setup_typed(planner_t *p, const Nv__SttmSource *source, int index)
+{
+    Nv__TableProfile *table = as_profile(p->ctx, source);
+    nv_buf_t sql = nv_buf_make(p->ctx, PLAN_SQL_MAX);
+    nv_buf_t bad = nv_buf_make(p->ctx, PLAN_SQL_MAX);
+    planner_setup(p, nv_printf(p->ctx, "CREATE TEMP TABLE raw_%d AS SELECT * FROM %s", index,
+                               raw_scan_sql(p->ctx, table)));
+    nv_buf_printf(&sql, "CREATE TEMP TABLE typed_%d AS SELECT rowid AS nuvyn_row, nuvyn_file", index);
+    for (size_t i = 0; i < source->n_columns; i++) {
+        char *raw = sql_identifier(p->ctx, SQL_DUCKDB, source->columns[i]->name);
+        nv_buf_printf(&sql, ", %s AS %s", parse_rule_sql(p->ctx, SQL_DUCKDB, table->columns[i], raw),
+                      sql_identifier(p->ctx, SQL_DUCKDB, source->columns[i]->silver_name));
+        if (!only_warns(source, source->columns[i]->silver_name))
+            nv_buf_printf(&bad, " OR %s", parse_invalid_sql(p->ctx, SQL_DUCKDB, table->columns[i], raw));
+    }
+    nv_buf_printf(&sql, ", (false%s) AS nuvyn_bad FROM raw_%d", nv_buf_text(&bad), index);
+    planner_setup(p, sql.data);
+    planner_setup(p, nv_printf(p->ctx, "DROP TABLE raw_%d", index));
+}
+
+/* Conditions of the rules that refuse a row, over the typed values. */
+static char *refusing_rules(planner_t *p, const Nv__SttmSource *source)
+{
+    nv_buf_t sql = nv_buf_make(p->ctx, PLAN_SQL_MAX);
+    for (size_t i = 0; i < source->n_rules; i++) {
+        const Nv__QualityRule *rule = source->rules[i];
+        if (rule->severity != NV__SEVERITY__SEVERITY_QUARANTINE)
+            continue;
+        for (size_t k = 0; k < rule->n_columns; k++) {
+            const Nv__SttmSourceColumn *c = model_source_column(source, rule->columns[k]);
+            char *name = sql_identifier(p->ctx, SQL_DUCKDB, rule->columns[k]);
+            char *type = c ? type_sql(p->ctx, SQL_DUCKDB, c->type, c->precision, c->scale)
+                           : nv_strdup(p->ctx, "VARCHAR");
+            char *condition = rule_sql(p->ctx, SQL_DUCKDB, rule, &name, 1, type);
+            if (condition)
+                nv_buf_printf(&sql, " AND %s", condition);
+        }
+    }
+    return nv_strdup(p->ctx, nv_buf_text(&sql));
+}
+
+/* clean_N: the good rows, the newest per key. */
+static void setup_clean(planner_t *p, const Nv__SttmSource *source, int index, const char *good)
+{
+    nv_buf_t order = nv_buf_make(p->ctx, PLAN_SQL_MAX);
+    for (size_t i = 0; i < source->n_latest_by; i++)
+        nv_buf_printf(&order, "%s DESC NULLS LAST, ",
+                      sql_identifier(p->ctx, SQL_DUCKDB, source->latest_by[i]));
+    nv_buf_puts(&order, "nuvyn_file DESC, nuvyn_row DESC");
+    char **key = source->key;
+    size_t n_key = source->n_key;
+    if (n_key == 0) {
+        key = NV_NEW_ARRAY(p->ctx, char *, source->n_columns);
+        for (n_key = 0; n_key < source->n_columns; n_key++)
+            key[n_key] = source->columns[n_key]->silver_name;
+    }
+    planner_setup(
+        p,
+        nv_printf(p->ctx,
+                  "CREATE TEMP TABLE clean_%d AS SELECT * FROM typed_%d WHERE %s QUALIFY row_number() OVER "
+                  "(PARTITION BY %s ORDER BY %s) = 1",
+                  index, index, good, plain_list(p->ctx, key, n_key), nv_buf_text(&order)));
+}
+
+static int64_t rejected_lines(const planner_t *p, const Nv__SttmSource *source)
+{
+    for (size_t i = 0; i < p->in->n_profiles; i++)
+        if (strcmp(p->in->profiles[i]->name, source->name) == 0)
+            return p->in->profiles[i]->rejected_count;
+    return 0;
+}
+
+/* Files in bronze that this run did not see: then the raw files at hand do not tell what must be in the tables. */
+static char *unknown_files(planner_t *p, const Nv__SttmSource *source)
+{
+    nv_buf_t known = nv_buf_make(p->ctx, PLAN_SQL_MAX);
+    for (size_t i = 0; i < source->n_files; i++)
+        nv_buf_printf(&known, "%s%s", i ? ", " : "",
+                      sql_literal(p->ctx, SQL_SPARK, source->files[i]->sha256));
+    char *bronze = sql_table(p->ctx, p->in->catalog, p->in->schema, codegen_bronze_table(p->ctx, source));
+    return nv_printf(p->ctx, "(SELECT count(DISTINCT _fingerprint) FROM %s WHERE _fingerprint NOT IN (%s))",
+                     bronze, known.length ? nv_buf_text(&known) : "''");
+}
+
+void plan_source(planner_t *p, const Nv__SttmSource *source)
+{
+    int index = planner_source_index(p, source);
+    const validation_input_t *in = p->in;
+    char *good = nv_printf(p->ctx, "(NOT nuvyn_bad%s)", refusing_rules(p, source));
+    char *silver = sql_table(p->ctx, in->catalog, in->schema, source->silver_name);
+    char *bronze = sql_table(p->ctx, in->catalog, in->schema, codegen_bronze_table(p->ctx, source));
+    char *refused = nv_printf(p->ctx, "(SELECT count(*) FROM %s WHERE source = %s)",
+                              sql_table(p->ctx, in->catalog, in->schema, CODEGEN_QUARANTINE),
+                              sql_literal(p->ctx, SQL_SPARK, source->name));
+    char *lines = nv_printf(p->ctx, "%lld", (long long)rejected_lines(p, source));
+    setup_typed(p, source, index);
+    setup_clean(p, source, index, good);
+    validation_group_t *group = planner_group(p, source->silver_name);
+    group->source = index;
+    group->needs[index] = true;
+    planner_check(p, "source_files", source->name, "", VALIDATION_WARN, unknown_files(p, source), NULL);
+    planner_check(p, "reconcile_source", source->name, "generate", VALIDATION_EQUAL,
+                  nv_printf(p->ctx, "(SELECT count(*) FROM %s)", bronze),
+                  nv_printf(p->ctx, "(SELECT count(*) + %s FROM typed_%d)", lines, index));
+    planner_check(p, "reconcile_loaded", source->name, "generate", VALIDATION_EQUAL,
+                  nv_printf(p->ctx, "(SELECT count(*) FROM %s)", silver),
+                  nv_printf(p->ctx, "(SELECT count(*) FROM clean_%d)", index));
+    planner_check(p, "reconcile_quarantined", source->name, "generate", VALIDATION_EQUAL, refused,
+                  nv_printf(p->ctx, "(SELECT count(*) + %s FROM typed_%d WHERE NOT %s)", lines, index, good));
+    planner_check(p, "reconcile_duplicates", source->name, "generate", VALIDATION_EQUAL,
+                  nv_printf(p->ctx, "(SELECT count(*) FROM %s) - (SELECT count(*) FROM %s) - %s", bronze,
+                            silver, refused),
+                  nv_printf(p->ctx,
+                            "(SELECT count(*) FROM typed_%d WHERE %s) - (SELECT count(*) FROM clean_%d)",
+                            index, good, index));
+    planner_close(p, "", "");
+}

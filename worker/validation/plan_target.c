@@ -1,0 +1,286 @@
+/* A table of the star: what it must fulfil by itself, and what it must share with the oracle's relation. */
+#include "worker/validation/plan.h"
+
+#include <string.h>
+
+/* The rows of a table that stand for something known, and of a history the current ones. */
+static char *real_rows(const planner_t *p, const Nv__SttmTarget *target)
+{
+    const Nv__SttmColumn *surrogate = model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE);
+    if (!surrogate)
+        return nv_strdup(p->ctx, "true");
+    char *real = nv_printf(p->ctx, "%s >= 0", sql_identifier(p->ctx, SQL_SPARK, surrogate->name));
+    if (!model_is_history(target))
+        return real;
+    const Nv__SttmColumn *current = model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_CURRENT);
+    return nv_printf(p->ctx, "%s AND %s", real, sql_identifier(p->ctx, SQL_SPARK, current->name));
+}
+
+static char *table_of(const planner_t *p, const Nv__SttmTarget *target)
+{
+    return sql_table(p->ctx, p->in->catalog, p->in->schema, target->name);
+}
+
+static char *subject_of(const planner_t *p, const Nv__SttmTarget *target, const char *column)
+{
+    return nv_printf(p->ctx, "%s.%s", target->name, column);
+}
+
+static char *spark_list(const planner_t *p, char *const *names, size_t n)
+{
+    char *text = nv_strdup(p->ctx, "");
+    for (size_t i = 0; i < n; i++)
+        text = nv_printf(p->ctx, "%s%s%s", text, i ? ", " : "", sql_identifier(p->ctx, SQL_SPARK, names[i]));
+    return text;
+}
+
+static void check_keys(planner_t *p, const Nv__SttmTarget *target)
+{
+    char **key;
+    size_t n = model_key(p->ctx, target, &key);
+    const Nv__SttmColumn *surrogate = model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE);
+    if (n > 0)
+        planner_check(p, "grain_unique", target->name, "design", VALIDATION_ZERO,
+                      nv_printf(p->ctx, "count(*) - count(DISTINCT struct(%s))", spark_list(p, key, n)),
+                      NULL);
+    if (!surrogate)
+        return;
+    char *name = sql_identifier(p->ctx, SQL_SPARK, surrogate->name);
+    char *table = table_of(p, target);
+    bool dates = target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
+    planner_check(p, "key_unique", subject_of(p, target, surrogate->name), "generate", VALIDATION_ZERO,
+                  nv_printf(p->ctx, "(SELECT count(*) - count(DISTINCT %s) FROM %s)", name, table), NULL);
+    planner_check(
+        p, "unknown_members", target->name, "generate", VALIDATION_ZERO,
+        nv_printf(p->ctx, "%d - (SELECT count(*) FROM %s WHERE %s < 0)", dates ? 1 : 2, table, name), NULL);
+}
+
+/* Half-open intervals that follow each other without gap or overlap, the last one open. */
+static void check_history(planner_t *p, const Nv__SttmTarget *target)
+{
+    if (!model_is_history(target))
+        return;
+    char **key;
+    size_t n = model_key(p->ctx, target, &key);
+    char *by = spark_list(p, key, n);
+    char *from = sql_identifier(p->ctx, SQL_SPARK,
+                                model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM)->name);
+    char *to =
+        sql_identifier(p->ctx, SQL_SPARK, model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_TO)->name);
+    char *current = sql_identifier(p->ctx, SQL_SPARK,
+                                   model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_CURRENT)->name);
+    char *surrogate =
+        sql_identifier(p->ctx, SQL_SPARK, model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name);
+    planner_check(
+        p, "history_intervals", target->name, "generate", VALIDATION_ZERO,
+        nv_printf(
+            p->ctx,
+            "(SELECT count_if(NOT (%s <=> nuvyn_next) OR %s <> (%s IS NULL) OR coalesce(%s <= %s, false)) "
+            "FROM (SELECT *, lead(%s) OVER (PARTITION BY %s ORDER BY %s) AS nuvyn_next FROM %s WHERE %s "
+            ">= 0))",
+            to, current, to, to, from, from, by, from, table_of(p, target), surrogate),
+        NULL);
+}
+
+static const Nv__SttmTarget *referenced(const planner_t *p, const Nv__SttmColumn *column)
+{
+    if (column->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP)
+        return model_target(p->in->sttm, column->transform->dimension);
+    return model_date_dimension(p->in->sttm);
+}
+
+static void check_reference(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    const Nv__SttmTarget *other = referenced(p, column);
+    char *name = sql_identifier(p->ctx, SQL_SPARK, column->name);
+    char *key =
+        sql_identifier(p->ctx, SQL_SPARK, model_with_role(other, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name);
+    planner_check(p, "referential_integrity", subject_of(p, target, column->name), "generate",
+                  VALIDATION_ZERO,
+                  nv_printf(p->ctx, "(SELECT count(*) FROM %s f LEFT ANTI JOIN %s k ON f.%s = k.%s)",
+                            table_of(p, target), table_of(p, other), name, key),
+                  NULL);
+}
+
+/* A lookup: as many unknown and not applicable as the oracle finds, and the right member for the others. */
+static void check_lookup(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    const Nv__SttmTarget *dimension = referenced(p, column);
+    char *subject = subject_of(p, target, column->name);
+    char *name = sql_identifier(p->ctx, SQL_SPARK, column->name);
+    char *want = sql_identifier(p->ctx, SQL_DUCKDB, column->name);
+    char *found = sql_identifier(p->ctx, SQL_DUCKDB, nv_printf(p->ctx, "%s#", column->name));
+    char **key;
+    size_t n = model_key(p->ctx, dimension, &key);
+    char *text = nv_strdup(p->ctx, "'|'");
+    for (size_t i = 0; i < n; i++)
+        text = nv_printf(p->ctx, "%s, %s", text,
+                         canonical_text(p->ctx, SQL_SPARK, model_column(dimension, key[i])->type,
+                                        sql_column(p->ctx, SQL_SPARK, "k", key[i])));
+    planner_check(p, "unknown_share", subject, "data", VALIDATION_WARN,
+                  nv_printf(p->ctx, "count_if(%s = -1)", name), NULL);
+    planner_check(
+        p, "reconcile_unknown", subject, "generate", VALIDATION_EQUAL,
+        nv_printf(p->ctx, "concat(count_if(%s = -1), '/', count_if(%s = -2))", name, name),
+        nv_printf(p->ctx, "concat(count(*) FILTER (%s = -1), '/', count(*) FILTER (%s = -2))", want, want));
+    planner_check(
+        p, "reconcile_reference", subject, "generate", VALIDATION_EQUAL,
+        nv_printf(p->ctx, "(SELECT %s FROM %s f JOIN %s k ON f.%s = k.%s WHERE f.%s >= 0)",
+                  checksum_sql(p->ctx, SQL_SPARK, nv_printf(p->ctx, "concat_ws(%s)", text)),
+                  table_of(p, target), table_of(p, dimension), name,
+                  sql_identifier(p->ctx, SQL_SPARK,
+                                 model_with_role(dimension, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name),
+                  name),
+        checksum_sql(p->ctx, SQL_DUCKDB, found));
+}
+
+static void check_sum(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    char *name = sql_identifier(p->ctx, SQL_SPARK, column->name);
+    char *want = sql_identifier(p->ctx, SQL_DUCKDB, column->name);
+    bool exact = column->type != NV__VALUE_TYPE__VALUE_TYPE_DOUBLE;
+    planner_check(p, "reconcile_sum", subject_of(p, target, column->name), "generate",
+                  exact ? VALIDATION_EQUAL : VALIDATION_ABOUT,
+                  nv_printf(p->ctx, "CAST(sum(%s) AS STRING)", name),
+                  nv_printf(p->ctx, "CAST(sum(%s) AS VARCHAR)", want));
+}
+
+/* Where the raw rows of a member disagree about an attribute, no value is the right one. */
+static char *agreed(const planner_t *p, const Nv__SttmTarget *target)
+{
+    return target->distinct_rows ? nv_printf(p->ctx, "design") : nv_printf(p->ctx, "generate");
+}
+
+static void check_content(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    char *name = sql_identifier(p->ctx, SQL_SPARK, column->name);
+    char *want = sql_identifier(p->ctx, SQL_DUCKDB, column->name);
+    if (column->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE)
+        return;
+    planner_check(p, "reconcile_content", subject_of(p, target, column->name), agreed(p, target),
+                  VALIDATION_EQUAL,
+                  checksum_sql(p->ctx, SQL_SPARK, canonical_text(p->ctx, SQL_SPARK, column->type, name)),
+                  checksum_sql(p->ctx, SQL_DUCKDB, canonical_text(p->ctx, SQL_DUCKDB, column->type, want)));
+}
+
+static bool is_number(const Nv__SttmColumn *column)
+{
+    return column->type == NV__VALUE_TYPE__VALUE_TYPE_INT64 ||
+           column->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL ||
+           column->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE;
+}
+
+/* The first value of a member is kept, whatever came later: the current row alone cannot be foretold. */
+static bool keeps_original(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    return model_is_history(target) && column->scd == NV__SCD_TYPE__SCD_TYPE_0;
+}
+
+static void check_column(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    Nv__TransformOp op = column->transform->op;
+    bool dates = target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
+    if (op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP)
+        check_lookup(p, target, column);
+    if (op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP ||
+        (op == NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY && !dates))
+        check_reference(p, target, column);
+    if (op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP || !target_computes(target, column) ||
+        keeps_original(target, column))
+        return;
+    if (column->measure && is_number(column))
+        check_sum(p, target, column);
+    check_content(p, target, column);
+}
+
+static void check_rule(planner_t *p, const Nv__SttmTarget *target, const Nv__QualityRule *rule,
+                       char *const *columns, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const Nv__SttmColumn *c = model_column(target, columns[i]);
+        if (!c)
+            continue;
+        char *name = sql_identifier(p->ctx, SQL_SPARK, c->name);
+        char *condition = rule_sql(p->ctx, SQL_SPARK, rule, &name, 1,
+                                   type_sql(p->ctx, SQL_SPARK, c->type, c->precision, c->scale));
+        if (!condition)
+            continue;
+        static const char *const names[] = {[NV__RULE_KIND__RULE_KIND_NOT_NULL] = "not_null",
+                                            [NV__RULE_KIND__RULE_KIND_RANGE] = "range",
+                                            [NV__RULE_KIND__RULE_KIND_ACCEPTED] = "accepted_values",
+                                            [NV__RULE_KIND__RULE_KIND_PATTERN] = "pattern"};
+        bool fails = rule->severity == NV__SEVERITY__SEVERITY_FAIL && rule->threshold <= 0;
+        planner_check(p, names[rule->kind], subject_of(p, target, c->name), fails ? "design" : "data",
+                      fails ? VALIDATION_ZERO : VALIDATION_WARN,
+                      nv_printf(p->ctx, "count_if(NOT %s)", condition), NULL);
+    }
+}
+
+static void check_rules(planner_t *p, const Nv__SttmTarget *target)
+{
+    for (size_t i = 0; i < target->n_rules; i++)
+        check_rule(p, target, target->rules[i], target->rules[i]->columns, target->rules[i]->n_columns);
+    for (size_t i = 0; i < target->n_columns; i++)
+        for (size_t k = 0; k < target->columns[i]->n_rules; k++)
+            check_rule(p, target, target->columns[i]->rules[k], &target->columns[i]->name, 1);
+}
+
+static void check_not_null(planner_t *p, const Nv__SttmTarget *target)
+{
+    for (size_t i = 0; i < target->n_columns; i++) {
+        const Nv__SttmColumn *c = target->columns[i];
+        bool key = c->key_role == NV__KEY_ROLE__KEY_ROLE_SURROGATE ||
+                   c->key_role == NV__KEY_ROLE__KEY_ROLE_FOREIGN ||
+                   (c->key_role == NV__KEY_ROLE__KEY_ROLE_BUSINESS && model_is_dimension(target));
+        if (key)
+            planner_check(
+                p, "not_null", subject_of(p, target, c->name), "generate", VALIDATION_ZERO,
+                nv_printf(p->ctx, "count_if(%s IS NULL)", sql_identifier(p->ctx, SQL_SPARK, c->name)), NULL);
+    }
+}
+
+/* The oracle side needs the target's sources, and those of the dimensions it looks into. */
+static void mark_needs(const planner_t *p, const Nv__SttmTarget *target, bool *needs)
+{
+    const Nv__SttmSource *driving = model_source(p->in->sttm, target->driving_source);
+    if (driving)
+        needs[planner_source_index(p, driving)] = true;
+    for (size_t i = 0; i < target->n_joins; i++)
+        needs[planner_source_index(p, model_source(p->in->sttm, target->joins[i]->source))] = true;
+    for (size_t i = 0; i < target->n_columns; i++) {
+        const Nv__Transform *t = target->columns[i]->transform;
+        const Nv__SttmTarget *dimension =
+            t->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP ? model_target(p->in->sttm, t->dimension) : NULL;
+        const Nv__SttmSource *members =
+            dimension ? model_source(p->in->sttm, dimension->driving_source) : NULL;
+        if (members)
+            needs[planner_source_index(p, members)] = true;
+    }
+}
+
+static char *days(const planner_t *p, const Nv__SttmTarget *target)
+{
+    return nv_printf(p->ctx, "date_diff('day', CAST(%s AS DATE), CAST(%s AS DATE)) + 1",
+                     sql_literal(p->ctx, SQL_DUCKDB, target->date_first),
+                     sql_literal(p->ctx, SQL_DUCKDB, target->date_last));
+}
+
+void plan_target(planner_t *p, const Nv__SttmTarget *target)
+{
+    bool dates = target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
+    char *want = planner_want(p, target);
+    if (!dates)
+        planner_setup(p, nv_printf(p->ctx, "CREATE TEMP TABLE %s AS %s", want, target_relation(p, target)));
+    validation_group_t *group = planner_group(p, target->name);
+    mark_needs(p, target, group->needs);
+    planner_check(p, "reconcile_rows", target->name, "generate", VALIDATION_EQUAL, "count(*)",
+                  dates ? days(p, target) : "count(*)");
+    check_keys(p, target);
+    check_history(p, target);
+    check_not_null(p, target);
+    for (size_t i = 0; i < target->n_columns; i++)
+        check_column(p, target, target->columns[i]);
+    check_rules(p, target);
+    planner_close(p, nv_printf(p->ctx, "%s WHERE %s", table_of(p, target), real_rows(p, target)),
+                  dates ? "" : want);
+}

@@ -1,0 +1,186 @@
+/* What must be in a table of the star, as one DuckDB SELECT over the clean sources. */
+#include "worker/validation/plan.h"
+
+#include <string.h>
+
+typedef Nv__TransformOp op_t;
+
+static bool is_op(const Nv__SttmColumn *column, op_t op)
+{
+    return column->transform->op == op;
+}
+
+bool target_computes(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    switch (column->transform->op) {
+    case NV__TRANSFORM_OP__TRANSFORM_OP_COPY:
+    case NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP:
+    case NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY:
+    case NV__TRANSFORM_OP__TRANSFORM_OP_CONSTANT:
+    case NV__TRANSFORM_OP__TRANSFORM_OP_CONCAT:
+    case NV__TRANSFORM_OP__TRANSFORM_OP_COALESCE:
+    case NV__TRANSFORM_OP__TRANSFORM_OP_MULTIPLY:
+        return target->kind != NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
+    default:
+        return false;
+    }
+}
+
+static char *input(const planner_t *p, const Nv__Transform *t, size_t i)
+{
+    return sql_column(p->ctx, SQL_DUCKDB, t->inputs[i]->alias, t->inputs[i]->column);
+}
+
+static char *input_text(const planner_t *p, const Nv__SttmTarget *target, const Nv__Transform *t, size_t i)
+{
+    const Nv__SttmSource *source = model_alias(p->in->sttm, target, t->inputs[i]->alias);
+    const Nv__SttmSourceColumn *column = model_source_column(source, t->inputs[i]->column);
+    return canonical_text(p->ctx, SQL_DUCKDB, column->type, input(p, t, i));
+}
+
+static char *joined(const planner_t *p, const Nv__SttmTarget *target, const Nv__Transform *t,
+                    const char *between, bool as_text)
+{
+    char *text = nv_strdup(p->ctx, "");
+    for (size_t i = 0; i < t->n_inputs; i++)
+        text = nv_printf(p->ctx, "%s%s%s", text, i ? between : "",
+                         as_text ? input_text(p, target, t, i) : input(p, t, i));
+    return text;
+}
+
+static char *date_key(const planner_t *p, const char *moment)
+{
+    const Nv__SttmTarget *dates = model_date_dimension(p->in->sttm);
+    return nv_printf(
+        p->ctx,
+        "CASE WHEN CAST(%s AS DATE) BETWEEN CAST(%s AS DATE) AND CAST(%s AS DATE) THEN CAST(strftime(%s, "
+        "'%%Y%%m%%d') AS BIGINT) ELSE -1 END",
+        moment, sql_literal(p->ctx, SQL_DUCKDB, dates->date_first),
+        sql_literal(p->ctx, SQL_DUCKDB, dates->date_last), moment);
+}
+
+static char *any_null(const planner_t *p, const Nv__Transform *t)
+{
+    char *text = nv_strdup(p->ctx, "false");
+    for (size_t i = 0; i < t->n_inputs; i++)
+        text = nv_printf(p->ctx, "%s OR %s IS NULL", text, input(p, t, i));
+    return text;
+}
+
+/* "fk" and "fk#" of a lookup whose members are joined as m<n>. */
+static char *lookup(const planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column, size_t n)
+{
+    const Nv__Transform *t = column->transform;
+    char *found_name = sql_identifier(p->ctx, SQL_DUCKDB, nv_printf(p->ctx, "%s#", column->name));
+    return nv_printf(p->ctx,
+                     "CASE WHEN %s THEN -2 WHEN m%zu.nuvyn_found IS NULL THEN -1 ELSE 0 END AS %s, CASE WHEN "
+                     "m%zu.nuvyn_found THEN concat_ws('|', %s) END AS %s",
+                     any_null(p, t), n, sql_identifier(p->ctx, SQL_DUCKDB, column->name), n,
+                     joined(p, target, t, ", ", true), found_name);
+}
+
+/* Concatenation and products as the mapping says them; everything typed as the target. */
+static char *value(const planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    const Nv__Transform *t = column->transform;
+    char *type = type_sql(p->ctx, SQL_DUCKDB, column->type, column->precision, column->scale);
+    char *text;
+    if (is_op(column, NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY))
+        return date_key(p, input(p, t, 0));
+    if (is_op(column, NV__TRANSFORM_OP__TRANSFORM_OP_CONSTANT))
+        return nv_printf(p->ctx, "CAST(%s AS %s)", sql_literal(p->ctx, SQL_DUCKDB, t->constant), type);
+    if (is_op(column, NV__TRANSFORM_OP__TRANSFORM_OP_CONCAT))
+        text = nv_printf(p->ctx, "concat_ws(%s, %s)", sql_literal(p->ctx, SQL_DUCKDB, t->constant),
+                         joined(p, target, t, ", ", false));
+    else if (is_op(column, NV__TRANSFORM_OP__TRANSFORM_OP_COALESCE))
+        text = nv_printf(p->ctx, "coalesce(%s)", joined(p, target, t, ", ", false));
+    else if (is_op(column, NV__TRANSFORM_OP__TRANSFORM_OP_MULTIPLY))
+        text = joined(p, target, t, " * ", false);
+    else
+        text = input(p, t, 0);
+    text = nv_printf(p->ctx, "CAST(%s AS %s)", text, type);
+    if (!column->default_value[0])
+        return text;
+    return nv_printf(p->ctx, "coalesce(%s, CAST(%s AS %s))", text,
+                     sql_literal(p->ctx, SQL_DUCKDB, column->default_value), type);
+}
+
+static void put_joins(const planner_t *p, nv_buf_t *sql, const Nv__SttmTarget *target)
+{
+    for (size_t i = 0; i < target->n_joins; i++) {
+        const Nv__SttmSourceJoin *join = target->joins[i];
+        nv_buf_printf(sql, " LEFT JOIN %s AS %s ON true",
+                      planner_clean(p, model_source(p->in->sttm, join->source)),
+                      sql_identifier(p->ctx, SQL_DUCKDB, join->alias));
+        for (size_t k = 0; k < join->n_columns; k++)
+            nv_buf_printf(sql, " AND %s = %s",
+                          sql_column(p->ctx, SQL_DUCKDB, join->parent_alias, join->columns[k]),
+                          sql_column(p->ctx, SQL_DUCKDB, join->alias, join->to_columns[k]));
+    }
+}
+
+/* The members that a lookup can find, one row each. */
+static void put_members(const planner_t *p, nv_buf_t *sql, const Nv__SttmColumn *column, size_t n)
+{
+    const Nv__Transform *t = column->transform;
+    const Nv__SttmTarget *dimension = model_target(p->in->sttm, t->dimension);
+    char **key;
+    size_t n_key = model_key(p->ctx, dimension, &key);
+    nv_buf_puts(sql, " LEFT JOIN (SELECT DISTINCT true AS nuvyn_found");
+    for (size_t k = 0; k < n_key; k++)
+        nv_buf_printf(sql, ", %s", sql_identifier(p->ctx, SQL_DUCKDB, key[k]));
+    nv_buf_printf(sql, " FROM %s) AS m%zu ON true", planner_want(p, dimension), n);
+    for (size_t k = 0; k < n_key && k < t->n_inputs; k++)
+        nv_buf_printf(sql, " AND m%zu.%s = %s", n, sql_identifier(p->ctx, SQL_DUCKDB, key[k]),
+                      input(p, t, k));
+}
+
+/* One row per member: the current one of a history, any of equal ones otherwise. */
+static void put_one_per_member(const planner_t *p, nv_buf_t *sql, const Nv__SttmTarget *target)
+{
+    char **key;
+    size_t n_key = model_key(p->ctx, target, &key);
+    nv_buf_t by = nv_buf_make(p->ctx, PLAN_SQL_MAX);
+    for (size_t i = 0; i < n_key; i++)
+        nv_buf_printf(&by, "%s%s", i ? ", " : "", sql_identifier(p->ctx, SQL_DUCKDB, key[i]));
+    for (size_t i = 0; i < n_key; i++)
+        nv_buf_printf(sql, "%s%s IS NOT NULL", i ? " AND " : " WHERE ",
+                      sql_identifier(p->ctx, SQL_DUCKDB, key[i]));
+    nv_buf_printf(sql,
+                  " QUALIFY row_number() OVER (PARTITION BY %s ORDER BY nuvyn_version DESC NULLS LAST) = 1",
+                  nv_buf_text(&by));
+}
+
+char *target_relation(const planner_t *p, const Nv__SttmTarget *target)
+{
+    nv_buf_t sql = nv_buf_make(p->ctx, PLAN_SQL_MAX);
+    const Nv__SttmSource *driving = model_source(p->in->sttm, target->driving_source);
+    bool member = model_is_dimension(target);
+    nv_buf_puts(&sql, member ? "SELECT * FROM (SELECT " : "SELECT ");
+    if (member)
+        nv_buf_printf(&sql, "%s AS nuvyn_version",
+                      target->effective_from[0] ? sql_column(p->ctx, SQL_DUCKDB, "d", target->effective_from)
+                                                : "NULL");
+    else
+        nv_buf_puts(&sql, "true AS nuvyn_version");
+    for (size_t i = 0; i < target->n_columns; i++) {
+        const Nv__SttmColumn *c = target->columns[i];
+        if (!target_computes(target, c))
+            continue;
+        if (is_op(c, NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP))
+            nv_buf_printf(&sql, ", %s", lookup(p, target, c, i));
+        else
+            nv_buf_printf(&sql, ", %s AS %s", value(p, target, c),
+                          sql_identifier(p->ctx, SQL_DUCKDB, c->name));
+    }
+    nv_buf_printf(&sql, " FROM %s AS d", planner_clean(p, driving));
+    put_joins(p, &sql, target);
+    for (size_t i = 0; i < target->n_columns; i++)
+        if (is_op(target->columns[i], NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP))
+            put_members(p, &sql, target->columns[i], i);
+    if (member) {
+        nv_buf_puts(&sql, ") AS all_rows");
+        put_one_per_member(p, &sql, target);
+    }
+    return sql.data;
+}

@@ -1,0 +1,86 @@
+/* Proof of the loaded tables: what must be in them, computed a second time from the raw files, by SQL that shares nothing
+ * with the generated pipeline but the mapping.
+ *
+ * A plan has two sides. The oracle side runs in DuckDB over the raw files: parse, refuse, deduplicate, join, look up. The
+ * warehouse side asks the workspace for counts, sums and checksums of its tables, one statement per table. Then the two
+ * are compared, value by value. Planning and comparing are pure; every name and value in the SQL is quoted.
+ *
+ * A checksum of a column is the sum over its rows of the first 48 bits of the MD5 of the value's canonical text: the same
+ * on both engines, whatever the order of rows.
+ */
+#ifndef WORKER_VALIDATION_H
+#define WORKER_VALIDATION_H
+
+#include "common/core/error.h"
+#include "common/core/mem.h"
+#include "nuvyn/profile.pb-c.h"
+#include "nuvyn/quality.pb-c.h"
+#include "nuvyn/sttm.pb-c.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct validation_input {
+    const Nv__Sttm *sttm;
+    const Nv__TableProfile *const *profiles; /* for the number of lines that are no rows; may lack tables */
+    size_t n_profiles;
+    const char *catalog;
+    const char *schema;
+} validation_input_t;
+
+typedef enum validation_compare {
+    VALIDATION_EQUAL, /* text by text */
+    VALIDATION_ABOUT, /* as doubles, relative 1e-9 */
+    VALIDATION_ZERO,  /* the warehouse must say 0; the oracle is not asked */
+    VALIDATION_WARN,  /* 0 or a warning; expected is what would break the run, in words */
+} validation_compare_t;
+
+typedef struct validation_check {
+    const char *name;    /* "grain_unique", "reconcile_sum" … */
+    const char *subject; /* "fact_order_line.quantity" */
+    const char *blame;   /* where a failure is to be mended */
+    validation_compare_t compare;
+    const char *warehouse; /* scalar SQL over the group's table */
+    const char *
+        oracle; /* scalar SQL over the group's oracle relation; NULL where there is nothing to compare with */
+    size_t warehouse_at; /* column in the answers */
+    size_t oracle_at;
+} validation_check_t;
+
+/* All checks of one table: one statement on each side. */
+typedef struct validation_group {
+    const char *table;
+    char *warehouse_sql;
+    char *oracle_sql; /* NULL: none of the checks needs it */
+    validation_check_t *checks;
+    size_t n_checks;
+    bool *needs; /* per source of the mapping: the oracle side depends on it */
+    int source;  /* index of the source that a group is about, or -1 */
+} validation_group_t;
+
+typedef struct validation_plan {
+    char **setup; /* DuckDB statements, in order */
+    size_t n_setup;
+    validation_group_t *groups; /* sources first */
+    size_t n_groups;
+} validation_plan_t;
+
+/* Below ctx. The mapping is one that codegen_project accepts. */
+validation_plan_t *validation_plan(nv_mem_t *ctx, const validation_input_t *input);
+
+/* The answers of one group: cells in the order of the checks; NULL is SQL NULL. */
+typedef struct validation_answers {
+    const char *const *warehouse;
+    const char *const *oracle;  /* NULL: the oracle could not be asked; reconciliation becomes a warning */
+    const char *not_comparable; /* why, when oracle is NULL */
+    int64_t milliseconds;
+} validation_answers_t;
+
+/* One check, judged; below ctx. id counts through the run. */
+Nv__Check *validation_judge(nv_mem_t *ctx, const validation_group_t *group, const validation_check_t *check,
+                            const validation_answers_t *answers, size_t id);
+
+/* passed, blame and critique out of the checks. */
+void validation_conclude(nv_mem_t *ctx, Nv__Validation *validation);
+
+#endif
