@@ -250,14 +250,16 @@ static run_t *run_of(nv_sched_t *sched, const char *name)
     return run;
 }
 
-/* What is left of an older attempt goes; its holder is told. */
+/* What is left of an older attempt, or of one that was being cancelled, goes; its holder is told. */
 static bool replace_older(nv_sched_t *sched, const nv_sched_task_t *given, nv_sched_effects_t *effects,
                           nv_error_t *err)
 {
     task_t *old = sched_task(sched, given->lease.run, given->lease.task);
     if (!old)
         return true;
-    if (old->attempt >= given->lease.attempt)
+    bool superseded =
+        old->attempt < given->lease.attempt || (old->attempt == given->lease.attempt && old->cancelling);
+    if (!superseded)
         return nv_fail(err, NV_ALREADY_EXISTS, "attempt %u of the task is here already", old->attempt);
     worker_t *worker = old->worker;
     if (worker) {

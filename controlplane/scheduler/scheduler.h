@@ -98,7 +98,7 @@ typedef struct nv_sched_task {
 } nv_sched_task_t;
 /* Refused: unknown tenant or pool (NOT_FOUND), a pool that does not serve the tenant (PERMISSION_DENIED), a full queue
  * (RESOURCE_EXHAUSTED; try later), the same or a newer attempt is there already (ALREADY_EXISTS). An older attempt of
- * the task is replaced: its holder gets REVOKE. */
+ * the task, or the same one while it is being cancelled, is replaced: its holder gets REVOKE. */
 bool nv_sched_submit(nv_sched_t *sched, const nv_sched_task_t *task, int64_t now_ms,
                      nv_sched_effects_t *effects, nv_error_t *err) NV_MUST_CHECK;
 

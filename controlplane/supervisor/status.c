@@ -96,6 +96,8 @@ void nv_super_status(const nv_super_run_t *run, nv_super_status_t *out)
 uint64_t nv_super_retry_step(const nv_super_run_t *run)
 {
     uint64_t steps = nv_graph_run_step_count(run->graph);
+    if (nv_graph_run_phase(run->graph) != NV_RUN_DONE)
+        return steps; /* stopped inside a superstep: that one again */
     uint64_t evaluated = nv_graph_node_visits(run->graph, NV_SUPER_EVALUATE);
     bool passed;
     nv_bytes_t summary;

@@ -105,8 +105,8 @@ bool nv_super_timer(nv_super_run_t *run, uint32_t random, int64_t now_ms, nv_gra
                     nv_error_t *err) NV_MUST_CHECK;
 bool nv_super_cancel(nv_super_run_t *run, const char *reason, int64_t now_ms, nv_graph_effects_t *effects,
                      nv_error_t *err) NV_MUST_CHECK;
-/* To try a failed run again, fork it (nv_graph_fork() without writes) from the checkpoint after this many supersteps:
- * the one before the node that failed. */
+/* To try a failed or cancelled run again, fork it (nv_graph_fork() without writes) from the checkpoint after this many
+ * supersteps: the one before the node that failed, or that was running. */
 uint64_t nv_super_retry_step(const nv_super_run_t *run);
 /* An event from a worker (progress, token …) that takes its number in the run's stream. */
 bool nv_super_note(nv_super_run_t *run, uint64_t task, const char *text, int64_t now_ms,

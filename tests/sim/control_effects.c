@@ -175,8 +175,13 @@ bool control_load(sim_t *sim, int index)
     const stored_run_t *stored = &sim->store[index];
     if (sim->violated)
         return false;
-    if (run->run)
+    if (run->run) {
         nv_steal(sim->dead, run->run);
+        if (sim_below(sim, 2)) { /* some shells call everything back before they load a run again */
+            nv_sched_cancel_run(control->sched, run_name(index), sim->now, control->effects);
+            control_note(sim);
+        }
+    }
     run->run = nv_super_run_new(control->ctx, control->super);
     run->effects = nv_graph_effects_new(control->ctx);
     run->epoch = store_claim(sim, index);

@@ -206,6 +206,28 @@ static void cancel_is_pushed_again_until_it_is_acknowledged(void **state)
     fixture_free(f);
 }
 
+/* A run that was dropped and loaded again cancels what it had out, and gives the same attempts out again. */
+static void a_task_being_cancelled_can_be_submitted_again(void **state)
+{
+    (void)state;
+    nv_error_t err = NV_ERROR_INIT;
+    fixture_t *f = fixture_new(NULL);
+    join(f, "w", "shared", 1);
+    submit(f, "t1", "r1", 1);
+    step(f, 0);
+    nv_lease_t old = effect_of(f, NV_SCHED_ASSIGN).lease;
+    nv_sched_cancel_run(f->sched, "r1", 0, f->effects);
+    submit(f, "t1", "r1", 1);
+    assert_int_equal(effect_of(f, NV_SCHED_REVOKE).lease.epoch, old.epoch);
+    step(f, 0);
+    nv_sched_effect_t again = effect_of(f, NV_SCHED_ASSIGN);
+    assert_true(again.lease.epoch > old.epoch);
+    assert_false(
+        nv_sched_cancel_ack(f->sched, "w", &old, 0, f->effects, &err)); /* late, and of the old lease */
+    done(f, "w", again.lease);
+    fixture_free(f);
+}
+
 static void a_cancel_that_is_never_acknowledged_ends_with_the_lease(void **state)
 {
     (void)state;
@@ -251,6 +273,7 @@ int main(void)
         cmocka_unit_test(an_attempt_is_given_up_after_some_deliveries),
         cmocka_unit_test(a_newer_attempt_replaces_the_older),
         cmocka_unit_test(cancel_is_pushed_again_until_it_is_acknowledged),
+        cmocka_unit_test(a_task_being_cancelled_can_be_submitted_again),
         cmocka_unit_test(a_cancel_that_is_never_acknowledged_ends_with_the_lease),
         cmocka_unit_test(a_waiting_task_is_cancelled_at_once),
     };

@@ -327,6 +327,7 @@ static void cancel_ends_a_run(void **state)
     driver_commit(d);
     assert_int_equal(driver_status(d).state, NV_SUPER_CANCELLED);
     assert_string_equal(driver_status(d).reason, "by ada");
+    assert_int_equal(nv_super_retry_step(d->run), 1); /* the profile tasks again */
     assert_string_equal(driver_node(d, NV_SUPER_PROFILE), "failed");
     assert_string_equal(driver_node(d, NV_SUPER_RELATE), "skipped");
     driver_free(d);
