@@ -12,7 +12,10 @@ struct nv_rpc_client {
     nv_rpc_limits_t limits;
     char *address;
     nv_cert_info_t identity;
+    nv_identity_kind_t expect;
+    pthread_mutex_t lock; /* of channel and checked_ms */
     grpc_channel *channel;
+    int64_t checked_ms;           /* when the certificate files were looked at */
     grpc_completion_queue *queue; /* of the bidirectional streams */
     pthread_t thread;
 };
@@ -33,6 +36,7 @@ struct nv_rpc_reader {
     char method[160];
 };
 
+enum { RECHECK_MS = 1000 };
 enum { TAG_SEND = 1, TAG_INITIAL, TAG_RECEIVE, TAG_STATUS };
 
 /* ---- the channel ---- */
@@ -79,6 +83,9 @@ bool nv_rpc_client_new(const nv_rpc_client_config_t *config, nv_rpc_client_t **o
     client->identity = nv_rpc_tls_identity(tls);
     client->address = nv_strdup(client, config->address);
     client->limits = nv_rpc_limits_or_default(&config->limits);
+    client->expect = config->expect;
+    client->checked_ms = nv_rpc_now_ms();
+    pthread_mutex_init(&client->lock, NULL);
     client->channel = make_channel(client, config->expect);
     client->queue = grpc_completion_queue_create_for_next(NULL);
     if (pthread_create(&client->thread, NULL, nv_rpc_run_queue, client->queue) != 0)
@@ -95,6 +102,7 @@ void nv_rpc_client_free(nv_rpc_client_t *client)
     pthread_join(client->thread, NULL);
     grpc_completion_queue_destroy(client->queue);
     grpc_channel_destroy(client->channel);
+    pthread_mutex_destroy(&client->lock);
     nv_rpc_tls_free(client->tls);
     nv_mem_free(client);
     grpc_shutdown_blocking();
@@ -105,12 +113,31 @@ const nv_cert_info_t *nv_rpc_client_identity(const nv_rpc_client_t *client)
     return &client->identity;
 }
 
+/* A rotated certificate needs a new channel; calls under way keep the old one alive. A bad new certificate is ignored: the
+ * old one serves until it expires, and then the server says so. */
+static void refresh_locked(nv_rpc_client_t *client)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    bool changed = false;
+    int64_t now = nv_rpc_now_ms();
+    if (now - client->checked_ms < RECHECK_MS)
+        return;
+    client->checked_ms = now;
+    if (!nv_rpc_tls_reload(client->tls, &changed, &err) || !changed)
+        return;
+    grpc_channel_destroy(client->channel);
+    client->channel = make_channel(client, client->expect);
+}
+
 static grpc_call *make_call(nv_rpc_client_t *client, grpc_completion_queue *queue, const char *method,
                             int timeout_ms)
 {
     grpc_slice path = grpc_slice_from_copied_string(method);
+    pthread_mutex_lock(&client->lock);
+    refresh_locked(client);
     grpc_call *call = grpc_channel_create_call(client->channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue, path,
                                                NULL, nv_rpc_deadline(timeout_ms), NULL);
+    pthread_mutex_unlock(&client->lock);
     grpc_slice_unref(path);
     return call;
 }

@@ -52,7 +52,8 @@ typedef struct cp_session {
     char version[64], hostname[256];
     int64_t pid, connected_unix_ms, last_beat_unix_ms;
     nv_rpc_stream_t *stream;
-    bool drain_sent;
+    bool drain_sent; /* an operator's drain was told */
+    bool leaving;    /* it said itself that it takes no more */
 } cp_session_t;
 
 struct cp_watch {

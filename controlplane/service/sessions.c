@@ -152,6 +152,8 @@ static void left(cp_engine_t *engine, void *arg)
     if (session) {
         nv_log(engine->config.log, NV_INFO, "engine", "worker left", "worker", session->spiffe, NULL);
         nv_sched_leave(engine->sched, session->id, nv_rpc_now_ms(), engine->sched_effects);
+        if (session->leaving)
+            nv_sched_undrain(engine->sched, session->pool, session->name);
         drop_session(engine, session);
         cp_sched_apply(engine);
     }
@@ -332,6 +334,18 @@ static void cancel_ack(cp_engine_t *engine, cp_session_t *session, const Nv__Can
     cp_leases_end(engine->config.leases, lease.epoch);
 }
 
+/* A worker that is stopping takes no more; what an operator's drain made it say is no news. */
+static void drain_ack(cp_engine_t *engine, cp_session_t *session)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    if (session->drain_sent || session->leaving)
+        return;
+    session->leaving =
+        nv_sched_drain(engine->sched, session->pool, session->name, engine->sched_effects, &err);
+    session->drain_sent = session->leaving;
+    cp_sched_apply(engine);
+}
+
 static void said_something(cp_engine_t *engine, void *arg)
 {
     said_t *said = arg;
@@ -353,6 +367,9 @@ static void said_something(cp_engine_t *engine, void *arg)
             break;
         case NV__WORKER_MESSAGE__BODY_CANCEL_ACK:
             cancel_ack(engine, session, message->cancel_ack);
+            break;
+        case NV__WORKER_MESSAGE__BODY_DRAIN_ACK:
+            drain_ack(engine, session);
             break;
         default:
             break;

@@ -56,6 +56,7 @@ typedef struct request {
 struct shell {
     const shell_config_t *config;
     nv_rpc_client_t *client;
+    pthread_t main_thread; /* of the loop; SIGUSR1 ends its wait */
     pthread_mutex_t lock;
     pthread_cond_t changed;  /* anything below */
     nv_rpc_stream_t *stream; /* NULL: not connected */

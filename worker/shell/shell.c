@@ -26,6 +26,7 @@ static void stop_signals(sigset_t *out)
     sigemptyset(out);
     sigaddset(out, SIGTERM);
     sigaddset(out, SIGINT);
+    sigaddset(out, SIGUSR1); /* a task's thread wakes the loop: see tasks.c */
 }
 
 void shell_block_signals(void)
@@ -35,13 +36,14 @@ void shell_block_signals(void)
     pthread_sigmask(SIG_BLOCK, &set, NULL);
 }
 
-/* Waits a tick; true when a stop signal came. */
+/* Waits a tick, or until a task is ready; true when a stop signal came. */
 static bool stop_wanted(int ms)
 {
     sigset_t set;
     stop_signals(&set);
     struct timespec wait = {.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L};
-    return sigtimedwait(&set, NULL, &wait) > 0;
+    int signal = sigtimedwait(&set, NULL, &wait);
+    return signal == SIGTERM || signal == SIGINT;
 }
 
 /* ---- heartbeats ---- */
@@ -210,8 +212,10 @@ static bool turn(loop_t *loop, nv_error_t *err)
     bool ended = snapshot(shell, &welcomed, &silent_ms, &idle);
     if (ended && !on_stream_ended(loop, err))
         return false;
-    if (!shell->stream && !shell->draining)
+    if (!shell->stream && !shell->draining) {
         try_connect(loop);
+        silent_ms = shell->stream ? 0 : silent_ms; /* a new stream has just begun to wait */
+    }
     if (welcomed && !ended)
         keep_alive(loop, silent_ms);
     if (!welcomed && silent_ms > shell->lease_ms && loop->ever_welcomed)
@@ -264,6 +268,7 @@ bool shell_run(const shell_config_t *config, nv_error_t *err)
     client.limits.max_message_bytes = 64 * 1024 * 1024;
     client.limits.queue_bytes = 16 * 1024 * 1024;
     client.limits.queue_messages = 8192;
+    shell.main_thread = pthread_self();
     pthread_mutex_init(&shell.lock, NULL);
     init_changed(&shell.changed);
     shell.waiting_ctx = nv_mem_root("waiting events");

@@ -1,5 +1,6 @@
 #include "worker/shell/internal.h"
 
+#include <signal.h>
 #include <string.h>
 #include <time.h>
 
@@ -102,6 +103,7 @@ static void *task_thread(void *arg)
     task->finished = true;
     pthread_cond_broadcast(&shell->changed);
     pthread_mutex_unlock(&shell->lock);
+    pthread_kill(shell->main_thread, SIGUSR1); /* so that the result leaves now, not at the next tick */
     return NULL;
 }
 

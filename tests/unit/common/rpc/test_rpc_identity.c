@@ -202,6 +202,22 @@ static void certificates_rotate_under_load_without_a_failed_call(void **state)
     assert_true(atomic_load(&load.calls) > 10);
 }
 
+static void a_client_takes_up_its_new_certificate(void **state)
+{
+    fixture_t *fixture = *state;
+    nv_error_t err = NV_ERROR_INIT;
+    nv_tls_paths_t brief =
+        pki_issue(&fixture->pki, "spiffe://test.nuvyn/operator/brief", "brief", false, 0, 3);
+    nv_rpc_client_t *client = fixture_client(fixture, &brief, NV_IDENTITY_NONE);
+    assert_true(fixture_echo(client, "x", 5000, NULL, 0, &err));
+    assert_true(
+        nv_ca_rotate(fixture->pki.dir, "brief", (int64_t)time(NULL), (int64_t)time(NULL) + 60, NULL, &err));
+    sleep(5); /* the first one is over by now */
+    if (!fixture_echo(client, "x", 5000, NULL, 0, &err))
+        fail_msg("%s", err.message);
+    nv_rpc_client_free(client);
+}
+
 static void a_bad_new_certificate_is_not_taken(void **state)
 {
     fixture_t *fixture = *state;
@@ -228,6 +244,7 @@ int main(void)
         WITH_SERVER(two_uri_names_connect_but_are_nobody),
         WITH_SERVER(a_revoked_certificate_loses_its_streams_and_calls),
         WITH_SERVER(certificates_rotate_under_load_without_a_failed_call),
+        WITH_SERVER(a_client_takes_up_its_new_certificate),
         WITH_SERVER(a_bad_new_certificate_is_not_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
