@@ -15,7 +15,7 @@ typedef enum detail {
     DETAIL_LEVELS
 } detail_t;
 
-enum { FEW_COLUMNS = 12, MANY_COLUMNS = 200, SAMPLES = 3, CASES = 3 };
+enum { FEW_COLUMNS = 12, MANY_COLUMNS = 200, MANY_JOINS = 200, SAMPLES = 3, CASES = 3 };
 
 static const char *type_name(Nv__ValueType type)
 {
@@ -97,30 +97,34 @@ static void add_join(nv_buf_t *out, const Nv__Join *j)
     nv_buf_puts(out, ")");
 }
 
-static void add_joins(nv_buf_t *out, const Nv__Relations *r)
+static void add_joins(nv_buf_t *out, const Nv__Relations *r, size_t most, bool evidence)
 {
     if (!r)
         return;
     nv_buf_puts(out, r->n_joins ? "joins found:\n" : "no joins found\n");
-    for (size_t i = 0; i < r->n_joins; i++) {
+    for (size_t i = 0; i < r->n_joins && i < most; i++) {
         nv_buf_puts(out, "  ");
         add_join(out, r->joins[i]);
         nv_buf_putc(out, '\n');
     }
+    if (r->n_joins > most)
+        nv_buf_printf(out, "  … and %zu more\n", r->n_joins - most);
     if (r->n_undecided)
         nv_buf_puts(out, "undecided joins:\n");
-    for (size_t i = 0; i < r->n_undecided; i++) {
+    for (size_t i = 0; i < r->n_undecided && i < most; i++) {
         const Nv__Join *j = r->undecided[i];
         nv_buf_printf(out, "  J%zu ", i + 1);
         add_join(out, j);
         nv_buf_printf(out, " probability %.2f, %.4g%% of rows find a target", j->probability,
                       100.0 * j->coverage);
-        for (size_t k = 0; k < j->n_evidence && k < 3; k++) {
+        for (size_t k = 0; evidence && k < j->n_evidence && k < 3; k++) {
             nv_buf_puts(out, k ? "; " : "; evidence: ");
             quote_add(out, j->evidence[k]->text, 160);
         }
         nv_buf_putc(out, '\n');
     }
+    if (r->n_undecided > most)
+        nv_buf_printf(out, "  … and %zu more\n", r->n_undecided - most);
 }
 
 static void add_cases(nv_buf_t *out, Nv__KnowledgeHit *const *hits, size_t n)
@@ -155,15 +159,16 @@ static const char design_system[] =
     "or codes.\n"
     "Use table and column names exactly as given, without the quotes.\n";
 
-/* The user part at one level of detail. tables: how many of them are shown. */
-static void render(nv_buf_t *out, const prompt_design_evidence_t *e, detail_t detail, size_t tables)
+/* The user part at one level of detail; tables, joins: how many of them are shown at most. */
+static void render(nv_buf_t *out, const prompt_design_evidence_t *e, detail_t detail, size_t tables,
+                   size_t joins)
 {
     nv_buf_puts(out, "<data>\n");
     for (size_t i = 0; i < tables; i++)
         add_table(out, e, e->tables[i], detail);
     if (tables < e->n_tables)
         nv_buf_printf(out, "… and %zu more tables\n", e->n_tables - tables);
-    add_joins(out, e->relations);
+    add_joins(out, e->relations, joins, detail < DETAIL_FEW_COLUMNS);
     nv_buf_puts(out, "</data>\n");
     if (e->critique && *e->critique) {
         nv_buf_puts(out, "\nThe last design was found wrong in this:\n<data>\n");
@@ -182,21 +187,26 @@ bool prompt_design(nv_mem_t *ctx, const prompt_design_evidence_t *e, size_t max_
     nv_buf_t user = nv_buf_make(ctx, maximum);
     int level = DETAIL_SAMPLES;
     size_t tables = e->n_tables;
+    size_t joins = MANY_JOINS;
     for (;;) {
         nv_buf_reset(&user);
-        render(&user, e, (detail_t)level, tables);
+        render(&user, e, (detail_t)level, tables, joins);
         if (!user.overflowed)
             break;
         if (level + 1 < DETAIL_LEVELS)
             level++;
         else if (tables > 0)
             tables /= 2;
+        else if (joins > 0)
+            joins /= 2;
         else
             return nv_buf_ok(&user, "the evidence for the model", err);
     }
     *out = (prompt_t){.system = nv_printf(ctx, "%s%s", design_system, quote_warning),
                       .user = nv_buf_text(&user),
-                      .complete = level == DETAIL_SAMPLES && tables == e->n_tables};
+                      .complete = level == DETAIL_SAMPLES && tables == e->n_tables &&
+                                  (!e->relations ||
+                                   (e->relations->n_joins <= joins && e->relations->n_undecided <= joins))};
     return true;
 }
 
