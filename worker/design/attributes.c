@@ -24,8 +24,8 @@ const char *column_junk_reason(const plan_table_t *table, const dsc_column_t *co
         return "bookkeeping of the export, not of the business";
     if (strcmp(column->bare.n > 0 ? column->bare.word[0] : "", "rowguid") == 0)
         return "replication identifier without meaning";
-    if (column->distinct == 1 && column->null_share <= 0 && table->t->rows >= 20 && !plan_is_key(table, column->p->name) &&
-        column->kind != CLASS_DATE && column->kind != CLASS_NUMBER)
+    if (column->distinct == 1 && column->null_share <= 0 && table->t->rows >= 20 &&
+        !plan_is_key(table, column->p->name) && column->kind != CLASS_DATE && column->kind != CLASS_NUMBER)
         return nv_printf(ctx, "constant: every one of %.0f rows holds the same value", table->t->rows);
     return NULL;
 }
@@ -35,14 +35,16 @@ bool column_is_measure(const dsc_column_t *column)
     bool number = column->kind == CLASS_INTEGER || column->kind == CLASS_NUMBER;
     if (!number || column->bare.keylike)
         return false;
-    static const char *const labels = " year month day zip postal phone line seq sequence number no version code century quarter week "
-                                      "hour minute flag is has ";
+    static const char *const labels =
+        " year month day zip postal phone line seq sequence number no version code century quarter week "
+        "hour minute flag is has ";
     if (has_word(column, labels) && column->kind == CLASS_INTEGER)
         return false;
     if (strcmp(column->p->semantic, "year") == 0 || strcmp(column->p->semantic, "postal_code") == 0)
         return false;
     /* Two or fewer small whole numbers without a measure's name are a flag. */
-    return !(column->kind == CLASS_INTEGER && column->distinct <= 2 && !schema_mentions(column, LEXICON_MEASURE));
+    return !(column->kind == CLASS_INTEGER && column->distinct <= 2 &&
+             !schema_mentions(column, LEXICON_MEASURE));
 }
 
 Nv__Additivity column_additivity(const dsc_column_t *column, const char **reason)
@@ -57,8 +59,9 @@ Nv__Additivity column_additivity(const dsc_column_t *column, const char **reason
         *reason = "a price, rate, share, rank or position: a sum of it means nothing; weight or average it";
         return NV__ADDITIVITY__ADDITIVITY_NON;
     }
-    *reason = schema_mentions(column, LEXICON_ADDITIVE) || total ? "an amount or count of the event itself: may be summed over everything"
-                                                                 : "a number of the event; nothing in its name speaks against summing";
+    *reason = schema_mentions(column, LEXICON_ADDITIVE) || total
+                  ? "an amount or count of the event itself: may be summed over everything"
+                  : "a number of the event; nothing in its name speaks against summing";
     return NV__ADDITIVITY__ADDITIVITY_ADDITIVE;
 }
 
@@ -67,10 +70,19 @@ const char *column_unit(const dsc_column_t *column)
     static const struct {
         const char *words, *unit;
     } units[] = {
-        {" qty quantity count cnt units ordered items ", "count"}, {" kg kilograms ", "kg"}, {" lb lbs pounds ", "lb"},
-        {" km kilometers ", "km"}, {" miles mi ", "mi"}, {" milliseconds ms millis ", "ms"}, {" seconds sec secs ", "s"},
-        {" minutes mins ", "min"}, {" hours hrs ", "h"}, {" days ", "d"}, {" bytes ", "bytes"},
-        {" percent pct percentage discount_pct ", "%"}, {" weight ", "weight"},
+        {" qty quantity count cnt units ordered items ", "count"},
+        {" kg kilograms ", "kg"},
+        {" lb lbs pounds ", "lb"},
+        {" km kilometers ", "km"},
+        {" miles mi ", "mi"},
+        {" milliseconds ms millis ", "ms"},
+        {" seconds sec secs ", "s"},
+        {" minutes mins ", "min"},
+        {" hours hrs ", "h"},
+        {" days ", "d"},
+        {" bytes ", "bytes"},
+        {" percent pct percentage discount_pct ", "%"},
+        {" weight ", "weight"},
     };
     if (column->p->parse != NULL && column->p->parse->n_currency_marks > 0)
         return column->p->parse->currency_marks[0];
@@ -78,7 +90,8 @@ const char *column_unit(const dsc_column_t *column)
         if (has_word(column, units[i].words))
             return units[i].unit;
     }
-    if (has_word(column, " amount amt price cost total revenue tax freight fee salary subtotal payment charge ") ||
+    if (has_word(column,
+                 " amount amt price cost total revenue tax freight fee salary subtotal payment charge ") ||
         strcmp(column->p->semantic, "money") == 0)
         return "currency";
     return "";
@@ -95,7 +108,8 @@ Nv__ScdType column_scd(const plan_table_t *table, const dsc_column_t *column, co
         *reason = "dates the version itself";
         return NV__SCD_TYPE__SCD_TYPE_1;
     }
-    if (has_word(column, " birth dob birthdate birthday born created create registered signup hire hired original founded joined debut first_order ") &&
+    if (has_word(column, " birth dob birthdate birthday born created create registered signup hire hired "
+                         "original founded joined debut first_order ") &&
         column->kind == CLASS_DATE) {
         *reason = "a date of origin: does not change";
         return NV__SCD_TYPE__SCD_TYPE_0;
@@ -104,8 +118,10 @@ Nv__ScdType column_scd(const plan_table_t *table, const dsc_column_t *column, co
         *reason = "the source itself keeps several versions of one key";
         return NV__SCD_TYPE__SCD_TYPE_2;
     }
-    if (has_word(column, " address street city state region country zip postal territory segment tier level category class status type "
-                         "grade department dept team manager reports location plan job rating district county province ") ||
+    if (has_word(column, " address street city state region country zip postal territory segment tier level "
+                         "category class status type "
+                         "grade department dept team manager reports location plan job rating district "
+                         "county province ") ||
         strcmp(column->p->semantic, "country") == 0 || strcmp(column->p->semantic, "postal_code") == 0) {
         *reason = "analysts ask what it was at the time of the event: a change makes a new version";
         return NV__SCD_TYPE__SCD_TYPE_2;
@@ -120,6 +136,6 @@ Nv__ScdType column_scd(const plan_table_t *table, const dsc_column_t *column, co
 
 bool column_is_event_date(const dsc_column_t *column)
 {
-    return column->kind == CLASS_DATE && column->p->type != NV__VALUE_TYPE__VALUE_TYPE_TIME && column->filled > 0 &&
-           !has_word(column, " birth dob birthdate birthday synced fivetran ");
+    return column->kind == CLASS_DATE && column->p->type != NV__VALUE_TYPE__VALUE_TYPE_TIME &&
+           column->filled > 0 && !has_word(column, " birth dob birthdate birthday synced fivetran ");
 }

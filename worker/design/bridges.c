@@ -14,9 +14,12 @@ static void use_dimensions(plan_t *plan, int t, Nv__BridgeDesign *out)
         Nv__DimensionUse *use = NV_NEW(plan->ctx, Nv__DimensionUse);
         nv__dimension_use__init(use);
         use->dimension = nv_strdup(plan->ctx, plan->tables[join->to].dimension->name);
-        use->role = nv_strdup(plan->ctx, join->join->role[0] != '\0' ? identifier_make(plan->ctx, join->join->role, "other") : "");
+        use->role = nv_strdup(plan->ctx, join->join->role[0] != '\0'
+                                             ? identifier_make(plan->ctx, join->join->role, "other")
+                                             : "");
         for (size_t i = 0; i < out->n_dimensions; i++) {
-            if (strcmp(out->dimensions[i]->dimension, use->dimension) == 0 && strcmp(out->dimensions[i]->role, use->role) == 0)
+            if (strcmp(out->dimensions[i]->dimension, use->dimension) == 0 &&
+                strcmp(out->dimensions[i]->role, use->role) == 0)
                 use->role = identifier_make(plan->ctx, join->join->columns[0], "other");
         }
         use->join = plan_copy_join(plan->ctx, join->join);
@@ -50,10 +53,11 @@ static void make_bridge(plan_t *plan, int t, size_t *cap)
         plan_cover(plan, t, name);
     }
     out->confidence = table->role_confidence;
-    out->description = nv_printf(plan->ctx, "Links %zu dimensions, one row per pair found in %s.", out->n_dimensions, table->t->p->name);
+    out->description = nv_printf(plan->ctx, "Links %zu dimensions, one row per pair found in %s.",
+                                 out->n_dimensions, table->t->p->name);
     out->evidence = NV_NEW_ARRAY(plan->ctx, Nv__Evidence *, 1);
-    out->evidence[out->n_evidence++] =
-        discovery_evidence(plan->ctx, "key", 0.5, "%zu of %d columns form its key", out->n_grain_columns, table->t->n_columns);
+    out->evidence[out->n_evidence++] = discovery_evidence(
+        plan->ctx, "key", 0.5, "%zu of %d columns form its key", out->n_grain_columns, table->t->n_columns);
     NV_PUSH(plan->ctx, plan->star->bridges, plan->star->n_bridges, *cap) = out;
 }
 

@@ -25,11 +25,12 @@ typedef struct design_input {
 
 /* The star below ctx; what the critique names (joins that do not hold or multiply rows, grains that are not unique) is avoided
  * and noted. */
-bool design_star(nv_mem_t *ctx, const design_input_t *input, Nv__StarSchema **out, nv_error_t *err) NV_MUST_CHECK;
+bool design_star(nv_mem_t *ctx, const design_input_t *input, Nv__StarSchema **out,
+                 nv_error_t *err) NV_MUST_CHECK;
 
 /* The mapping of a star, also of one that a person edited; version "1", "2" … names the refinement. */
-bool design_sttm(nv_mem_t *ctx, const design_input_t *input, const Nv__StarSchema *star, const char *version, Nv__Sttm **out,
-                 nv_error_t *err) NV_MUST_CHECK;
+bool design_sttm(nv_mem_t *ctx, const design_input_t *input, const Nv__StarSchema *star, const char *version,
+                 Nv__Sttm **out, nv_error_t *err) NV_MUST_CHECK;
 
 /* A star that came from outside (a person): every table and column it names must exist, joins must fit in number and type, and
  * grains and keys must be named. Errors name the path ("design.facts[1].dates[0].source.column: …"). */

@@ -64,10 +64,11 @@ static void mark_extensions(plan_t *plan)
     for (size_t j = 0; j < plan->n_joins; j++) {
         const plan_join_t *join = &plan->joins[j];
         plan_table_t *from = &plan->tables[join->from];
-        if (join->join->cardinality != NV__CARDINALITY__CARDINALITY_ONE_TO_ONE || !leads_to_key(plan, join) || join->from == join->to)
+        if (join->join->cardinality != NV__CARDINALITY__CARDINALITY_ONE_TO_ONE || !leads_to_key(plan, join) ||
+            join->from == join->to)
             continue;
-        if (from->kind == PLAN_DIMENSION && plan->tables[join->to].kind == PLAN_DIMENSION && !is_referenced(plan, join->from) &&
-            !from->history)
+        if (from->kind == PLAN_DIMENSION && plan->tables[join->to].kind == PLAN_DIMENSION &&
+            !is_referenced(plan, join->from) && !from->history)
             from->kind = PLAN_EXTENSION;
     }
 }
@@ -77,14 +78,17 @@ static void mark_flattened(plan_t *plan)
     for (size_t j = 0; j < plan->n_joins; j++) {
         const plan_join_t *join = &plan->joins[j];
         plan_table_t *to = &plan->tables[join->to];
-        if (join->from == join->to || !leads_to_key(plan, join) || to->used_directly || to->kind != PLAN_DIMENSION)
+        if (join->from == join->to || !leads_to_key(plan, join) || to->used_directly ||
+            to->kind != PLAN_DIMENSION)
             continue;
-        if (plan->tables[join->from].kind == PLAN_DIMENSION || plan->tables[join->from].kind == PLAN_FLATTENED)
+        if (plan->tables[join->from].kind == PLAN_DIMENSION ||
+            plan->tables[join->from].kind == PLAN_FLATTENED)
             to->kind = PLAN_FLATTENED;
     }
 }
 
-static const char *attribute_name(builder_t *b, const char *prefix, const plan_table_t *table, const dsc_column_t *column)
+static const char *attribute_name(builder_t *b, const char *prefix, const plan_table_t *table,
+                                  const dsc_column_t *column)
 {
     nv_mem_t *ctx = b->plan->ctx;
     name_words_t words = column->bare;
@@ -100,8 +104,8 @@ static const char *attribute_name(builder_t *b, const char *prefix, const plan_t
     return namer_take(&b->columns, own);
 }
 
-static Nv__AttributeDesign *add_attribute(builder_t *b, int t, const dsc_column_t *column, const char *prefix, Nv__ScdType scd,
-                                          const char *reason)
+static Nv__AttributeDesign *add_attribute(builder_t *b, int t, const dsc_column_t *column, const char *prefix,
+                                          Nv__ScdType scd, const char *reason)
 {
     nv_mem_t *ctx = b->plan->ctx;
     const plan_table_t *table = &b->plan->tables[t];
@@ -173,7 +177,8 @@ static void foreign_attributes(builder_t *b, int t, const char *prefix)
         }
         if (table->version != NULL && strcmp(table->version, column->p->name) == 0) {
             if (!table->covered[c])
-                plan_leave_out(plan, t, column->p->name, "dates changes of a flattened parent; the dimension dates its own versions");
+                plan_leave_out(plan, t, column->p->name,
+                               "dates changes of a flattened parent; the dimension dates its own versions");
             continue;
         }
         (void)add_attribute(b, t, column, prefix, NV__SCD_TYPE__SCD_TYPE_1, "flattened from its parent");
@@ -218,7 +223,8 @@ static void flatten(builder_t *b, int t, const char *outer)
         if (kind != PLAN_FLATTENED && kind != PLAN_DIMENSION)
             continue;
         if (!leads_to_key(plan, join)) {
-            add_outrigger(b, join, "kept as a dimension of its own: its source holds several versions of one key");
+            add_outrigger(b, join,
+                          "kept as a dimension of its own: its source holds several versions of one key");
             continue;
         }
         if (kind == PLAN_DIMENSION && plan->tables[join->to].t->n_columns > 40) {
@@ -227,7 +233,8 @@ static void flatten(builder_t *b, int t, const char *outer)
         }
         const char *prefix = flatten_prefix(b, join->join, join->to, outer);
         b->path[++b->depth] = join->to;
-        NV_PUSH(plan->ctx, b->out->flattened, b->out->n_flattened, b->cap_flattened) = plan_copy_join(plan->ctx, join->join);
+        NV_PUSH(plan->ctx, b->out->flattened, b->out->n_flattened, b->cap_flattened) =
+            plan_copy_join(plan->ctx, join->join);
         foreign_attributes(b, join->to, prefix);
         flatten(b, join->to, prefix);
         b->depth--;
@@ -260,7 +267,8 @@ static void settle_scd(builder_t *b)
 {
     for (size_t i = 0; i < b->out->n_attributes && b->versioned; i++) {
         Nv__AttributeDesign *attribute = b->out->attributes[i];
-        bool reference = strncmp(attribute->reason, "reference", 9) == 0 || strncmp(attribute->reason, "flattened", 9) == 0;
+        bool reference = strncmp(attribute->reason, "reference", 9) == 0 ||
+                         strncmp(attribute->reason, "flattened", 9) == 0;
         if (reference)
             attribute->scd = NV__SCD_TYPE__SCD_TYPE_2;
     }
@@ -272,15 +280,18 @@ static void describe(builder_t *b, int t)
     const plan_table_t *table = &plan->tables[t];
     b->out->conformed = table->facts_using > 1;
     b->out->confidence = table->role_confidence;
-    b->out->effective_from = nv_strdup(plan->ctx, b->versioned && table->version != NULL ? table->version : "");
+    b->out->effective_from =
+        nv_strdup(plan->ctx, b->versioned && table->version != NULL ? table->version : "");
     b->out->description = nv_printf(plan->ctx, "One row per %s%s.", plan_base_name(plan, t),
                                     b->versioned ? " and version" : "");
     b->out->evidence = NV_NEW_ARRAY(plan->ctx, Nv__Evidence *, 2);
     if (table->facts_using > 0)
         b->out->evidence[b->out->n_evidence++] =
-            discovery_evidence(plan->ctx, "use", fmin(1, table->facts_using / 3.0), "%d fact tables reference it", table->facts_using);
+            discovery_evidence(plan->ctx, "use", fmin(1, table->facts_using / 3.0),
+                               "%d fact tables reference it", table->facts_using);
     else if (!table->used_directly)
-        b->out->evidence[b->out->n_evidence++] = discovery_evidence(plan->ctx, "use", 0, "no fact references it");
+        b->out->evidence[b->out->n_evidence++] =
+            discovery_evidence(plan->ctx, "use", 0, "no fact references it");
 }
 
 static void make_dimension(plan_t *plan, int t, size_t *cap)
@@ -295,7 +306,8 @@ static void make_dimension(plan_t *plan, int t, size_t *cap)
     b.out->business_key = NV_NEW_ARRAY(plan->ctx, char *, table->key->n_columns);
     for (size_t i = 0; i < table->key->n_columns; i++) {
         /* Where the source keys its versions, the date of the version is no part of the business key. */
-        bool dates = table->version != NULL && strcmp(table->version, table->key->columns[i]) == 0 && table->key->n_columns > 1;
+        bool dates = table->version != NULL && strcmp(table->version, table->key->columns[i]) == 0 &&
+                     table->key->n_columns > 1;
         if (!dates)
             b.out->business_key[b.out->n_business_key++] = nv_strdup(plan->ctx, table->key->columns[i]);
     }

@@ -21,8 +21,8 @@ typedef struct builder {
 
 static bool is_measure_here(const plan_t *plan, int t, const dsc_column_t *column)
 {
-    return !plan_is_key(&plan->tables[t], column->p->name) && plan_join_of(plan, t, column->p->name) == NULL &&
-           column_is_measure(column) && column->filled > 0;
+    return !plan_is_key(&plan->tables[t], column->p->name) &&
+           plan_join_of(plan, t, column->p->name) == NULL && column_is_measure(column) && column->filled > 0;
 }
 
 static int count_measures(const plan_t *plan, int t)
@@ -36,7 +36,8 @@ static int count_measures(const plan_t *plan, int t)
 static bool leads_to_parent(const plan_t *plan, const plan_join_t *join)
 {
     const plan_table_t *to = &plan->tables[join->to];
-    if (join->avoided || join->from == join->to || to->kind != PLAN_FACT || to->key == NULL || to->key->violations > 0)
+    if (join->avoided || join->from == join->to || to->kind != PLAN_FACT || to->key == NULL ||
+        to->key->violations > 0)
         return false;
     if (to->key->n_columns != join->join->n_to_columns)
         return false;
@@ -58,8 +59,10 @@ static bool is_absorbed(const plan_t *plan, int t, int *line)
             continue;
         const dsc_table_t *child = plan->tables[join->from].t;
         /* Only the lines of a header absorb it: every header has lines, and the lines are named or keyed after it. */
-        bool named = name_speaks_of(&child->name, &plan->tables[t].t->name, NULL) > 0.6 || schema_table_is(child, LEXICON_LINE);
-        if (named && child->rows >= plan->tables[t].t->rows && plan_is_key(&plan->tables[join->from], join->join->columns[0])) {
+        bool named = name_speaks_of(&child->name, &plan->tables[t].t->name, NULL) > 0.6 ||
+                     schema_table_is(child, LEXICON_LINE);
+        if (named && child->rows >= plan->tables[t].t->rows &&
+            plan_is_key(&plan->tables[join->from], join->join->columns[0])) {
             *line = join->from;
             return true;
         }
@@ -70,7 +73,8 @@ static bool is_absorbed(const plan_t *plan, int t, int *line)
 static void add_degenerate(builder_t *b, int t, const char *column)
 {
     for (size_t i = 0; i < b->out->n_degenerate; i++) {
-        if (strcmp(b->out->degenerate[i]->column, column) == 0 && strcmp(b->out->degenerate[i]->table, b->plan->tables[t].t->p->name) == 0)
+        if (strcmp(b->out->degenerate[i]->column, column) == 0 &&
+            strcmp(b->out->degenerate[i]->table, b->plan->tables[t].t->p->name) == 0)
             return;
     }
     NV_PUSH(b->plan->ctx, b->out->degenerate, b->out->n_degenerate, b->cap_degenerate) =
@@ -109,13 +113,15 @@ static char *date_role(builder_t *b, int t, const dsc_column_t *column)
     char *role = nv_strdup(ctx, "");
     for (int i = 0; i < column->bare.n; i++) {
         const char *word = column->bare.word[i];
-        if (strcmp(word, "date") == 0 || strcmp(word, "at") == 0 || strcmp(word, "on") == 0 || strcmp(word, "time") == 0 ||
-            strcmp(word, "timestamp") == 0 || strcmp(word, "datetime") == 0 || strcmp(word, "dt") == 0 || strcmp(word, "ts") == 0 ||
-            strcmp(word, "day") == 0)
+        if (strcmp(word, "date") == 0 || strcmp(word, "at") == 0 || strcmp(word, "on") == 0 ||
+            strcmp(word, "time") == 0 || strcmp(word, "timestamp") == 0 || strcmp(word, "datetime") == 0 ||
+            strcmp(word, "dt") == 0 || strcmp(word, "ts") == 0 || strcmp(word, "day") == 0)
             continue;
         role = nv_printf(ctx, "%s%s%s", role, role[0] != '\0' ? "_" : "", word);
     }
-    char *glued = strlen(role) > 4 && strcmp(role + strlen(role) - 4, "date") == 0 ? nv_strndup(ctx, role, strlen(role) - 4) : role;
+    char *glued = strlen(role) > 4 && strcmp(role + strlen(role) - 4, "date") == 0
+                      ? nv_strndup(ctx, role, strlen(role) - 4)
+                      : role;
     if (glued[0] == '\0')
         glued = plan_base_name(b->plan, t);
     char *clean = identifier_make(ctx, glued, "event");
@@ -161,7 +167,7 @@ static void use_dimension(builder_t *b, const plan_join_t *join, bool inherited)
         role = plan_base_name(plan, join->from);
     for (int k = 2; uses_dimension(b, dimension->name, role); k++)
         role = k == 2 && role[0] == '\0' ? identifier_make(plan->ctx, join->join->columns[0], "other")
-                                        : nv_printf(plan->ctx, "%s_%d", role, k);
+                                         : nv_printf(plan->ctx, "%s_%d", role, k);
     Nv__DimensionUse *use = NV_NEW(plan->ctx, Nv__DimensionUse);
     nv__dimension_use__init(use);
     use->dimension = nv_strdup(plan->ctx, dimension->name);
@@ -187,16 +193,18 @@ static void walk_joins(builder_t *b, int t, int depth)
     plan_t *plan = b->plan;
     for (size_t j = 0; j < plan->n_joins; j++) {
         const plan_join_t *join = &plan->joins[j];
-        if (join->from == t && !join->avoided && join->to != t && plan->tables[join->to].kind == PLAN_DIMENSION)
+        if (join->from == t && !join->avoided && join->to != t &&
+            plan->tables[join->to].kind == PLAN_DIMENSION)
             use_dimension(b, join, depth > 0);
     }
     for (size_t j = 0; j < plan->n_joins; j++) {
         const plan_join_t *join = &plan->joins[j];
-        if (join->from != t || depth >= PARENT_DEPTH_MAX || b->n_seen > PARENTS_MAX || !leads_to_parent(plan, join) ||
-            has_seen(b, join->to))
+        if (join->from != t || depth >= PARENT_DEPTH_MAX || b->n_seen > PARENTS_MAX ||
+            !leads_to_parent(plan, join) || has_seen(b, join->to))
             continue;
         b->seen[b->n_seen++] = join->to;
-        NV_PUSH(plan->ctx, b->out->parents, b->out->n_parents, b->cap_parents) = plan_copy_join(plan->ctx, join->join);
+        NV_PUSH(plan->ctx, b->out->parents, b->out->n_parents, b->cap_parents) =
+            plan_copy_join(plan->ctx, join->join);
         for (size_t i = 0; i < join->join->n_columns && t == b->table; i++)
             add_degenerate(b, t, join->join->columns[i]);
         walk_joins(b, join->to, depth + 1);
@@ -240,9 +248,11 @@ static void take_parent(builder_t *b, int t, bool absorbed)
     const dsc_table_t *table = b->plan->tables[t].t;
     for (int c = 0; c < table->n_columns; c++) {
         const dsc_column_t *column = &table->columns[c];
-        if (plan_join_of(b->plan, t, column->p->name) != NULL || column_junk_reason(&b->plan->tables[t], column, b->plan->ctx) != NULL)
+        if (plan_join_of(b->plan, t, column->p->name) != NULL ||
+            column_junk_reason(&b->plan->tables[t], column, b->plan->ctx) != NULL)
             continue;
-        if (column_is_event_date(column) && !plan_is_key(&b->plan->tables[t], column->p->name) && !schema_mentions(column, LEXICON_VERSION))
+        if (column_is_event_date(column) && !plan_is_key(&b->plan->tables[t], column->p->name) &&
+            !schema_mentions(column, LEXICON_VERSION))
             add_date(b, t, column);
         else if (absorbed && !plan_is_key(&b->plan->tables[t], column->p->name))
             add_attribute(b, t, column->p->name);
@@ -262,8 +272,10 @@ static void set_grain(builder_t *b)
             continue;
         b->out->grain_columns[b->out->n_grain_columns++] = nv_strdup(plan->ctx, column);
     }
-    b->out->grain = b->whole_row ? nv_printf(plan->ctx, "one row per distinct record of %s (no key was found)", table->t->p->name)
-                                 : nv_printf(plan->ctx, "one row per %s", plan_base_name(plan, b->table));
+    b->out->grain =
+        b->whole_row
+            ? nv_printf(plan->ctx, "one row per distinct record of %s (no key was found)", table->t->p->name)
+            : nv_printf(plan->ctx, "one row per %s", plan_base_name(plan, b->table));
 }
 
 static bool is_dated_key(const builder_t *b)
@@ -294,17 +306,25 @@ static void describe(builder_t *b)
     b->out->confidence = table->role_confidence;
     b->out->description = nv_printf(ctx, "%s facts from %s: %s.", kind, table->t->p->name, b->out->grain);
     b->out->evidence = NV_NEW_ARRAY(ctx, Nv__Evidence *, 4);
-    b->out->evidence[b->out->n_evidence++] = discovery_evidence(
-        ctx, "grain", table->key != NULL ? table->key->confidence : 0, "%.0f rows, %zu dimensions, %zu dates, %zu measures",
-        table->t->rows, b->out->n_dimensions, b->out->n_dates, b->out->n_measures);
+    b->out->evidence[b->out->n_evidence++] =
+        discovery_evidence(ctx, "grain", table->key != NULL ? table->key->confidence : 0,
+                           "%.0f rows, %zu dimensions, %zu dates, %zu measures", table->t->rows,
+                           b->out->n_dimensions, b->out->n_dates, b->out->n_measures);
     if (b->out->n_parents > 0)
-        b->out->evidence[b->out->n_evidence++] =
-            discovery_evidence(ctx, "header", 0.5, "brings the columns of %zu parent tables to its grain; their amounts stay with their own facts", b->out->n_parents);
+        b->out->evidence[b->out->n_evidence++] = discovery_evidence(
+            ctx, "header", 0.5,
+            "brings the columns of %zu parent tables to its grain; their amounts stay with their own facts",
+            b->out->n_parents);
 }
 
 static void make_fact(plan_t *plan, int t, size_t *cap)
 {
-    builder_t b = {.plan = plan, .table = t, .seen = {t}, .n_seen = 1, .measures = namer_make(plan->ctx), .roles = namer_make(plan->ctx)};
+    builder_t b = {.plan = plan,
+                   .table = t,
+                   .seen = {t},
+                   .n_seen = 1,
+                   .measures = namer_make(plan->ctx),
+                   .roles = namer_make(plan->ctx)};
     b.out = NV_NEW(plan->ctx, Nv__FactDesign);
     nv__fact_design__init(b.out);
     b.cap_dimensions = b.out->n_dimensions;
@@ -330,8 +350,8 @@ void star_make_facts(plan_t *plan)
         if (plan->tables[t].kind != PLAN_FACT)
             continue;
         if (is_absorbed(plan, t, &line)) {
-            plan_note(plan, "\"%s\" has no measure of its own: its columns went to the line grain of \"%s\".", plan->tables[t].t->p->name,
-                      plan->tables[line].t->p->name);
+            plan_note(plan, "\"%s\" has no measure of its own: its columns went to the line grain of \"%s\".",
+                      plan->tables[t].t->p->name, plan->tables[line].t->p->name);
             memset(plan->tables[t].covered, 1, sizeof(bool) * (size_t)plan->tables[t].t->n_columns);
             continue;
         }

@@ -21,8 +21,8 @@ typedef struct split {
 
 static bool holds(const Nv__FunctionalDependency *fd, double rows)
 {
-    return fd->n_determinant == 1 && fd->support >= least_support && fd->groups >= 2 && (double)fd->violations <= 0.002 * rows &&
-           (double)fd->groups <= 0.7 * rows;
+    return fd->n_determinant == 1 && fd->support >= least_support && fd->groups >= 2 &&
+           (double)fd->violations <= 0.002 * rows && (double)fd->groups <= 0.7 * rows;
 }
 
 /* A word that names the thing, shared by key and attribute: customer_id, customer_city. */
@@ -30,7 +30,8 @@ static bool share_a_noun(const dsc_column_t *a, const dsc_column_t *b)
 {
     for (int i = 0; i < a->name.core; i++) {
         for (int k = 0; k < b->name.n; k++) {
-            if (!lexicon_has(LEXICON_GENERIC, a->name.word[i]) && name_word_similarity(a->name.word[i], b->name.word[k]) >= 0.9)
+            if (!lexicon_has(LEXICON_GENERIC, a->name.word[i]) &&
+                name_word_similarity(a->name.word[i], b->name.word[k]) >= 0.9)
                 return true;
         }
     }
@@ -42,9 +43,10 @@ static bool may_split(const plan_t *plan, int t, int c)
     const plan_table_t *table = &plan->tables[t];
     const dsc_column_t *column = &table->t->columns[c];
     bool single_key = table->key != NULL && table->key->n_columns == 1 && plan_is_key(table, column->p->name);
-    return !single_key && plan_join_of(plan, t, column->p->name) == NULL && column->null_share <= 0.05 && column->kind != CLASS_DATE &&
-           column->kind != CLASS_NUMBER && column->kind != CLASS_BOOLEAN && column->bare.core > 0 &&
-           (column->bare.keylike || column->kind == CLASS_TEXT) && !column_is_measure(column);
+    return !single_key && plan_join_of(plan, t, column->p->name) == NULL && column->null_share <= 0.05 &&
+           column->kind != CLASS_DATE && column->kind != CLASS_NUMBER && column->kind != CLASS_BOOLEAN &&
+           column->bare.core > 0 && (column->bare.keylike || column->kind == CLASS_TEXT) &&
+           !column_is_measure(column);
 }
 
 static bool is_taken(const split_t *splits, int n, int c)
@@ -91,9 +93,11 @@ static Nv__AttributeDesign *attribute_of(plan_t *plan, int t, int c, namer_t *co
     attribute->name = namer_take(columns, identifier_make(plan->ctx, table->t->columns[c].p->name, "column"));
     attribute->scd = NV__SCD_TYPE__SCD_TYPE_1;
     (void)column_scd(table, &table->t->columns[c], &reason);
-    attribute->reason = nv_strdup(plan->ctx, "written out in every row of a flat table: the last value counts");
+    attribute->reason =
+        nv_strdup(plan->ctx, "written out in every row of a flat table: the last value counts");
     attribute->pii = nv_strdup(plan->ctx, table->t->columns[c].p->pii);
-    attribute->description = nv_printf(plan->ctx, "%s of %s", table->t->columns[c].p->name, table->t->p->name);
+    attribute->description =
+        nv_printf(plan->ctx, "%s of %s", table->t->columns[c].p->name, table->t->p->name);
     plan_cover(plan, t, table->t->columns[c].p->name);
     return attribute;
 }
@@ -132,7 +136,8 @@ static Nv__DimensionDesign *make_dimension(plan_t *plan, int t, const split_t *s
     out->confidence = split->support;
     out->evidence = NV_NEW_ARRAY(plan->ctx, Nv__Evidence *, 1);
     out->evidence[out->n_evidence++] =
-        discovery_evidence(plan->ctx, "dependency", split->support, "\"%s\" determines %d columns that are named after it (support %.2f)",
+        discovery_evidence(plan->ctx, "dependency", split->support,
+                           "\"%s\" determines %d columns that are named after it (support %.2f)",
                            key->p->name, split->n, split->support);
     plan_cover(plan, t, key->p->name);
     return out;
@@ -151,7 +156,8 @@ void star_split_flat(plan_t *plan)
         /* Keys first ("customer_id"), then names that act as one ("store"). */
         for (int pass = 0; pass < 2; pass++) {
             for (int c = 0; c < table->t->n_columns && n < SPLITS_MAX; c++) {
-                if (table->t->columns[c].bare.keylike != (pass == 0) || !may_split(plan, t, c) || is_taken(splits, n, c))
+                if (table->t->columns[c].bare.keylike != (pass == 0) || !may_split(plan, t, c) ||
+                    is_taken(splits, n, c))
                     continue;
                 split_t split = collect(plan, t, c, splits, n);
                 if (split.n >= (pass == 0 ? 1 : 2))
@@ -159,6 +165,7 @@ void star_split_flat(plan_t *plan)
             }
         }
         for (int i = 0; i < n; i++)
-            NV_PUSH(plan->ctx, plan->star->dimensions, plan->star->n_dimensions, cap) = make_dimension(plan, t, &splits[i]);
+            NV_PUSH(plan->ctx, plan->star->dimensions, plan->star->n_dimensions, cap) =
+                make_dimension(plan, t, &splits[i]);
     }
 }

@@ -5,14 +5,19 @@
 #include <string.h>
 
 /* Reserved in Spark's ANSI mode (Spark SQL reference, "SQL Keywords"), plus names that Delta and audit columns use. */
-static const char *const reserved =
-    " all and anti any array as asc at authorization between both by case cast check collate column commit constraint create cross "
-    "current_date current_time current_timestamp current_user database delete desc describe distinct drop else end escape except "
-    "exists false fetch filter for foreign from full function global grant group having if in inner insert intersect interval into "
-    "is join lateral leading left like limit local map merge minus natural no not null of offset on only or order outer over "
-    "overlaps partition primary range references right row rows select semi session_user set some start struct table "
-    "tablesample then time timestamp date to trailing true truncate union unique unknown update use user using values view when "
-    "where window with day month year hour minute second ";
+static const char *const reserved = " all and anti any array as asc at authorization between both by case "
+                                    "cast check collate column commit constraint create cross "
+                                    "current_date current_time current_timestamp current_user database "
+                                    "delete desc describe distinct drop else end escape except "
+                                    "exists false fetch filter for foreign from full function global grant "
+                                    "group having if in inner insert intersect interval into "
+                                    "is join lateral leading left like limit local map merge minus natural "
+                                    "no not null of offset on only or order outer over "
+                                    "overlaps partition primary range references right row rows select semi "
+                                    "session_user set some start struct table "
+                                    "tablesample then time timestamp date to trailing true truncate union "
+                                    "unique unknown update use user using values view when "
+                                    "where window with day month year hour minute second ";
 
 /* Latin-1 and Latin Extended-A letters to ASCII, by code point; two bytes in UTF-8. */
 static char plain_letter(unsigned code)
@@ -20,8 +25,9 @@ static char plain_letter(unsigned code)
     static const char latin1[] = "aaaaaaaceeeeiiiidnooooo_ouuuuypsaaaaaaaceeeeiiiidnooooo_ouuuuypy";
     if (code >= 0xC0 && code <= 0xFF)
         return latin1[code - 0xC0];
-    static const char extended[] = "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkkllllllllllnnnnnnnnnoooooooorrrrrrsssssssst"
-                                   "tttttuuuuuuuuuuuuwwyyyzzzzzzs";
+    static const char extended[] =
+        "aaaaaaccccccccddddeeeeeeeeeegggggggghhhhiiiiiiiiiiiijjkkkllllllllllnnnnnnnnnoooooooorrrrrrsssssssst"
+        "tttttuuuuuuuuuuuuwwyyyzzzzzzs";
     if (code >= 0x100 && code <= 0x17F && code - 0x100 < sizeof extended - 1)
         return extended[code - 0x100];
     return '\0';
@@ -58,7 +64,8 @@ static void write_snake(const char *name, snake_t *out)
         }
         bool start = isupper(c) && i > 0 &&
                      (islower((unsigned char)name[i - 1]) || isdigit((unsigned char)name[i - 1]) ||
-                      (isupper((unsigned char)name[i - 1]) && islower((unsigned char)name[i + 1]) && name[i + 1] != 's'));
+                      (isupper((unsigned char)name[i - 1]) && islower((unsigned char)name[i + 1]) &&
+                       name[i + 1] != 's'));
         if (start)
             put(out, '_');
         put(out, (char)tolower(c));
@@ -89,7 +96,8 @@ char *identifier_make(nv_mem_t *ctx, const char *name, const char *fallback)
     write_snake(name, &snake);
     if (snake.n == 0)
         return nv_strdup(ctx, fallback);
-    char *out = isdigit((unsigned char)snake.text[0]) ? nv_printf(ctx, "n%s", snake.text) : nv_strdup(ctx, snake.text);
+    char *out = isdigit((unsigned char)snake.text[0]) ? nv_printf(ctx, "n%s", snake.text)
+                                                      : nv_strdup(ctx, snake.text);
     /* Long names keep their beginning and get a hash of the whole, so that two of them stay apart. */
     if (strlen(out) > IDENTIFIER_MAX)
         out = nv_printf(ctx, "%.*s_%08x", IDENTIFIER_MAX - 9, out, hash_of(name));

@@ -19,8 +19,8 @@ static char *joined_columns(nv_mem_t *ctx, char *const *columns, size_t n)
 
 char *design_join_subject(nv_mem_t *ctx, const Nv__Join *join)
 {
-    return nv_printf(ctx, "%s(%s) -> %s(%s)", join->from, joined_columns(ctx, join->columns, join->n_columns), join->to,
-                     joined_columns(ctx, join->to_columns, join->n_to_columns));
+    return nv_printf(ctx, "%s(%s) -> %s(%s)", join->from, joined_columns(ctx, join->columns, join->n_columns),
+                     join->to, joined_columns(ctx, join->to_columns, join->n_to_columns));
 }
 
 char *design_grain_subject(nv_mem_t *ctx, const char *table, char *const *columns, size_t n)
@@ -33,12 +33,14 @@ static bool is_criticised(const design_input_t *input, const char *check, const 
 {
     for (size_t i = 0; input->review != NULL && i < input->review->n_checks; i++) {
         const Nv__Check *c = input->review->checks[i];
-        if (c->status == NV__CHECK_STATUS__CHECK_STATUS_FAIL && strcmp(c->name, check) == 0 && strcmp(c->subject, subject) == 0)
+        if (c->status == NV__CHECK_STATUS__CHECK_STATUS_FAIL && strcmp(c->name, check) == 0 &&
+            strcmp(c->subject, subject) == 0)
             return true;
     }
     for (size_t i = 0; input->validation != NULL && i < input->validation->n_checks; i++) {
         const Nv__Check *c = input->validation->checks[i];
-        if (c->status == NV__CHECK_STATUS__CHECK_STATUS_FAIL && strcmp(c->blame, "design") == 0 && strcmp(c->subject, subject) == 0)
+        if (c->status == NV__CHECK_STATUS__CHECK_STATUS_FAIL && strcmp(c->blame, "design") == 0 &&
+            strcmp(c->subject, subject) == 0)
             return true;
     }
     return false;
@@ -68,13 +70,16 @@ static void take_joins(plan_t *plan)
     for (size_t i = 0; i < relations->n_joins; i++) {
         const Nv__Join *join = relations->joins[i];
         plan_join_t *out = &plan->joins[plan->n_joins];
-        *out = (plan_join_t){.join = join, .from = plan_find(plan, join->from), .to = plan_find(plan, join->to)};
+        *out =
+            (plan_join_t){.join = join, .from = plan_find(plan, join->from), .to = plan_find(plan, join->to)};
         if (out->from < 0 || out->to < 0 || join->n_columns == 0 || join->n_columns != join->n_to_columns)
             continue;
         char *subject = design_join_subject(plan->ctx, join);
-        out->avoided = is_criticised(plan->input, "join_holds", subject) || is_criticised(plan->input, "fan_out", subject);
+        out->avoided = is_criticised(plan->input, "join_holds", subject) ||
+                       is_criticised(plan->input, "fan_out", subject);
         if (out->avoided)
-            plan_note(plan, "The join %s was dropped because the review found that it does not hold.", subject);
+            plan_note(plan, "The join %s was dropped because the review found that it does not hold.",
+                      subject);
         plan->n_joins++;
     }
 }
@@ -94,17 +99,19 @@ static void take_roles(plan_t *plan)
 /* A date that moves with each version of a record: the best name wins. */
 static void find_version(plan_table_t *table)
 {
-    static const char *const preferred[] = {"valid", "effective", "updated", "modified", "changed", "update", "eff", NULL};
+    static const char *const preferred[] = {"valid",   "effective", "updated", "modified",
+                                            "changed", "update",    "eff",     NULL};
     for (int k = 0; preferred[k] != NULL && table->version == NULL; k++) {
         for (int c = 0; c < table->t->n_columns && table->version == NULL; c++) {
             const dsc_column_t *column = &table->t->columns[c];
-            if (column->kind != CLASS_DATE || column->null_share > 0.01 || column->p->type == NV__VALUE_TYPE__VALUE_TYPE_TIME)
+            if (column->kind != CLASS_DATE || column->null_share > 0.01 ||
+                column->p->type == NV__VALUE_TYPE__VALUE_TYPE_TIME)
                 continue;
             bool end = false, match = false;
             for (int w = 0; w < column->bare.n; w++) {
                 match = match || strcmp(column->bare.word[w], preferred[k]) == 0;
-                end = end || strcmp(column->bare.word[w], "to") == 0 || strcmp(column->bare.word[w], "until") == 0 ||
-                      strcmp(column->bare.word[w], "end") == 0;
+                end = end || strcmp(column->bare.word[w], "to") == 0 ||
+                      strcmp(column->bare.word[w], "until") == 0 || strcmp(column->bare.word[w], "end") == 0;
             }
             if (match && !end)
                 table->version = column->p->name;
@@ -127,7 +134,9 @@ static void ensure_fact(plan_t *plan)
         }
         for (size_t j = 0; j < plan->n_joins; j++)
             score += 2 * (plan->joins[j].from == t) - 3 * (plan->joins[j].to == t);
-        score = plan->tables[t].t->rows > 0 && plan->tables[t].role != NV__TABLE_ROLE__TABLE_ROLE_BRIDGE ? score : 0;
+        score = plan->tables[t].t->rows > 0 && plan->tables[t].role != NV__TABLE_ROLE__TABLE_ROLE_BRIDGE
+                    ? score
+                    : 0;
         if (score > best_score) {
             best_score = score;
             best = t;
@@ -136,7 +145,8 @@ static void ensure_fact(plan_t *plan)
     if (best < 0)
         return;
     plan->tables[best].role = NV__TABLE_ROLE__TABLE_ROLE_FACT;
-    plan_note(plan, "No table was clearly a fact; \"%s\" holds the most numbers and dates and takes the part.",
+    plan_note(plan,
+              "No table was clearly a fact; \"%s\" holds the most numbers and dates and takes the part.",
               plan->tables[best].t->p->name);
 }
 
@@ -258,7 +268,8 @@ void plan_note(plan_t *plan, const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
-    NV_PUSH(plan->ctx, plan->star->notes, plan->star->n_notes, plan->cap_notes) = nv_vprintf(plan->ctx, fmt, args);
+    NV_PUSH(plan->ctx, plan->star->notes, plan->star->n_notes, plan->cap_notes) =
+        nv_vprintf(plan->ctx, fmt, args);
     va_end(args);
 }
 

@@ -7,7 +7,14 @@
 #include "worker/design/identifiers.h"
 #include "worker/discovery/schema.h"
 
-typedef enum plan_kind { PLAN_OUT, PLAN_DIMENSION, PLAN_FACT, PLAN_BRIDGE, PLAN_FLATTENED, PLAN_EXTENSION } plan_kind_t;
+typedef enum plan_kind {
+    PLAN_OUT,
+    PLAN_DIMENSION,
+    PLAN_FACT,
+    PLAN_BRIDGE,
+    PLAN_FLATTENED,
+    PLAN_EXTENSION
+} plan_kind_t;
 
 typedef struct plan_table {
     const dsc_table_t *t;
@@ -15,11 +22,11 @@ typedef struct plan_table {
     double role_confidence;
     const Nv__PrimaryKey *key; /* NULL: none, or contradicted by the critique */
     plan_kind_t kind;
-    bool used_directly;        /* a fact or bridge references it */
+    bool used_directly; /* a fact or bridge references it */
     int facts_using;
-    bool *covered;             /* per column: used or left out */
-    const char *version;       /* column that dates a version of a record, or NULL */
-    bool history;              /* several versions of one key stand in the table */
+    bool *covered;       /* per column: used or left out */
+    const char *version; /* column that dates a version of a record, or NULL */
+    bool history;        /* several versions of one key stand in the table */
     Nv__DimensionDesign *dimension;
 } plan_table_t;
 

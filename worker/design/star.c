@@ -56,7 +56,8 @@ void star_make_date(plan_t *plan)
     date->last_day = nv_printf(plan->ctx, "%04d-12-31", high);
     plan->star->date = date;
     if (outside)
-        plan_note(plan, "Some dates lie outside %d … %d; their rows get the unknown date.", FIRST_YEAR, LAST_YEAR);
+        plan_note(plan, "Some dates lie outside %d … %d; their rows get the unknown date.", FIRST_YEAR,
+                  LAST_YEAR);
 }
 
 /* A link without two ends is no bridge. */
@@ -66,7 +67,8 @@ static void demote_bridges(plan_t *plan)
         int ends = 0;
         for (size_t j = 0; j < plan->n_joins; j++) {
             plan_kind_t to = plan->tables[plan->joins[j].to].kind;
-            ends += !plan->joins[j].avoided && plan->joins[j].from == t && plan->joins[j].to != t && to == PLAN_DIMENSION;
+            ends += !plan->joins[j].avoided && plan->joins[j].from == t && plan->joins[j].to != t &&
+                    to == PLAN_DIMENSION;
         }
         if (plan->tables[t].kind == PLAN_BRIDGE && ends < 2)
             plan->tables[t].kind = PLAN_FACT;
@@ -94,7 +96,8 @@ static void use_flat_dimensions(plan_t *plan)
             use->join->probability = dimension->confidence;
             use->join->coverage = 1;
             use->join->decided_by = nv_strdup(plan->ctx, "dependency");
-            fact->dimensions = nv_realloc_array(plan->ctx, fact->dimensions, sizeof *fact->dimensions, fact->n_dimensions + 1);
+            fact->dimensions = nv_realloc_array(plan->ctx, fact->dimensions, sizeof *fact->dimensions,
+                                                fact->n_dimensions + 1);
             fact->dimensions[fact->n_dimensions++] = use;
         }
     }
@@ -105,13 +108,16 @@ static void leave_rest_out(plan_t *plan)
     for (int t = 0; t < plan->n_tables; t++) {
         const plan_table_t *table = &plan->tables[t];
         if (table->kind == PLAN_OUT) {
-            plan_leave_out(plan, t, "", table->t->rows <= 0 ? "empty, and nothing refers to it"
-                                                            : "technical or unkeyed reference data: nothing refers to it by a key");
+            plan_leave_out(plan, t, "",
+                           table->t->rows <= 0
+                               ? "empty, and nothing refers to it"
+                               : "technical or unkeyed reference data: nothing refers to it by a key");
             continue;
         }
         for (int c = 0; c < table->t->n_columns; c++) {
             if (!table->covered[c])
-                plan_leave_out(plan, t, table->t->columns[c].p->name, "the same value is kept under the key that refers to it");
+                plan_leave_out(plan, t, table->t->columns[c].p->name,
+                               "the same value is kept under the key that refers to it");
         }
     }
 }
@@ -120,8 +126,10 @@ static bool refuse_empty(const plan_t *plan, nv_error_t *err)
 {
     if (plan->star->n_facts + plan->star->n_dimensions + plan->star->n_bridges > 0)
         return true;
-    return nv_fail(err, NV_FAILED_PRECONDITION, "design: none of the %d tables can be a fact or a dimension: no key was found in any of them",
-                   plan->n_tables);
+    return nv_fail(
+        err, NV_FAILED_PRECONDITION,
+        "design: none of the %d tables can be a fact or a dimension: no key was found in any of them",
+        plan->n_tables);
 }
 
 bool design_star(nv_mem_t *ctx, const design_input_t *input, Nv__StarSchema **out, nv_error_t *err)

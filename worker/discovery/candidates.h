@@ -43,12 +43,12 @@ typedef struct join_candidate {
     bool vacuous;       /* no value to judge by */
     bool unique_source; /* source values do not repeat: judged by the 1:1 model */
     bool to_key_unique;
-    double name;        /* name evidence, 0 … 1 */
-    double speaks;         /* how far the source column speaks of the target table */
-    double rival_speaks;   /* the same, for the best other table of its candidates; -1: there is none */
-    double alternative; /* best name evidence of the same column for another table */
-    double surprise;    /* bits against a coincidence */
-    double distance;    /* of quantiles; < 0: unknown */
+    double name;         /* name evidence, 0 … 1 */
+    double speaks;       /* how far the source column speaks of the target table */
+    double rival_speaks; /* the same, for the best other table of its candidates; -1: there is none */
+    double alternative;  /* best name evidence of the same column for another table */
+    double surprise;     /* bits against a coincidence */
+    double distance;     /* of quantiles; < 0: unknown */
     double p;
     double features[JOIN_FEATURES];
     bool chosen;

@@ -45,7 +45,8 @@ static int fold_of(const char *set)
 {
     unsigned hash = 2166136261u;
     const char *slash = strrchr(set, '/');
-    for (set = slash != NULL ? slash + 1 : set; *set != '\0' && !(*set == '_' && set[1] >= '0' && set[1] <= '9'); set++)
+    for (set = slash != NULL ? slash + 1 : set;
+         *set != '\0' && !(*set == '_' && set[1] >= '0' && set[1] <= '9'); set++)
         hash = (hash ^ (unsigned char)*set) * 16777619u;
     return (int)((hash >> 8) % FOLDS);
 }
