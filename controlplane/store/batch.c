@@ -275,19 +275,44 @@ static bool explain(db_t *db, const store_batch_t *b, nv_error_t *err)
                    b->run_id, now.last_event, b->n_events ? b->events[0].seq : 0);
 }
 
+/* The common case touches no indexed column, which spares rewriting their index pages. */
+static bool advance_run(db_t *db, const store_batch_t *b, db_param_t summary, versions_t *now,
+                        nv_error_t *err)
+{
+    return db_run(db, DB_RUN_ADVANCE,
+                  DB_PARAMS(db_i(b->new_epoch), db_i(last_event_of(b)), db_i(last_checkpoint_of(b)), summary,
+                            db_s(b->tenant), db_s(b->run_id), db_i(b->expect_epoch), db_i(b->expect_revision),
+                            db_i(b->n_events ? b->events[0].seq : 0)),
+                  take_changed, now, err);
+}
+
+static bool change_columns(db_t *db, const store_batch_t *b, db_param_t summary, versions_t *now,
+                           nv_error_t *err)
+{
+    const store_run_change_t *c = b->change;
+    return db_run(db, DB_RUN_CHANGE,
+                  DB_PARAMS(db_i(b->new_epoch), db_i(last_event_of(b)), db_i(last_checkpoint_of(b)),
+                            db_opt(c->state), db_opt(c->reason), db_opt(c->owner), db_opt(c->pool),
+                            db_i(c->finished_unix_ms), db_i(c->round), db_r(c->score), summary,
+                            db_s(b->tenant), db_s(b->run_id), db_i(b->expect_epoch), db_i(b->expect_revision),
+                            db_i(b->n_events ? b->events[0].seq : 0)),
+                  take_changed, now, err);
+}
+
+static bool changes_columns(const store_run_change_t *c)
+{
+    return c && (c->state || c->reason || c->owner || c->pool || c->finished_unix_ms >= 0 || c->round >= 0 ||
+                 c->score >= 0);
+}
+
 static bool change_run(db_t *db, const store_batch_t *b, store_result_t *result, nv_error_t *err)
 {
-    static const store_run_change_t unchanged = STORE_RUN_CHANGE_INIT;
-    const store_run_change_t *c = b->change ? b->change : &unchanged;
-    db_param_t summary = c->summary.data ? db_b(c->summary) : (db_param_t){.kind = DB_NULL};
+    bool has_summary = b->change && b->change->summary.data;
+    db_param_t summary = has_summary ? db_b(b->change->summary) : (db_param_t){.kind = DB_NULL};
     versions_t now = {.found = false};
-    if (!db_run(db, DB_RUN_CHANGE,
-                DB_PARAMS(db_i(b->new_epoch), db_i(last_event_of(b)), db_i(last_checkpoint_of(b)),
-                          db_opt(c->state), db_opt(c->reason), db_opt(c->owner), db_opt(c->pool),
-                          db_i(c->finished_unix_ms), db_i(c->round), db_r(c->score), summary, db_s(b->tenant),
-                          db_s(b->run_id), db_i(b->expect_epoch), db_i(b->expect_revision),
-                          db_i(b->n_events ? b->events[0].seq : 0)),
-                take_changed, &now, err))
+    bool ok = changes_columns(b->change) ? change_columns(db, b, summary, &now, err)
+                                         : advance_run(db, b, summary, &now, err);
+    if (!ok)
         return false;
     if (!now.found)
         return explain(db, b, err);

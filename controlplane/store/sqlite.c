@@ -20,7 +20,7 @@
 enum {
     APPLICATION_ID = 0x4E565942, /* "NVYB", in the file's header */
     WAL_IDLE_PAGES = 1000,       /* checkpoint when idle */
-    WAL_LIMIT_PAGES = 16384,     /* checkpoint now (64 MiB) */
+    WAL_LIMIT_PAGES = 32768, /* checkpoint now (128 MiB) */
     CHECK_WHOLE_MAX = 32 << 20,  /* files up to this are checked whole when opened */
     CACHE_KIB = 16 * 1024,
 };

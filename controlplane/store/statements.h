@@ -37,6 +37,13 @@
       "WHERE tenant = $12 AND run_id = $13 AND epoch = $14 " \
       "AND (CAST($15 AS BIGINT) = 0 OR revision = $15) AND (CAST($16 AS BIGINT) = 0 OR last_event + 1 = $16) " \
       "RETURNING epoch, revision, last_event") \
+    X(RUN_ADVANCE, "UPDATE runs SET revision = revision + 1, " \
+      "epoch = CASE WHEN CAST($1 AS BIGINT) > 0 THEN $1 ELSE epoch END, " \
+      "last_event = CASE WHEN CAST($2 AS BIGINT) > 0 THEN $2 ELSE last_event END, " \
+      "last_checkpoint = CASE WHEN CAST($3 AS BIGINT) > 0 THEN $3 ELSE last_checkpoint END, " \
+      "summary = COALESCE($4, summary) WHERE tenant = $5 AND run_id = $6 AND epoch = $7 " \
+      "AND (CAST($8 AS BIGINT) = 0 OR revision = $8) AND (CAST($9 AS BIGINT) = 0 OR last_event + 1 = $9) " \
+      "RETURNING epoch, revision, last_event") \
     X(RUN_GET, "SELECT " RUN_COLUMNS " FROM runs" OF_RUN) \
     X(RUN_LIST, "SELECT " RUN_COLUMNS " FROM runs WHERE tenant = $1 AND (created_ms, run_id) < ($2, $3) " \
       "ORDER BY created_ms DESC, run_id DESC LIMIT $4") \
