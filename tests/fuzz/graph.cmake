@@ -1,0 +1,1 @@
+nv_fuzz(graph_state DEPS nv_supervisor)
