@@ -20,9 +20,9 @@ static bool work(nv_node_call_t *call, void *user, nv_error_t *err)
 
 static bool spread(nv_node_call_t *call, void *user, nv_error_t *err)
 {
-    (void)user;
+    const size_t *width = user;
     (void)err;
-    for (int i = 0; i < 5; i++)
+    for (size_t i = 0; i < *width; i++)
         nv_node_call_send(call, &(nv_graph_send_t){1, nv_bytes(payload, 8)});
     return true;
 }
@@ -33,16 +33,19 @@ typedef struct subject {
     nv_mem_t *scratch;
     bool local;
     bool encode;
-    size_t steps; /* of one run */
+    size_t steps;  /* of one run */
+    size_t *width; /* of a fan-out; NULL: 5 */
     size_t encoded_bytes, checkpoints;
 } subject_t;
 
 static nv_node_id_t add(subject_t *s, const char *name, nv_node_fn *fn)
 {
+    static size_t five = 5;
     nv_channel_id_t log = 0;
-    return nv_graph_add_node(
-        s->graph,
-        &(nv_node_spec_t){.name = name, .local = s->local ? fn : NULL, .writes = &log, .write_count = 1});
+    nv_node_spec_t spec = {
+        .name = name, .user = s->width ? s->width : &five, .writes = &log, .write_count = 1};
+    spec.local = s->local ? fn : NULL;
+    return nv_graph_add_node(s->graph, &spec);
 }
 
 static void compile(subject_t *s)
@@ -70,10 +73,10 @@ static subject_t chain(bool local, bool encode)
     return s;
 }
 
-/* plan -> 5 x each -> sum */
-static subject_t fan(bool local, bool encode)
+/* plan -> width x each -> sum */
+static subject_t fan_of(size_t *width, bool local, bool encode)
 {
-    subject_t s = {.local = local, .encode = encode, .steps = 3};
+    subject_t s = {.local = local, .encode = encode, .steps = 3, .width = width};
     begin(&s, "fan", NV_CHANNEL_TOPIC);
     nv_node_id_t plan = add(&s, "plan", spread), each = add(&s, "each", work), sum = add(&s, "sum", work);
     nv_graph_add_edge(s.graph, NV_GRAPH_START, plan);
@@ -81,6 +84,11 @@ static subject_t fan(bool local, bool encode)
     nv_graph_add_edge(s.graph, each, sum);
     compile(&s);
     return s;
+}
+
+static subject_t fan(bool local, bool encode)
+{
+    return fan_of(NULL, local, encode);
 }
 
 static void encode(subject_t *s, const nv_graph_run_t *run)
@@ -231,6 +239,17 @@ static figure_t divided(figure_t figure, double by)
     return (figure_t){figure.median_ns / by, figure.best_ns / by};
 }
 
+/* The cost of one task must not grow with the number of its siblings. */
+static void wide(size_t width, size_t scale)
+{
+    char what[64];
+    subject_t s = fan_of(&width, true, false);
+    figure_t figure = bench_measure(one_run, &s, 20, scale + 2);
+    snprintf(what, sizeof what, "fan-out-%zu run, per task", width);
+    bench_line(what, divided(figure, (double)width));
+    nv_mem_free(s.graph);
+}
+
 static const char neograph[] = "NeoGraph README: no checkpoint, WSL2, pinned real-time core";
 static const char langgraph[] = "LangGraph 1.1.10, same README, an earlier run";
 
@@ -251,6 +270,9 @@ void bench_graph(size_t scale)
     bench_ratio(five, 11600, "NeoGraph", neograph);
     bench_ratio(five, 2262e3, "LangGraph", langgraph);
     run_subject("fan-out-5 run, tasks handed out and answered", fan(false, false), scale, false);
+    wide(100, scale);
+    wide(1000, scale);
+    wide(9000, scale);
     figure_t step = steady(false, scale);
     bench_line("one more superstep of a long run", step);
     bench_target(step, 2000, "superstep in memory");
