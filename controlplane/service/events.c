@@ -45,9 +45,13 @@ static void name_task(nv_mem_t *ctx, const cp_run_t *run, const nv_graph_effect_
     if (effect->node != NV_GRAPH_NONE)
         event->node = static_text(nv_graph_node_name(nv_graph_run_graph(graph), effect->node));
     event->attempt = (int32_t)effect->attempt;
+    /* A task that ended its superstep is no longer there to be asked; its news carry its argument. */
+    if (effect->news >= NV_NEWS_TASK_SCHEDULED && effect->news <= NV_NEWS_TASK_CANCELLED)
+        event->item = text_of(ctx, effect->argument);
     if (!effect->task || !nv_graph_task_find(graph, effect->task, &view))
         return;
-    event->item = text_of(ctx, view.argument);
+    if (!*event->item)
+        event->item = text_of(ctx, view.argument);
     if (effect->node == NV_GRAPH_NONE)
         event->node = static_text(nv_graph_node_name(nv_graph_run_graph(graph), view.node));
 }

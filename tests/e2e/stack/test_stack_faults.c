@@ -1,0 +1,180 @@
+/* kill -9 and SIGSTOP while runs are going: they complete once, and the event stream loses and doubles nothing. */
+#include "stack.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* Watches to the end, going on after the last number whenever the connection breaks. */
+static void watch_through(plane_stack_t *stack, const char *tenant, const char *run, events_t *out)
+{
+    for (int i = 0; i < 200; i++, usleep(50000)) {
+        int64_t last = out->n ? out->list[out->n - 1]->seq : 0;
+        if (stack_watch(stack, tenant, run, last, 0, out))
+            return;
+    }
+    fail_msg("the stream did not end");
+}
+
+static void a_killed_worker_costs_only_time(void **state)
+{
+    plane_stack_t *stack = *state;
+    events_t events = {0};
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    char *run = stack_submit(stack, "acme", "tables=6,ms=150", "");
+    for (int i = 0; i < 4; i++) {
+        usleep(300000);
+        stack_kill_worker(stack, 0);
+        stack_start_worker(stack, 0, "default");
+    }
+    watch_through(stack, "acme", run, &events);
+    stack_check_events(&events);
+    stack_wait_run(stack, "acme", run, "succeeded", 5);
+    assert_int_equal(stack_count(&events, "run", "succeeded"), 1);
+    assert_int_equal(stack_count(&events, "task", "done"), 6 + 11);
+}
+
+static void a_killed_control_plane_goes_on_where_it_was(void **state)
+{
+    plane_stack_t *stack = *state;
+    events_t events = {0};
+    unsigned seed = 1;
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    stack_start_worker(stack, 1, "default");
+    char *run = stack_submit(stack, "acme", "tables=8,ms=60", "");
+    for (int i = 0; i < 6; i++) {
+        usleep(100000 + (useconds_t)(rand_r(&seed) % 300000));
+        stack_kill_control(stack, SIGKILL);
+        stack_start_control(stack);
+        int64_t last = events.n ? events.list[events.n - 1]->seq : 0;
+        (void)!stack_watch(stack, "acme", run, last, 4, &events); /* a reader that comes and goes */
+    }
+    watch_through(stack, "acme", run, &events);
+    stack_check_events(&events);
+    stack_wait_run(stack, "acme", run, "succeeded", 5);
+    assert_int_equal(stack_count(&events, "run", "succeeded"), 1);
+    assert_int_equal(stack_count(&events, "task", "done"), 8 + 11);
+}
+
+static void both_killed_at_once(void **state)
+{
+    plane_stack_t *stack = *state;
+    events_t events = {0};
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    char *run = stack_submit(stack, "acme", "tables=4,ms=50", "");
+    for (int i = 0; i < 3; i++) {
+        usleep(170000);
+        kill(stack->control, SIGKILL);
+        stack_kill_worker(stack, 0);
+        stack_kill_control(stack, SIGKILL);
+        stack_start_control(stack);
+        stack_start_worker(stack, 0, "default");
+    }
+    watch_through(stack, "acme", run, &events);
+    stack_check_events(&events);
+    assert_int_equal(stack_count(&events, "task", "done"), 4 + 11);
+}
+
+static void a_thawed_worker_is_refused(void **state)
+{
+    plane_stack_t *stack = *state;
+    events_t events = {0};
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    char *run = stack_submit(stack, "acme", "tables=1,ms=600", "");
+    assert_true(stack_watch(stack, "acme", run, 0, 3, &events));
+    stack_signal_worker(stack, 0, SIGSTOP);
+    stack_start_worker(stack, 1, "default");
+    assert_true(stack_logged(stack, "lease ran out", 10));
+    usleep(900000); /* the other has begun, and may be done */
+    stack_signal_worker(stack, 0, SIGCONT);
+    watch_through(stack, "acme", run, &events);
+    stack_check_events(&events);
+    stack_wait_run(stack, "acme", run, "succeeded", 5);
+    assert_int_equal(stack_count(&events, "task", "done"), 1 + 11);
+    assert_int_equal(stack_count(&events, "run", "succeeded"), 1);
+}
+
+static void a_drained_worker_gets_nothing_new(void **state)
+{
+    plane_stack_t *stack = *state;
+    Nv__DrainWorkerRequest drain = NV__DRAIN_WORKER_REQUEST__INIT;
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    char *first = stack_submit(stack, "acme", "tables=1", "");
+    stack_wait_run(stack, "acme", first, "succeeded", 10);
+    drain.name = stack_text("w*");
+    drain.pool = stack_text("default");
+    stack_call(stack, "AdminService/DrainWorker", &drain.base, &nv__worker__descriptor);
+    char *run = stack_submit(stack, "acme", "tables=1", "");
+    usleep(700000);
+    Nv__Run *still = stack_wait_run(stack, "acme", run, "running", 1);
+    assert_int_equal(still->nodes[0]->done, 0);
+    drain.undo = true;
+    stack_call(stack, "AdminService/DrainWorker", &drain.base, &nv__worker__descriptor);
+    stack_wait_run(stack, "acme", run, "succeeded", 10);
+}
+
+static void a_leaving_worker_hands_its_work_on(void **state)
+{
+    plane_stack_t *stack = *state;
+    events_t events = {0};
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    stack_start_worker(stack, 1, "default");
+    char *run = stack_submit(stack, "acme", "tables=6,ms=100", "");
+    usleep(250000);
+    stack_signal_worker(stack, 0, SIGTERM);
+    watch_through(stack, "acme", run, &events);
+    stack_check_events(&events);
+    assert_int_equal(stack_count(&events, "task", "retrying"), 0); /* what it had, it finished */
+    stack_wait_run(stack, "acme", run, "succeeded", 5);
+}
+
+static void many_runs_survive_a_crash_together(void **state)
+{
+    plane_stack_t *stack = *state;
+    char *runs[12];
+    stack_make_tenant(stack, "acme");
+    stack_make_tenant(stack, "other");
+    stack_start_worker(stack, 0, "default");
+    stack_start_worker(stack, 1, "default");
+    for (int i = 0; i < 12; i++)
+        runs[i] = stack_submit(stack, i % 2 ? "acme" : "other", "tables=3,ms=10", "");
+    usleep(400000);
+    stack_kill_control(stack, SIGKILL);
+    stack_start_control(stack);
+    for (int i = 0; i < 12; i++) {
+        events_t events = {0};
+        watch_through(stack, i % 2 ? "acme" : "other", runs[i], &events);
+        stack_check_events(&events);
+        assert_int_equal(stack_count(&events, "task", "done"), 3 + 11);
+    }
+}
+
+#define WITH_STACK(test) cmocka_unit_test_setup_teardown(test, stack_open, stack_close)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STACK(a_killed_worker_costs_only_time),
+        WITH_STACK(a_killed_control_plane_goes_on_where_it_was),
+        WITH_STACK(both_killed_at_once),
+        WITH_STACK(a_thawed_worker_is_refused),
+        WITH_STACK(a_drained_worker_gets_nothing_new),
+        WITH_STACK(a_leaving_worker_hands_its_work_on),
+        WITH_STACK(many_runs_survive_a_crash_together),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
