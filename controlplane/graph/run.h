@@ -64,7 +64,7 @@ typedef enum nv_graph_event_kind {
     NV_EVENT_TIMER,            /* any time; does what is due */
     NV_EVENT_CANCEL,           /* text */
     NV_EVENT_RETRY,            /* of a failed run: its failed and cancelled tasks again */
-    NV_EVENT_NOTE,             /* task (or 0), code, text: only takes an event number */
+    NV_EVENT_NOTE,             /* task (or 0), code, text: only takes an event number; of a running run */
 } nv_graph_event_kind_t;
 
 /* All pointers are borrowed for the call. */

@@ -237,8 +237,12 @@ static bool on_retry(nv_graph_run_t *run, int64_t now_ms, nv_graph_effects_t *ef
     return true;
 }
 
-static void on_note(nv_graph_run_t *run, const nv_graph_event_t *event, nv_graph_effects_t *effects)
+/* Not after the end: who follows a stream may stop at its last event. */
+static bool on_note(nv_graph_run_t *run, const nv_graph_event_t *event, nv_graph_effects_t *effects,
+                    nv_error_t *err)
 {
+    if (!need_phase(run, NV_RUN_RUNNING, err))
+        return false;
     nv_graph_effect_t *news = effect_news(run, effects, NV_NEWS_NOTE);
     const task_t *task = event->task ? task_find(run, event->task) : NULL;
     news->task = event->task;
@@ -246,11 +250,12 @@ static void on_note(nv_graph_run_t *run, const nv_graph_event_t *event, nv_graph
     news->node = task ? task->node : NV_GRAPH_NONE;
     news->code = event->code;
     if (!event->text)
-        return;
+        return true;
     nv_value_t *text =
         nv_value_new(run, nv_bytes(event->text, strnlen(event->text, run->graph->limits.text_bytes)));
     run_retire(run, text);
     news->text = text->data;
+    return true;
 }
 
 static bool dispatch_event(nv_graph_run_t *run, const nv_graph_event_t *event, int64_t now_ms,
@@ -278,8 +283,7 @@ static bool dispatch_event(nv_graph_run_t *run, const nv_graph_event_t *event, i
     case NV_EVENT_RETRY:
         return on_retry(run, now_ms, effects, err);
     case NV_EVENT_NOTE:
-        on_note(run, event, effects);
-        return true;
+        return on_note(run, event, effects, err);
     }
     return nv_fail(err, NV_INVALID_ARGUMENT, "unknown graph event %d", (int)event->kind);
 }

@@ -80,7 +80,7 @@ typedef struct nv_super_result {
     uint32_t attempt;
     bool ok;
     const char *outcome; /* "pass", "fail"; "" or "done": pass */
-    const char *blame;   /* "", "design", "generate" */
+    const char *blame;   /* "design", "generate" ("" means this one); review always means design */
     const char *summary; /* one sentence for people; NULL */
     const nv_super_document_t *documents;
     size_t document_count;

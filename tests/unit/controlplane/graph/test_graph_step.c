@@ -367,6 +367,8 @@ static void notes_take_numbers_in_the_stream(void **state)
     assert_string_equal(h->effects->list[0].text, "half way");
     harness_reload(h); /* although no state record was written with it */
     harness_done(h, "a", NULL, NULL);
+    nv_error_t err = NV_ERROR_INIT;
+    assert_false(harness_send(h, &(nv_graph_event_t){.kind = NV_EVENT_NOTE, .text = "late"}, &err));
     end(h);
 }
 
