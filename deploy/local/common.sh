@@ -3,6 +3,7 @@
 NUVYN_HOME=${NUVYN_HOME:-$HOME/.cache/nuvyn}
 NUVYN_STATE=${NUVYN_STATE:-$ROOT/.nuvyn}
 BUILD_DIR=${NUVYN_BUILD:-$ROOT/build/release}
+OUTPUT_DIR=${NUVYN_OUTPUT:-$ROOT/output}
 export NUVYN_HOME NUVYN_STATE
 
 say() { printf '%s\n' "$*" >&2; }

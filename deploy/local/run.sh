@@ -23,8 +23,8 @@ cmd_run() {
         trap 'stack_down >/dev/null 2>&1' EXIT
     fi
     stack_up --workspace "$where"
-    mkdir -p "$ROOT/output"
-    ctl run submit --source "$source" --tenant $LOCAL_TENANT --watch --fetch-to "$ROOT/output" "${options[@]}"
+    mkdir -p "$OUTPUT_DIR"
+    ctl run submit --source "$source" --tenant $LOCAL_TENANT --watch --fetch-to "$OUTPUT_DIR" "${options[@]}"
 }
 
 cmd_analyze() {

@@ -64,7 +64,7 @@ stack_certificates() {
 # Ports are chosen by the kernel once and kept, so that what is stored about the workspace's address stays true.
 stack_listen() { # name → host:port
     local file=$NUVYN_STATE/$1/address
-    if [ -s "$file" ]; then cat "$file"; else printf '127.0.0.1:0'; fi
+    if [ -s "$file" ]; then sed 's#^[a-z]*://##' "$file"; else printf '127.0.0.1:0'; fi
 }
 
 stack_workspace() {
@@ -89,6 +89,12 @@ stack_worker() {
         --ca "$certs/ca.crt" --cert "$certs/$1.crt" --key "$certs/$1.key" --log-format json
 }
 
+workspace_url() {
+    local address
+    address=$(cat "$NUVYN_STATE/workspace/address")
+    printf 'https://%s' "${address#https://}"
+}
+
 # Which workspace runs go to: the local one, or the one that the environment names.
 stack_credentials() {
     local where=${1:-local}
@@ -99,8 +105,8 @@ stack_credentials() {
         return
     fi
     local dir=$NUVYN_STATE/workspace
-    env -u DATABRICKS_TOKEN DATABRICKS_HOST="https://$(cat "$dir/address")" DATABRICKS_CLIENT_ID="$(sed -n 1p "$dir/client")" \
-        DATABRICKS_CLIENT_SECRET="$(sed -n 2p "$dir/client")" DATABRICKS_CATALOG=main DATABRICKS_CA_FILE="$NUVYN_STATE/certs/ca.crt" \
+    env -u DATABRICKS_TOKEN DATABRICKS_HOST="$(workspace_url)" DATABRICKS_CLIENT_ID=nuvyn \
+        DATABRICKS_CLIENT_SECRET="$(cat "$dir/client-secret")" DATABRICKS_CATALOG=main DATABRICKS_CA_FILE="$NUVYN_STATE/certs/ca.crt" \
         "$BUILD_DIR/bin/nuvynctl" tenant set-credential $LOCAL_TENANT --state-dir "$NUVYN_STATE" >/dev/null
 }
 
