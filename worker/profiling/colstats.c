@@ -9,6 +9,7 @@ enum {
     MAX_BAD = 256,
     PATTERN_EVERY = 8,
     KEEP_EVERY = 16,
+    KEEP_EVERY_UNIQUE = 256,
     LOG_STEP = 1 << 16
 };
 
@@ -100,13 +101,25 @@ static void keep_short(short_text_t *out, const char *text, size_t length)
     memcpy(out->text, text, out->length);
 }
 
+static uint64_t prefix_of(const char *text, size_t length)
+{
+    uint64_t prefix = 0;
+    memcpy(&prefix, text, length < sizeof prefix ? length : sizeof prefix);
+    return __builtin_bswap64(prefix);
+}
+
 static void add_text_range(colstats_t *stats, const char *text, size_t length)
 {
+    uint64_t prefix = prefix_of(text, length);
+    if (stats->any && prefix > stats->min_prefix && prefix < stats->max_prefix)
+        return;
     if (!stats->any || text_compare(text, length, stats->min_text.text, stats->min_text.length) < 0)
         keep_short(&stats->min_text, text, length);
     if (!stats->any || text_compare(text, length, stats->max_text.text, stats->max_text.length) > 0)
         keep_short(&stats->max_text, text, length);
     stats->any = true;
+    stats->min_prefix = prefix_of(stats->min_text.text, stats->min_text.length);
+    stats->max_prefix = prefix_of(stats->max_text.text, stats->max_text.length);
 }
 
 static void add_sample(colstats_t *stats, double number, int64_t count)
@@ -167,7 +180,9 @@ static void add_hot(colstats_t *stats, const char *text, size_t length, uint64_t
 {
     if (dict_count(&stats->hot, hash, count))
         return;
-    if (!stats->exact && count == 1 && stats->tick % KEEP_EVERY)
+    /* where nearly every value is new, few are worth keeping */
+    int every = stats->log.dropped ? KEEP_EVERY : KEEP_EVERY_UNIQUE;
+    if (!stats->exact && count == 1 && stats->tick % every)
         return;
     if (stats->hot.n_entries >= stats->hot.max_entries)
         dict_prune(&stats->hot, stats->hot.max_entries / 2);

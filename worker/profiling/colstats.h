@@ -32,6 +32,7 @@ typedef struct colstats {
     bool any; /* min and max are set */
     parsed_t min, max;
     short_text_t min_text, max_text; /* strings */
+    uint64_t min_prefix, max_prefix; /* their first eight bytes as a big-endian number */
     double shift, sum, sum_squares;  /* of value - shift */
     int64_t length_sum, length_count;
     int32_t length_min, length_max;

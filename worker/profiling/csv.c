@@ -50,6 +50,7 @@ static void put_field(csv_record_t *record, const char *text, size_t length)
 static const char *split_quoted(const csv_dialect_t *d, const char *at, const char *end, csv_record_t *record,
                                 char **scratch)
 {
+    record->quoted = true;
     bool escaped;
     const char *close = closing_quote(d, at + 1, end, &escaped);
     if (!close) {
@@ -88,6 +89,7 @@ static const char *split_plain(const csv_dialect_t *d, const char *at, const cha
 void csv_split(const csv_dialect_t *d, const char *at, const char *end, csv_record_t *record)
 {
     record->n_fields = 0;
+    record->quoted = false;
     record->status = CSV_OK;
     char *scratch = record->scratch;
     for (;;) {

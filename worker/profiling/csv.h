@@ -34,6 +34,7 @@ typedef struct csv_record {
     char *scratch;   /* at least as long as the record */
     const char *end; /* past the line end */
     csv_status_t status;
+    bool quoted; /* some field was; only then the record may span lines */
 } csv_record_t;
 
 /* Splits the record at `at`; the last one may lack a line end. */

@@ -3,7 +3,6 @@
 #include "worker/profiling/dependencies.h"
 #include "worker/profiling/keys.h"
 
-/* Of a set: distinct combinations by the count over all rows where there is one, else by the trace. */
 static void add_set(nv_mem_t *ctx, const key_set_t *set, bool exact, Nv__TableProfile *out)
 {
     Nv__CompositeCandidate *added = NV_NEW(ctx, Nv__CompositeCandidate);
@@ -19,61 +18,40 @@ static void add_set(nv_mem_t *ctx, const key_set_t *set, bool exact, Nv__TablePr
     out->unique_sets[out->n_unique_sets++] = added;
 }
 
-static bool single_exact(const Nv__TableProfile *out, const key_set_t *set, int64_t distinct_rows,
-                         key_set_t *fixed)
+/* A table larger than the trace: single columns by their exact distinct count, sets as the scan counted them. A column
+ * whose distinct values had to be estimated repeats itself too often for a key. */
+static void report_large(nv_mem_t *ctx, const scan_result_t *scan, Nv__TableProfile *out)
 {
-    const Nv__ColumnProfile *column = out->columns[set->columns[0]];
-    *fixed = *set;
-    if (distinct_rows <= 0 || !column->distinct_exact)
-        return false;
-    fixed->uniqueness = (double)column->distinct_count / (double)distinct_rows;
-    if (fixed->uniqueness > 1)
-        fixed->uniqueness = 1;
-    return true;
-}
-
-/* A table larger than the trace: each set as it was counted over all rows. */
-static void report_large(nv_mem_t *ctx, const scan_result_t *scan, const key_set_t *sets, size_t n,
-                         Nv__TableProfile *out)
-{
-    for (size_t i = 0; i < n; i++) {
-        key_set_t set = sets[i];
-        bool exact = false;
-        if (set.n == 1) {
-            exact = single_exact(out, &sets[i], scan->distinct_rows, &set);
-            /* a column whose distinct values had to be estimated repeats itself too often for a key */
-            if (!exact)
-                continue;
-        } else {
-            for (size_t s = 0; s < scan->n_sets; s++) {
-                const scan_set_t *counted = &scan->sets[s];
-                bool same = counted->set.n == set.n;
-                for (size_t c = 0; same && c < set.n; c++)
-                    same = counted->set.columns[c] == set.columns[c];
-                if (!same || counted->distinct < 0 || scan->distinct_rows <= 0)
-                    continue;
-                exact = true;
-                set.uniqueness = (double)counted->distinct / (double)scan->distinct_rows;
-            }
-        }
-        if (set.uniqueness >= 0.95)
-            add_set(ctx, &set, exact, out);
+    double rows = (double)scan->distinct_rows;
+    if (scan->distinct_rows <= 0)
+        return;
+    for (size_t i = 0; i < out->n_columns; i++) {
+        const Nv__ColumnProfile *column = out->columns[i];
+        key_set_t set = {.columns = {i}, .n = 1, .uniqueness = (double)column->distinct_count / rows};
+        if (column->distinct_exact && keys_column(column, out->row_count).single && set.uniqueness >= 0.95)
+            add_set(ctx, &set, true, out);
+    }
+    for (size_t i = 0; i < scan->n_sets; i++) {
+        key_set_t set = scan->sets[i].set;
+        set.uniqueness = (double)scan->sets[i].distinct / rows;
+        if (scan->sets[i].distinct > 0 && set.uniqueness >= 0.98)
+            add_set(ctx, &set, true, out);
     }
 }
 
 static void report_keys(nv_mem_t *ctx, const scan_result_t *scan, const key_rows_t *rows,
                         Nv__TableProfile *out)
 {
+    if (!scan->trace.complete) {
+        report_large(ctx, scan, out);
+        return;
+    }
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("keys");
     key_column_t *columns = NV_NEW_ARRAY(scratch, key_column_t, out->n_columns);
     for (size_t i = 0; i < out->n_columns; i++)
         columns[i] = keys_column(out->columns[i], out->row_count);
     key_set_t sets[KEYS_MAX_SETS];
     size_t n = keys_find(rows, columns, out->n_columns, sets);
-    if (!scan->trace.complete) {
-        report_large(ctx, scan, sets, n, out);
-        return;
-    }
     for (size_t i = 0; i < n; i++)
         add_set(ctx, &sets[i], true, out);
 }
@@ -109,8 +87,10 @@ void evidence_report(nv_mem_t *ctx, const scan_result_t *scan, Nv__TableProfile 
         return;
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("evidence");
     key_rows_t rows = {.hashes = scan->trace.hashes};
-    rows.rows =
-        keys_distinct_rows(scratch, scan->trace.hashes, out->n_columns, scan->trace.rows, &rows.n_rows);
+    size_t n = scan->trace.rows;
+    if (!scan->trace.complete && n > EVIDENCE_SAMPLE_ROWS)
+        n = EVIDENCE_SAMPLE_ROWS;
+    rows.rows = keys_distinct_rows(scratch, scan->trace.hashes, out->n_columns, n, &rows.n_rows);
     report_keys(ctx, scan, &rows, out);
     report_dependencies(ctx, &rows, out);
 }

@@ -191,7 +191,7 @@ static void take_records(lane_t *lane, uint64_t *hashes)
             reject(lane, at, &record, line, NULL);
         else
             take_row(lane, hashes);
-        line += csv->quote ? count_newlines(at, record.end) : 1;
+        line += record.quoted ? count_newlines(at, record.end) : 1;
     }
 }
 

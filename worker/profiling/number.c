@@ -224,10 +224,25 @@ static uint8_t integer_flags(span_t body, const shape_t *shape, int sign, bool b
     return flags;
 }
 
+/* A number has a digit, and no more bytes of other kinds than a currency mark; decides most texts at their first bytes. */
+static bool may_be_number(const char *text, size_t length)
+{
+    int strange = 0;
+    bool digit = false;
+    for (size_t i = 0; i < length; i++) {
+        char c = text[i];
+        if (is_digit(c))
+            digit = true;
+        else if (!(c >= ' ' && c <= '.') && (c | 0x20) != 'e' && ++strange > 3)
+            return false;
+    }
+    return digit;
+}
+
 bool number_classify(const char *text, size_t length, number_class_t *out)
 {
     *out = (number_class_t){0};
-    if (length == 0 || length > 60)
+    if (length == 0 || length > 60 || !may_be_number(text, length))
         return false;
     span_t span = {text, text + length};
     if (strip_parentheses(&span))
@@ -277,11 +292,29 @@ static bool strip_by_rule(const number_rule_t *rule, span_t *span, int *sign)
 
 nv_int128_t number_power(int n)
 {
+    static const int64_t small[] = {1,
+                                    10,
+                                    100,
+                                    1000,
+                                    10000,
+                                    100000,
+                                    1000000,
+                                    10000000,
+                                    100000000,
+                                    1000000000,
+                                    10000000000,
+                                    100000000000,
+                                    1000000000000,
+                                    10000000000000,
+                                    100000000000000,
+                                    1000000000000000,
+                                    10000000000000000,
+                                    100000000000000000,
+                                    1000000000000000000};
     assert(n >= 0 && n <= NUMBER_MAX_DIGITS);
-    nv_int128_t power = 1;
-    while (n--)
-        power *= 10;
-    return power;
+    if (n <= 18)
+        return small[n];
+    return (nv_int128_t)small[18] * number_power(n - 18);
 }
 
 /* Only digits of a plain short integer: the common case, without the rule's machinery. */
@@ -360,20 +393,34 @@ bool number_parse_double(const number_rule_t *rule, const char *text, size_t len
     return n > 0 && end == buffer + n && isfinite(*out);
 }
 
+/* The digits of a size, last first; as many as there are, at least least. */
+static int put_digits(unsigned __int128 size, int least, char *digits)
+{
+    int n = 0;
+    while (size > UINT64_MAX) {
+        digits[n++] = (char)('0' + (int)(size % 10));
+        size /= 10;
+    }
+    uint64_t small = (uint64_t)size;
+    do {
+        digits[n++] = (char)('0' + (int)(small % 10));
+        small /= 10;
+    } while (small || n < least);
+    return n;
+}
+
 size_t number_text(nv_int128_t mantissa, int scale, char *out)
 {
-    while (scale > 0 && mantissa % 10 == 0) {
-        mantissa /= 10;
+    bool negative = mantissa < 0;
+    unsigned __int128 size = negative ? -(unsigned __int128)mantissa : (unsigned __int128)mantissa;
+    char all[64];
+    char *digits = all;
+    int n = put_digits(size, scale + 1, digits);
+    while (scale > 0 && *digits == '0') {
+        digits++;
+        n--;
         scale--;
     }
-    bool negative = mantissa < 0;
-    char digits[48];
-    int n = 0;
-    do {
-        int digit = (int)(mantissa % 10);
-        digits[n++] = (char)('0' + (digit < 0 ? -digit : digit));
-        mantissa /= 10;
-    } while (mantissa || n <= scale);
     char *p = out;
     if (negative)
         *p++ = '-';

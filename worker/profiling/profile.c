@@ -12,10 +12,11 @@
 #include "worker/profiling/evidence_report.h"
 #include "worker/profiling/files.h"
 #include "worker/profiling/names.h"
+#include "worker/profiling/parallel.h"
 #include "worker/profiling/report.h"
 #include "worker/profiling/scan.h"
 
-enum { SAMPLE_BYTES = 1 << 20, MAX_COLUMNS = 100000, MAX_WARNINGS = 64, MAX_UNIQUE_TRIES = 10000 };
+enum { SAMPLE_BYTES = 1 << 20, MAX_COLUMNS = 100000, MAX_WARNINGS = 64, PARALLEL_ROWS = 100000 };
 
 /* A profile in the making. */
 typedef struct job {
@@ -268,22 +269,40 @@ static bool scan_again(job_t *job, const bool *again, nv_error_t *err)
     return true;
 }
 
+/* Columns are reported side by side; each worker has a memory context of its own. */
+typedef struct column_jobs {
+    job_t *job;
+    nv_mem_t *contexts[64];
+} column_jobs_t;
+
+static void report_one(void *arg, size_t worker, size_t i)
+{
+    column_jobs_t *jobs = arg;
+    job_t *job = jobs->job;
+    nv_mem_t *ctx = jobs->contexts[worker];
+    Nv__ColumnProfile *column = NV_NEW(ctx, Nv__ColumnProfile);
+    nv__column_profile__init(column);
+    column->name = job->names[i];
+    column->position = (int32_t)i;
+    report_column(ctx, &job->scan.columns[i], &job->inferred[i], &job->parsers[i], column);
+    job->out->columns[i] = column;
+}
+
 static void report_columns(job_t *job)
 {
     size_t n = job->dialect.n_columns;
-    Nv__TableProfile *out = job->out;
-    out->columns = NV_NEW_ARRAY(job->ctx, Nv__ColumnProfile *, n);
-    out->n_columns = n;
-    for (size_t i = 0; i < n; i++) {
-        Nv__ColumnProfile *column = NV_NEW(job->ctx, Nv__ColumnProfile);
-        nv__column_profile__init(column);
-        column->name = job->names[i];
-        column->position = (int32_t)i;
-        report_column(job->ctx, &job->scan.columns[i], &job->inferred[i], &job->parsers[i], column);
-        out->columns[i] = column;
+    job->out->columns = NV_NEW_ARRAY(job->ctx, Nv__ColumnProfile *, n);
+    job->out->n_columns = n;
+    size_t threads = job->scan.rows > PARALLEL_ROWS ? (size_t)job->options.threads : 1;
+    column_jobs_t jobs = {.job = job};
+    for (size_t i = 0; i < threads; i++)
+        jobs.contexts[i] = nv_mem_root("columns");
+    parallel_run(threads, n, report_one, &jobs);
+    for (size_t i = 0; i < threads; i++)
+        nv_steal(job->ctx, jobs.contexts[i]);
+    for (size_t i = 0; i < n; i++)
         if (job->inferred[i].warning)
-            warn(job, "%s: %s", column->name, job->inferred[i].warning);
-    }
+            warn(job, "%s: %s", job->names[i], job->inferred[i].warning);
 }
 
 static void report_rows(job_t *job)
@@ -348,7 +367,9 @@ static bool run(job_t *job, nv_error_t *err)
     report_columns(job);
     evidence_report(job->ctx, &job->scan, job->out);
     if (!job->scan.trace.complete)
-        warn(job, "dependencies between columns were established on %zu of %lld rows", job->scan.trace.rows,
+        warn(job, "dependencies between columns were established on %zu of %lld rows",
+             job->scan.trace.rows < EVIDENCE_SAMPLE_ROWS ? job->scan.trace.rows
+                                                         : (size_t)EVIDENCE_SAMPLE_ROWS,
              (long long)job->scan.rows);
     return true;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "worker/profiling/lane.h"
+#include "worker/profiling/parallel.h"
 
 enum { DICT_MAX = 32768, DICT_MIN = 256, DICT_TEXT = 64 };
 
@@ -241,16 +242,33 @@ static void merge_rejects(nv_mem_t *ctx, const scan_config_t *config, const sour
     memcpy(out->rejects, all, out->n_rejects * sizeof *all);
 }
 
-static void merge_sets(const scan_config_t *config, lane_t *lanes, scan_result_t *out)
+/* The logs of rows and sets, counted side by side. */
+typedef struct log_jobs {
+    lane_t *lanes;
+    size_t n_lanes;
+    scan_result_t *out;
+} log_jobs_t;
+
+static void count_log(void *arg, size_t worker, size_t i)
 {
+    (void)worker;
+    const log_jobs_t *jobs = arg;
+    bool rows = i == 0;
+    hashlog_t *log = rows ? &jobs->lanes[0].row_log : &jobs->lanes[0].set_logs[i - 1];
+    for (size_t lane = 1; lane < jobs->n_lanes; lane++)
+        hashlog_merge(log, rows ? &jobs->lanes[lane].row_log : &jobs->lanes[lane].set_logs[i - 1]);
+    int64_t distinct = log->dropped ? -1 : hashlog_distinct(log);
+    if (rows)
+        jobs->out->distinct_rows = distinct;
+    else
+        jobs->out->sets[i - 1] = (scan_set_t){jobs->lanes[0].sets[i - 1], distinct};
+}
+
+static void merge_logs(const scan_config_t *config, lane_t *lanes, scan_result_t *out)
+{
+    log_jobs_t jobs = {lanes, (size_t)config->options->threads, out};
     out->n_sets = lanes[0].n_sets;
-    for (size_t i = 0; i < out->n_sets; i++) {
-        for (int lane = 1; lane < config->options->threads; lane++)
-            hashlog_merge(&lanes[0].set_logs[i], &lanes[lane].set_logs[i]);
-        out->sets[i].set = lanes[0].sets[i];
-        bool dropped = lanes[0].set_logs[i].dropped;
-        out->sets[i].distinct = dropped ? -1 : hashlog_distinct(&lanes[0].set_logs[i]);
-    }
+    parallel_run(jobs.n_lanes, 1 + out->n_sets, count_log, &jobs);
 }
 
 static void merge_columns(nv_mem_t *ctx, const scan_config_t *config, lane_t *lanes, scan_result_t *out)
@@ -279,17 +297,13 @@ static void merge(nv_mem_t *ctx, const scan_config_t *config, const source_t *so
         out->multibyte |= lanes[i].multibyte;
         for (size_t f = 0; f < config->table->n_files; f++)
             out->file_rows[f] += lanes[i].file_rows[f];
-        if (i)
-            hashlog_merge(&lanes[0].row_log, &lanes[i].row_log);
     }
     for (size_t f = 0; f < config->table->n_files; f++)
         out->digests[f] = nv_strdup(ctx, source_digest(source, f));
     merge_rejects(ctx, config, source, lanes, out);
     if (!config->wanted) {
-        bool dropped = lanes[0].row_log.dropped;
-        out->distinct_rows = dropped ? -1 : hashlog_distinct(&lanes[0].row_log);
         out->trace = join_traces(ctx, config, lanes, true);
-        merge_sets(config, lanes, out);
+        merge_logs(config, lanes, out);
     }
     merge_columns(ctx, config, lanes, out);
 }

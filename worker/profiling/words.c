@@ -58,11 +58,12 @@ static const struct {
     {"n", WORD_FALSE},
     {"off", WORD_FALSE},
 };
-enum { N_WORDS = sizeof words / sizeof words[0], LONGEST = 19 };
+enum { N_WORDS = sizeof words / sizeof words[0], SHORT = 9, LONGEST = 19 };
 
 enum word_kind word_find(const char *text, size_t length, size_t *index)
 {
-    if (length == 0 || length > LONGEST)
+    bool long_word = length > SHORT && text[0] != '0'; /* the long ones are dates of zeros */
+    if (length == 0 || length > LONGEST || long_word)
         return WORD_NONE;
     for (size_t i = 0; i < N_WORDS; i++) {
         const char *word = words[i].text;
