@@ -42,7 +42,10 @@ typedef struct nv_error {
     char message[NV_ERROR_TEXT_MAX];
 } nv_error_t;
 
-#define NV_ERROR_INIT {.code = NV_OK, .message = {0}}
+#define NV_ERROR_INIT                                                                                        \
+    {                                                                                                        \
+        .code = NV_OK, .message = { 0 }                                                                      \
+    }
 
 /* Sets *err. Always returns false, so that `return nv_fail(err, …);` reads well. */
 bool nv_fail(nv_error_t *err, nv_code_t code, const char *fmt, ...) NV_PRINTF(3, 4);

@@ -127,8 +127,10 @@ void nv_log(nv_log_t *log, nv_level_t level, const char *source, const char *mes
     va_end(fields);
     if (buf.overflowed) {
         nv_buf_reset(&buf);
-        nv_buf_printf(&buf, "{\"level\":\"error\",\"source\":\"log\",\"message\":\"a line over %d bytes was dropped\"}\n",
-                      LINE_MAX_BYTES);
+        nv_buf_printf(
+            &buf,
+            "{\"level\":\"error\",\"source\":\"log\",\"message\":\"a line over %d bytes was dropped\"}\n",
+            LINE_MAX_BYTES);
     }
     write_all(log->fd, buf.data, buf.length);
 }

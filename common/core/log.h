@@ -22,7 +22,8 @@ void nv_log_cleanup(nv_log_t **log);
 
 /* Fields are (const char *key, const char *value) pairs ended by NULL: nv_log(log, NV_INFO, "store", "opened", "path", p, NULL);
  * A NULL value prints as null. log may be NULL: nothing is written. */
-void nv_log(nv_log_t *log, nv_level_t level, const char *source, const char *message, ...) __attribute__((sentinel));
+void nv_log(nv_log_t *log, nv_level_t level, const char *source, const char *message, ...)
+    __attribute__((sentinel));
 
 /* "debug", "info", "warn", "error". */
 bool nv_level_parse(const char *text, nv_level_t *out, nv_error_t *err) NV_MUST_CHECK;

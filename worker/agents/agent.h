@@ -34,8 +34,8 @@ typedef struct agent_host_ops {
     bool (*databricks)(void *host, nv_mem_t *ctx, Nv__DatabricksCredential **out, nv_error_t *err);
     bool (*llm)(void *host, nv_mem_t *ctx, Nv__LlmCredential **out, nv_error_t *err);
     /* The tenant's knowledge base. */
-    bool (*knowledge_search)(void *host, nv_mem_t *ctx, const Nv__KnowledgeQuery *query, Nv__KnowledgeReply **out,
-                             nv_error_t *err);
+    bool (*knowledge_search)(void *host, nv_mem_t *ctx, const Nv__KnowledgeQuery *query,
+                             Nv__KnowledgeReply **out, nv_error_t *err);
     bool (*knowledge_add)(void *host, const Nv__KnowledgeCase *added, nv_error_t *err);
     /* True once the task was cancelled or its lease lost: stop soon, with NV_CANCELLED. */
     bool (*cancelled)(void *host);

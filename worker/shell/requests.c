@@ -59,7 +59,7 @@ bool shell_ask(shell_t *shell, running_t *task, Nv__WorkerMessage *message, uint
         pthread_mutex_lock(&shell->lock);
         *id_field = request.id = ++shell->next_request;
         request.next = shell->requests;
-        shell->requests = &request;
+        shell->requests = &request; /* cppcheck-suppress autoVariables ; wait_reply takes it off again */
         pthread_mutex_unlock(&shell->lock);
         bool sent = shell_send(shell, message, 4096, err);
         if (wait_reply(shell, task, &request, &deadline)) {
