@@ -10,7 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { MAX_OUTSTANDING = 512, MAX_RESTART_DELAY_S = 15 };
+enum { MAX_OUTSTANDING = 512, MAX_RESTART_DELAY_S = 15, GRACE_MS = 2000 };
 
 /* A request that awaits its answer. */
 typedef struct pending {
@@ -359,7 +359,7 @@ static bool live_once(ws_kernel_t *kernel)
     pthread_mutex_unlock(&kernel->lock);
     close_socket(kernel);
     NV_MEM_SCOPE nv_mem_t *mem = nv_mem_root("kernel end");
-    const char *end = ws_process_reap(&kernel->process, 5000, mem);
+    const char *end = ws_process_reap(&kernel->process, GRACE_MS, mem);
     pthread_mutex_lock(&kernel->lock);
     if (!was_ready && !kernel->reason[0]) {
         snprintf(kernel->reason, sizeof kernel->reason, "the kernel ended before Spark was up (%s); see %s",

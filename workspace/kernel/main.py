@@ -5,7 +5,6 @@
 
 import argparse
 import ctypes
-import json
 import os
 import socket
 import sys
@@ -16,11 +15,12 @@ import traceback
 import catalogs
 import notebook
 import session
-import source
-import sqltext
 import statement
 import volumes
 import wire
+
+
+MAX_STATEMENTS = 8  # at once; more wait their turn
 
 
 class Kernel:
@@ -33,6 +33,7 @@ class Kernel:
         self._running = {}
         self._cancelled = set()
         self._lock = threading.Lock()
+        self._statements = threading.BoundedSemaphore(MAX_STATEMENTS)
 
     def serve(self):
         started = time.monotonic()
@@ -130,7 +131,13 @@ class Kernel:
                                                                ctypes.py_object(notebook.Cancelled))
 
     def _statement(self, request):
-        return statement.run(self, request)
+        while not self._statements.acquire(timeout=0.2):
+            if self.is_cancelled(request["id"]):
+                return {"state": "CANCELED"}
+        try:
+            return statement.run(self, request)
+        finally:
+            self._statements.release()
 
     def _notebook(self, request):
         return notebook.NotebookRun(self, request).run()

@@ -378,6 +378,8 @@ class Catalog(Base):
         self.assertEqual(self.sql(f"SELECT * FROM {name}").status.state.value, "FAILED")
         with self.assertRaisesRegex(errors.NotFound, "does not exist"):
             self.w.tables.get(name)
+        self.rows(f"CREATE TABLE {name} (other STRING)")  # where the dropped one was
+        self.assertEqual(self.rows(f"SELECT * FROM {name}"), [])
 
     def test_delta_in_three_level_names(self):
         name = f"main.{self.schema}.d"

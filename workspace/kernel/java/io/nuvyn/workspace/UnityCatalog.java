@@ -227,9 +227,16 @@ public final class UnityCatalog implements StagingTableCatalog, SupportsNamespac
             throw new IllegalArgumentException("managed table " + catalog + "." + schemaName + "." + ident.name()
                                                + " USING " + provider + ": managed tables are Delta tables; give a LOCATION");
         } else if (!exists) {
-            store.trash(store.managed(catalog, schemaName, ident.name()));
+            Path managed = store.managed(catalog, schemaName, ident.name());
+            store.trash(managed);
+            forgetLog(managed);
         }
         return inner(ident);
+    }
+
+    /** Delta keeps logs by path in memory; a new table may come to lie where one was dropped, by us or by the server. */
+    private static void forgetLog(Path table) {
+        DeltaLog.invalidateCache(spark(), new org.apache.hadoop.fs.Path(table.toUri()));
     }
 
     private void withdraw(Identifier ident) {
@@ -302,7 +309,7 @@ public final class UnityCatalog implements StagingTableCatalog, SupportsNamespac
             store.trash(store.external(catalog, ident.namespace()[0], ident.name()));
             store.trash(managed);
             forget(inner);
-            DeltaLog.invalidateCache(spark(), new org.apache.hadoop.fs.Path(managed.toUri()));
+            forgetLog(managed);
             return true;
         } catch (NoSuchNamespaceException e) {
             return false;

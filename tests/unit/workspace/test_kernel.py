@@ -1,0 +1,133 @@
+"""The kernel's pure Python: notebook source, SQL text, catalogs, volumes, dbutils. Needs no Spark."""
+
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "workspace" / "kernel"))
+
+import catalogs
+import dbutils
+import source
+import sqltext
+import volumes
+
+
+class Source(unittest.TestCase):
+    def cells(self, text, language="PYTHON"):
+        return [(cell.kind, cell.text, cell.line) for cell in source.parse(text, language)]
+
+    def test_cells_and_lines(self):
+        text = ("# Databricks notebook source\n# MAGIC %md\n# MAGIC # Title\n\n# COMMAND ----------\n\n"
+                "# DBTITLE 1,Named\nx = 1\n\ny = 2\n\n# COMMAND ----------\n\n# MAGIC %sql SELECT 1;\n# MAGIC SELECT 2\n")
+        self.assertEqual(self.cells(text), [("md", "\n# Title", 2), ("python", "x = 1\n\ny = 2", 8),
+                                            ("sql", "SELECT 1;\nSELECT 2", 14)])
+
+    def test_windows_lines_and_no_header(self):
+        self.assertEqual(self.cells("# Databricks notebook source\r\na = 1\r\n"), [("python", "a = 1", 2)])
+        self.assertEqual(self.cells("a = 1"), [("python", "a = 1", 1)])
+        self.assertEqual(self.cells(""), [])
+
+    def test_sql_notebook(self):
+        text = "-- Databricks notebook source\nSELECT 1\n-- COMMAND ----------\n-- MAGIC %python\n-- MAGIC x = 1"
+        self.assertEqual(self.cells(text, "SQL"), [("sql", "SELECT 1", 2), ("python", "\nx = 1", 4)])
+
+    def test_run_and_pip(self):
+        text = "# MAGIC %run ./lib $a=\"1\"\n# COMMAND ----------\n# MAGIC %pip install x"
+        self.assertEqual([(c.kind, c.argument) for c in source.parse(text, "PYTHON")],
+                         [("run", './lib $a="1"'), ("pip", "install x")])
+
+    def test_other_languages_are_refused(self):
+        with self.assertRaisesRegex(source.SourceError, "SCALA"):
+            source.parse("", "SCALA")
+
+    def test_resolve(self):
+        self.assertEqual(source.resolve("/a/b/c", "./lib"), "/a/b/lib")
+        self.assertEqual(source.resolve("/a/b/c", "../lib"), "/a/lib")
+        self.assertEqual(source.resolve("/a/b/c", "/x/y"), "/x/y")
+        with self.assertRaises(source.SourceError):
+            source.resolve("/a", "../../x")
+
+
+class SqlText(unittest.TestCase):
+    def test_split(self):
+        self.assertEqual(sqltext.split("a; b -- x;y\n; /* ; */ ;; 'q;''r' ; \"s;\\\";t\"; `u;v`"),
+                         ["a", "b -- x;y", "'q;''r'", '"s;\\";t"', "`u;v`"])
+        self.assertEqual(sqltext.split("-- only words\n"), [])
+        self.assertEqual(sqltext.split("'open"), ["'open"])
+        self.assertEqual(sqltext.split("/* open"), [])
+
+    def test_recognize(self):
+        for text, kind, name in (("CREATE CATALOG IF NOT EXISTS `x` COMMENT 'it''s'", "create_catalog", ["x"]),
+                                 ("-- c\ncreate volume a.b.c;", "create_volume", ["a", "b", "c"]),
+                                 ("USE CATALOG main", "use_catalog", ["main"]),
+                                 ("/* c */ DROP VIEW IF EXISTS v", "drop_view", ["v"]),
+                                 ("CREATE OR REPLACE VIEW a.`b c`.v(x) AS SELECT 1", "create_view", ["a", "b c", "v"])):
+            found, groups = sqltext.recognize(text)
+            self.assertEqual((found, sqltext.parts(groups["name"])), (kind, name))
+        self.assertEqual(sqltext.literal("'it''s'"), "it's")
+        for text in ("SELECT 1", "CREATE TEMP VIEW v AS SELECT 1", "CREATE SCHEMA a.b", "SHOW TABLES", "CREATE TABLE viewer (a INT)"):
+            self.assertIsNone(sqltext.recognize(text), text)
+
+
+class OnDisk(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = folder.name
+        self.catalogs = catalogs.Catalogs(self.root)
+        self.volumes = volumes.Volumes(self.root)
+
+    def test_catalogs_and_volumes(self):
+        self.catalogs.create_catalog("Main", None, "words")
+        self.assertEqual(self.catalogs.names(), ["main"])
+        with self.assertRaisesRegex(catalogs.CatalogError, "already exists"):
+            self.catalogs.create_catalog("main", None, None)
+        self.catalogs.create_catalog("main", "IF NOT EXISTS", None)
+        self.catalogs.create_volume("main", "default", "v", None, None)
+        self.assertEqual(self.catalogs.volumes("main", "default"), ["v"])
+        self.catalogs.drop_volume("main", "default", "v", None)
+        with self.assertRaisesRegex(catalogs.CatalogError, "VOLUME_NOT_FOUND"):
+            self.catalogs.drop_volume("main", "default", "v", None)
+        self.catalogs.drop_catalog("main", None, False)
+        self.assertEqual(self.catalogs.names(), [])
+        for name in ("a-b", "a__b", "a_", "", "../x"):
+            with self.assertRaises(catalogs.CatalogError):
+                self.catalogs.create_catalog(name, None, None)
+
+    def test_paths(self):
+        base = f"{self.volumes.root}/main/s/volumes/v"
+        self.assertEqual(self.volumes.real("/Volumes/Main/s/v/a/b"), base + "/a/b")
+        self.assertEqual(self.volumes.real("/dbfs/Volumes/main/s/v/x"), base + "/x")
+        self.assertEqual(self.volumes.real(b"/Volumes/main/s/v"), base)
+        self.assertEqual(self.volumes.real(pathlib.PurePosixPath("/Volumes/main/s/v/x")), base + "/x")
+        for other in ("/tmp/x", 3, "Volumes/x", "/Volumesx/a"):
+            self.assertEqual(self.volumes.real(other), other)
+        with self.assertRaises(PermissionError):
+            self.volumes.real("/Volumes/main/s/v/../../../../x")
+        with self.assertRaises(ValueError):
+            self.volumes.real("/Volumes/main/../etc/passwd")
+
+
+class Widgets(unittest.TestCase):
+    def test_values(self):
+        widgets = dbutils.Widgets({"given": 1})
+        widgets.text("given", "default")
+        widgets.dropdown("choice", "a", ["a", "b"])
+        self.assertEqual((widgets.get("given"), widgets.get("choice")), ("1", "a"))
+        self.assertEqual(widgets.getAll(), {"given": "1", "choice": "a"})
+        with self.assertRaisesRegex(ValueError, "InputWidgetNotDefined.*nope"):
+            widgets.get("nope")
+        with self.assertRaises(ValueError):
+            widgets.dropdown("bad", "z", ["a"])
+
+    def test_task_values_outside_of_a_job(self):
+        values = dbutils.TaskValues(None, None)
+        self.assertEqual(values.get("t", "k", debugValue=5), 5)
+        with self.assertRaises(TypeError):
+            values.get("t", "k")
+
+
+if __name__ == "__main__":
+    unittest.main()
