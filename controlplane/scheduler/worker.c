@@ -13,7 +13,8 @@ int64_t nv_sched_heartbeat_interval(const nv_sched_t *sched)
 
 bool worker_is_silent(const nv_sched_t *sched, const worker_t *worker, int64_t now_ms)
 {
-    return now_ms - worker->last_beat_ms > nv_sched_lease_ms(sched);
+    return now_ms - worker->last_beat_ms >=
+           nv_sched_lease_ms(sched); /* as a lease ends: else the silent one gets its own task back */
 }
 
 void worker_update_free(nv_sched_t *sched, worker_t *worker)
