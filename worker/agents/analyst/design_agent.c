@@ -1,0 +1,140 @@
+/* design: the star schema and its mapping; a person's design replaces ours when the data allows it. */
+#include "common/contract/codec.h"
+#include "worker/agents/analyst/analyst.h"
+#include "worker/design/design.h"
+#include "worker/design/proposal.h"
+#include "worker/design/sttm_check.h"
+
+#include <stdio.h>
+#include <string.h>
+
+typedef struct designing {
+    agent_task_t *task;
+    nv_mem_t *ctx;
+    Nv__Profile *profile;
+    design_input_t input;
+    Nv__StarSchema *human;
+    Nv__StarSchema *star;
+    Nv__Sttm *sttm;
+    Nv__TaskUsage *usage;
+} designing_t;
+
+static const char *folder_name(nv_mem_t *ctx, const char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    size_t start = n;
+    while (start > 0 && path[start - 1] != '/')
+        start--;
+    return n > start ? nv_strndup(ctx, path + start, n - start) : "warehouse";
+}
+
+static bool read_inputs(designing_t *d, nv_error_t *err)
+{
+    ProtobufCMessage *relations = NULL, *review = NULL, *validation = NULL, *human = NULL;
+    if (!analyst_profile(d->task, d->ctx, &d->profile, err) ||
+        !analyst_optional(d->task, d->ctx, "relations", &nv__relations__descriptor, &relations, err) ||
+        !analyst_optional(d->task, d->ctx, "review", &nv__review__descriptor, &review, err) ||
+        !analyst_optional(d->task, d->ctx, "validation", &nv__validation__descriptor, &validation, err) ||
+        !analyst_optional(d->task, d->ctx, "human_design", &nv__star_schema__descriptor, &human, err))
+        return false;
+    if (relations == NULL)
+        return nv_fail(err, NV_FAILED_PRECONDITION, "no relations were found before the design");
+    const Nv__RunSpec *spec = d->task->assignment->spec;
+    const char *name =
+        spec != NULL && spec->name[0] != '\0' ? spec->name : folder_name(d->ctx, d->profile->source);
+    d->input = (design_input_t){.name = name,
+                                .profile = d->profile,
+                                .relations = (Nv__Relations *)relations,
+                                .review = (Nv__Review *)review,
+                                .validation = (Nv__Validation *)validation};
+    d->human = (Nv__StarSchema *)human;
+    return true;
+}
+
+static const char *critique_of(const designing_t *d)
+{
+    if (d->input.validation != NULL && d->input.validation->critique[0] != '\0' &&
+        strcmp(d->input.validation->blame, "design") == 0)
+        return d->input.validation->critique;
+    return d->input.review != NULL && !d->input.review->passed ? d->input.review->critique : "";
+}
+
+/* Names, descriptions, units; structure was settled in `relate`. */
+static bool ask_model(designing_t *d, nv_error_t *err)
+{
+    const char *fingerprint = "", *why = "";
+    const Nv__KnowledgeReply *cases = analyst_recall(d->task, d->ctx, d->profile, "design", &fingerprint);
+    Nv__DesignProposal *proposal =
+        analyst_ask(d->task, d->ctx, d->profile, d->input.relations, cases, critique_of(d), d->usage, &why);
+    if (analyst_is_cancelled(d->task))
+        return nv_fail(err, NV_CANCELLED, "design was cancelled");
+    if (proposal == NULL) {
+        d->task->ops->emit(d->task->host, "llm", nv_printf(d->ctx, "designed on evidence alone: %s", why), 0,
+                           0);
+        return true;
+    }
+    design_outcome_t outcome;
+    design_apply_proposal(d->ctx, proposal, "llm", d->star, &outcome);
+    d->task->ops->emit(
+        d->task->host, "llm",
+        nv_printf(d->ctx, "%d descriptions and measures taken, %d refused", outcome.taken, outcome.refused),
+        0, 0);
+    if (strstr(d->star->method, "llm") == NULL)
+        d->star->method = nv_printf(d->ctx, "%s+llm", d->star->method);
+    return true;
+}
+
+static bool use_human(designing_t *d, nv_error_t *err)
+{
+    if (d->human->relations == NULL)
+        d->human->relations = (Nv__Relations *)d->input.relations;
+    if (!design_check_star(d->profile, d->human, err))
+        return nv_wrap(err, "the edited design");
+    d->star = d->human;
+    d->star->method = nv_strdup(d->ctx, "human");
+    d->task->ops->emit(d->task->host, "log", "the edited design replaces ours", 0, 0);
+    return true;
+}
+
+static bool make_star(designing_t *d, nv_error_t *err)
+{
+    if (d->human != NULL)
+        return use_human(d, err);
+    return design_star(d->ctx, &d->input, &d->star, err) && ask_model(d, err);
+}
+
+static bool write_artifacts(designing_t *d, nv_error_t *err)
+{
+    char *json = NULL;
+    size_t length = 0;
+    return nv_json_encode(d->ctx, &d->star->base, NV_CODEC_PRETTY | NV_CODEC_NUMBERS, &json, &length, err) &&
+           d->task->ops->artifact(d->task->host, "design.json", "application/json", json, length, err) &&
+           nv_json_encode(d->ctx, &d->sttm->base, NV_CODEC_PRETTY | NV_CODEC_NUMBERS, &json, &length, err) &&
+           d->task->ops->artifact(d->task->host, "sttm.json", "application/json", json, length, err);
+}
+
+bool agent_design(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
+{
+    designing_t d = {.task = task, .ctx = ctx, .usage = &out->usage};
+    *out = (agent_result_t){.outcome = "done"};
+    nv__task_usage__init(&out->usage);
+    char version[16];
+    (void)snprintf(version, sizeof version, "%d", task->assignment->round + 1);
+    if (!read_inputs(&d, err) || !make_star(&d, err) ||
+        !design_sttm(ctx, &d.input, d.star, version, &d.sttm, err))
+        return nv_wrap(err, "design");
+    /* What a person edited may leave columns out without saying why; the review tells them. */
+    sttm_problems_t problems = sttm_find_problems(ctx, d.sttm, d.profile);
+    for (size_t i = 0; i < problems.n; i++)
+        task->ops->emit(task->host, "log", problems.text[i], 0, 0);
+    if (!task->ops->write(task->host, "design", &d.star->base, err) ||
+        !task->ops->write(task->host, "sttm", &d.sttm->base, err) || !write_artifacts(&d, err))
+        return nv_wrap(err, "design");
+    task->ops->emit(task->host, "log",
+                    nv_printf(ctx, "%zu dimensions, %zu facts, %zu bridges, %zu target tables",
+                              d.star->n_dimensions, d.star->n_facts, d.star->n_bridges, d.sttm->n_targets),
+                    0, 0);
+    return true;
+}

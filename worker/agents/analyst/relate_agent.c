@@ -1,0 +1,135 @@
+/* relate: keys, joins and roles of all tables together. */
+#include "common/contract/codec.h"
+#include "worker/agents/analyst/analyst.h"
+#include "worker/discovery/discovery.h"
+#include "worker/discovery/proposal.h"
+#include "worker/rawdata/rawdata.h"
+
+#include <string.h>
+
+typedef struct relating {
+    agent_task_t *task;
+    nv_mem_t *ctx;
+    Nv__Profile *profile;
+    Nv__Relations *relations;
+    rawdata_t *raw; /* NULL: only sketches */
+    discovery_exact_t exact;
+    Nv__TaskUsage *usage;
+} relating_t;
+
+static const discovery_exact_t *exact_of(const relating_t *r)
+{
+    return r->raw != NULL ? &r->exact : NULL;
+}
+
+static void open_data(relating_t *r)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    rawdata_options_t options = {.cancelled = analyst_is_cancelled, .cancelled_arg = r->task};
+    if (rawdata_open(r->ctx, r->profile, &options, &r->raw, &err)) {
+        r->exact = rawdata_exact(r->raw);
+        return;
+    }
+    r->raw = NULL;
+    r->task->ops->emit(r->task->host, "log",
+                       nv_printf(r->ctx, "joins are estimated from sketches only: %s", err.message), 0, 0);
+}
+
+static bool apply(relating_t *r, const Nv__DesignProposal *proposal, const char *source, bool binding,
+                  nv_error_t *err)
+{
+    proposal_outcome_t outcome;
+    if (!discovery_apply_proposal(r->ctx, r->profile, proposal, source, binding, exact_of(r), r->relations,
+                                  &outcome, err))
+        return false;
+    if (outcome.joins_taken + outcome.joins_refused + outcome.roles_taken + outcome.roles_refused > 0)
+        r->task->ops->emit(
+            r->task->host, strcmp(source, "llm") == 0 ? "llm" : "retrieval",
+            nv_printf(r->ctx,
+                      "%s: %d joins and %d roles taken; %d joins and %d roles contradicted by the evidence",
+                      source, outcome.joins_taken, outcome.roles_taken, outcome.joins_refused,
+                      outcome.roles_refused),
+            0, 0);
+    return true;
+}
+
+/* A proven design of just these tables may settle what the evidence leaves open; a person's design of them wins. */
+static bool use_cases(relating_t *r, const Nv__KnowledgeReply *cases, const char *fingerprint,
+                      nv_error_t *err)
+{
+    for (size_t i = 0; i < cases->n_hits; i++) {
+        const Nv__KnowledgeCase *found = cases->hits[i]->found;
+        ProtobufCMessage *message = NULL;
+        nv_error_t ignored = NV_ERROR_INIT;
+        if (strcmp(found->fingerprint, fingerprint) != 0 || found->document[0] == '\0' ||
+            !nv_json_decode(r->ctx, &nv__star_schema__descriptor, "case", found->document,
+                            strlen(found->document), NV_CODEC_IGNORE_UNKNOWN, &message, &ignored))
+            continue;
+        const Nv__StarSchema *earlier = (const Nv__StarSchema *)message;
+        if (earlier->relations == NULL)
+            continue;
+        bool human = strcmp(earlier->method, "human") == 0;
+        return apply(r, discovery_proposal_of(r->ctx, earlier->relations, r->relations),
+                     human ? "human" : "knowledge", human, err);
+    }
+    return true;
+}
+
+static bool ask_model(relating_t *r, const Nv__KnowledgeReply *cases, nv_error_t *err)
+{
+    const char *why = "";
+    Nv__DesignProposal *proposal =
+        analyst_ask(r->task, r->ctx, r->profile, r->relations, cases, NULL, r->usage, &why);
+    if (analyst_is_cancelled(r->task))
+        return nv_fail(err, NV_CANCELLED, "relate was cancelled");
+    if (proposal == NULL) {
+        r->task->ops->emit(r->task->host, "llm", nv_printf(r->ctx, "decided on evidence alone: %s", why), 0,
+                           0);
+        return true;
+    }
+    if (!apply(r, proposal, "llm", false, err))
+        return false;
+    r->relations->method = nv_printf(r->ctx, "%s+llm", r->relations->method);
+    return true;
+}
+
+static void say_found(const relating_t *r)
+{
+    r->task->ops->emit(r->task->host, "log",
+                       nv_printf(r->ctx, "%zu keys, %zu joins, %zu undecided", r->relations->n_primary_keys,
+                                 r->relations->n_joins, r->relations->n_undecided),
+                       0, 0);
+    for (size_t i = 0; i < r->relations->n_joins; i++) {
+        const Nv__Join *join = r->relations->joins[i];
+        if (join->orphans > 0)
+            r->task->ops->emit(r->task->host, "finding",
+                               nv_printf(r->ctx, "%s.%s: %lld rows refer to no %s", join->from,
+                                         join->columns[0], (long long)join->orphans, join->to),
+                               0, 0);
+    }
+}
+
+bool agent_relate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
+{
+    relating_t r = {.task = task, .ctx = ctx, .usage = &out->usage};
+    *out = (agent_result_t){.outcome = "done"};
+    nv__task_usage__init(&out->usage);
+    if (!analyst_profile(task, ctx, &r.profile, err))
+        return nv_wrap(err, "relate");
+    const char *fingerprint = "";
+    const Nv__KnowledgeReply *cases = analyst_recall(task, ctx, r.profile, "design", &fingerprint);
+    open_data(&r);
+    const Nv__RunSpec *spec = task->assignment->spec;
+    discovery_options_t options = {.safe = spec != NULL && strcmp(spec->discovery_mode, "safe") == 0,
+                                   .exact = exact_of(&r),
+                                   .cancelled = analyst_is_cancelled,
+                                   .cancelled_arg = task};
+    bool ok = discovery_relate(ctx, r.profile, &options, &r.relations, err) &&
+              use_cases(&r, cases, fingerprint, err) && ask_model(&r, cases, err) &&
+              task->ops->write(task->host, "relations", &r.relations->base, err);
+    nv_mem_free(r.raw);
+    if (!ok)
+        return nv_wrap(err, "relate");
+    say_found(&r);
+    return true;
+}

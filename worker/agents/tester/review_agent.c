@@ -1,0 +1,329 @@
+/* review: does the mapping hold before any code exists? Its own consistency, then what it claims against the data by DuckDB: grains
+ * unique, joins that hold, no join that multiplies rows, lookups that find their members. */
+#include "common/core/buf.h"
+#include "worker/agents/agent.h"
+#include "worker/design/design.h"
+#include "worker/design/sttm_check.h"
+#include "worker/rawdata/rawdata.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A lookup that misses more than this share of its rows is wrong, not dirty. */
+static const double least_lookup = 0.8;
+static const double warn_lookup = 0.98;
+enum { CRITIQUE_MAX = 8 * 1024 };
+
+typedef struct reviewing {
+    agent_task_t *task;
+    nv_mem_t *ctx;
+    Nv__Profile *profile;
+    Nv__StarSchema *star;
+    Nv__Sttm *sttm;
+    Nv__Review *review;
+    size_t cap;
+    rawdata_t *raw;
+    nv_buf_t critique;
+} reviewing_t;
+
+static Nv__Check *add_check(reviewing_t *r, const char *name, const char *subject, Nv__CheckStatus status)
+{
+    Nv__Check *check = NV_NEW(r->ctx, Nv__Check);
+    nv__check__init(check);
+    check->id = nv_printf(r->ctx, "R%03zu", r->review->n_checks + 1);
+    check->name = nv_strdup(r->ctx, name);
+    check->subject = nv_strdup(r->ctx, subject);
+    check->status = status;
+    NV_PUSH(r->ctx, r->review->checks, r->review->n_checks, r->cap) = check;
+    return check;
+}
+
+static void fail_check(reviewing_t *r, Nv__Check *check, const char *expected, const char *actual,
+                       const char *advice)
+{
+    check->status = NV__CHECK_STATUS__CHECK_STATUS_FAIL;
+    check->expected = nv_strdup(r->ctx, expected);
+    check->actual = nv_strdup(r->ctx, actual);
+    check->message = nv_printf(r->ctx, "%s: expected %s, found %s", check->subject, expected, actual);
+    check->blame = nv_strdup(r->ctx, "design");
+    nv_buf_printf(&r->critique, "%s %s: expected %s, found %s. %s\n", check->name, check->subject, expected,
+                  actual, advice);
+}
+
+static void check_consistency(reviewing_t *r)
+{
+    sttm_problems_t problems = sttm_find_problems(r->ctx, r->sttm, r->profile);
+    if (problems.n == 0) {
+        Nv__Check *check = add_check(r, "mapping_consistent", "sttm", NV__CHECK_STATUS__CHECK_STATUS_PASS);
+        check->actual =
+            nv_printf(r->ctx, "%zu sources, %zu targets, every column mapped or left out with a reason",
+                      r->sttm->n_sources, r->sttm->n_targets);
+    }
+    for (size_t i = 0; i < problems.n; i++)
+        fail_check(r, add_check(r, "mapping_consistent", "sttm", NV__CHECK_STATUS__CHECK_STATUS_FAIL),
+                   "a consistent mapping", problems.text[i], "Mend the mapping at this place.");
+}
+
+static bool same_join(const Nv__Join *a, const Nv__Join *b)
+{
+    if (strcmp(a->from, b->from) != 0 || strcmp(a->to, b->to) != 0 || a->n_columns != b->n_columns)
+        return false;
+    for (size_t i = 0; i < a->n_columns; i++) {
+        if (strcmp(a->columns[i], b->columns[i]) != 0 || strcmp(a->to_columns[i], b->to_columns[i]) != 0)
+            return false;
+    }
+    return true;
+}
+
+static bool was_checked(const reviewing_t *r, Nv__Join *const *seen, size_t n, const Nv__Join *join)
+{
+    (void)r;
+    for (size_t i = 0; i < n; i++) {
+        if (same_join(seen[i], join))
+            return true;
+    }
+    return false;
+}
+
+static bool count_join(reviewing_t *r, const Nv__Join *join, discovery_counts_t *counts, nv_error_t *err)
+{
+    discovery_check_t check = {.from = join->from, .to = join->to, .n = (int)join->n_columns};
+    *counts = (discovery_counts_t){0};
+    if (r->raw == NULL || join->n_columns > DISCOVERY_KEY_COLUMNS_MAX)
+        return true;
+    for (size_t i = 0; i < join->n_columns; i++) {
+        check.columns[i] = join->columns[i];
+        check.to_columns[i] = join->to_columns[i];
+    }
+    return rawdata_count(r->raw, &check, counts, err);
+}
+
+/* Does the key of the target repeat among its distinct records? Silver keeps one record per key, so a repeated key is dirt that the
+ * load settles; it multiplies nothing. Only a target that is addressed by something else than its silver key can. */
+static bool is_silver_key(const reviewing_t *r, const Nv__Join *join)
+{
+    for (size_t i = 0; i < r->sttm->n_sources; i++) {
+        const Nv__SttmSource *source = r->sttm->sources[i];
+        if (strcmp(source->name, join->to) != 0 || source->n_key == 0 || source->n_key > join->n_to_columns)
+            continue;
+        for (size_t k = 0; k < source->n_key; k++) {
+            bool found = false;
+            for (size_t c = 0; c < source->n_columns; c++) {
+                for (size_t j = 0; j < join->n_to_columns; j++)
+                    found = found || (strcmp(source->columns[c]->silver_name, source->key[k]) == 0 &&
+                                      strcmp(source->columns[c]->name, join->to_columns[j]) == 0);
+            }
+            if (!found)
+                return false;
+        }
+        return true;
+    }
+    return false;
+}
+
+static bool check_join(reviewing_t *r, const Nv__Join *join, nv_error_t *err)
+{
+    discovery_counts_t counts;
+    if (strcmp(join->from, join->to) == 0)
+        return true;
+    if (!count_join(r, join, &counts, err))
+        return nv_wrap(err, "review of %s", join->from);
+    const char *subject = design_join_subject(r->ctx, join);
+    if (!counts.answered) {
+        add_check(r, "join_holds", subject, NV__CHECK_STATUS__CHECK_STATUS_WARN)->message =
+            nv_strdup(r->ctx, "could not be counted from here");
+        return true;
+    }
+    double found = counts.rows > 0 ? 1 - (double)counts.missing / (double)counts.rows : 1;
+    Nv__Check *holds = add_check(r, "join_holds", subject,
+                                 found >= warn_lookup ? NV__CHECK_STATUS__CHECK_STATUS_PASS
+                                                      : NV__CHECK_STATUS__CHECK_STATUS_WARN);
+    holds->sql = nv_strdup(r->ctx, rawdata_last_sql(r->raw));
+    holds->actual = nv_printf(r->ctx, "%" PRId64 " of %" PRId64 " rows find their target",
+                              counts.rows - counts.missing, counts.rows);
+    if (found < least_lookup)
+        fail_check(r, holds,
+                   nv_printf(r->ctx, "at least %.0f%% of the rows to find their target", 100 * least_lookup),
+                   holds->actual, "Drop this join.");
+    Nv__Check *fan_out = add_check(r, "fan_out", subject, NV__CHECK_STATUS__CHECK_STATUS_PASS);
+    fan_out->actual = nv_printf(r->ctx, "at most %" PRId64 " target rows per value", counts.fan_out);
+    if (counts.fan_out > 1 && !is_silver_key(r, join))
+        fail_check(r, fan_out, "exactly 1 target row per value", fan_out->actual,
+                   "Drop this join or join to the key of the target.");
+    return true;
+}
+
+static bool check_joins(reviewing_t *r, nv_error_t *err)
+{
+    size_t n = 0, cap = 0;
+    Nv__Join **all = NULL;
+    for (size_t i = 0; i < r->star->n_dimensions; i++) {
+        for (size_t k = 0; k < r->star->dimensions[i]->n_flattened; k++)
+            NV_PUSH(r->ctx, all, n, cap) = r->star->dimensions[i]->flattened[k];
+    }
+    for (size_t i = 0; i < r->star->n_facts; i++) {
+        for (size_t k = 0; k < r->star->facts[i]->n_parents; k++)
+            NV_PUSH(r->ctx, all, n, cap) = r->star->facts[i]->parents[k];
+        for (size_t k = 0; k < r->star->facts[i]->n_dimensions; k++)
+            NV_PUSH(r->ctx, all, n, cap) = r->star->facts[i]->dimensions[k]->join;
+    }
+    for (size_t i = 0; i < r->star->n_bridges; i++) {
+        for (size_t k = 0; k < r->star->bridges[i]->n_dimensions; k++)
+            NV_PUSH(r->ctx, all, n, cap) = r->star->bridges[i]->dimensions[k]->join;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (r->task->ops->cancelled(r->task->host))
+            return nv_fail(err, NV_CANCELLED, "review was cancelled");
+        if (!was_checked(r, all, i, all[i]) && !check_join(r, all[i], err))
+            return false;
+    }
+    return true;
+}
+
+static const Nv__TableProfile *find_table(const reviewing_t *r, const char *name)
+{
+    for (size_t i = 0; i < r->profile->n_tables; i++) {
+        if (strcmp(r->profile->tables[i]->name, name) == 0)
+            return r->profile->tables[i];
+    }
+    return NULL;
+}
+
+/* A grain that repeats in a few records is dirt that the load settles by keeping the latest; more is a wrong grain. */
+static bool check_grain(reviewing_t *r, const char *table, char *const *columns, size_t n, nv_error_t *err)
+{
+    const char *subject = design_grain_subject(r->ctx, table, columns, n);
+    const Nv__TableProfile *profile = find_table(r, table);
+    bool whole_row = profile != NULL && n >= profile->n_columns;
+    discovery_check_t check = {.from = table, .n = (int)n};
+    discovery_counts_t counts = {0};
+    if (n <= DISCOVERY_KEY_COLUMNS_MAX && r->raw != NULL) {
+        for (size_t i = 0; i < n; i++)
+            check.columns[i] = columns[i];
+        if (!rawdata_count(r->raw, &check, &counts, err))
+            return nv_wrap(err, "grain of %s", table);
+    }
+    if (!counts.answered) {
+        Nv__Check *open =
+            add_check(r, "grain_unique", subject,
+                      whole_row ? NV__CHECK_STATUS__CHECK_STATUS_PASS : NV__CHECK_STATUS__CHECK_STATUS_WARN);
+        open->message =
+            nv_strdup(r->ctx, whole_row ? "the whole record is the grain: unique once duplicates are dropped"
+                                        : "could not be counted from here");
+        return true;
+    }
+    int64_t repeated = counts.rows - counts.distinct;
+    Nv__Check *unique =
+        add_check(r, "grain_unique", subject,
+                  repeated == 0 ? NV__CHECK_STATUS__CHECK_STATUS_PASS : NV__CHECK_STATUS__CHECK_STATUS_WARN);
+    unique->sql = nv_strdup(r->ctx, rawdata_last_sql(r->raw));
+    unique->actual =
+        nv_printf(r->ctx, "%" PRId64 " distinct in %" PRId64 " records", counts.distinct, counts.rows);
+    bool history = repeated > 0 && (double)repeated <= 0.4 * (double)counts.rows;
+    bool versions = false;
+    for (size_t i = 0; i < r->star->n_dimensions; i++)
+        versions = versions || (strcmp(r->star->dimensions[i]->source, table) == 0 &&
+                                r->star->dimensions[i]->effective_from[0] != '\0');
+    if ((double)repeated > 0.05 * (double)counts.rows && !(history && versions))
+        fail_check(r, unique, "one record per key", unique->actual, "Choose another grain for this table.");
+    return true;
+}
+
+static bool check_grains(reviewing_t *r, nv_error_t *err)
+{
+    for (size_t i = 0; i < r->star->n_facts; i++) {
+        if (!check_grain(r, r->star->facts[i]->source, r->star->facts[i]->grain_columns,
+                         r->star->facts[i]->n_grain_columns, err))
+            return false;
+    }
+    for (size_t i = 0; i < r->star->n_bridges; i++) {
+        if (!check_grain(r, r->star->bridges[i]->source, r->star->bridges[i]->grain_columns,
+                         r->star->bridges[i]->n_grain_columns, err))
+            return false;
+    }
+    for (size_t i = 0; i < r->star->n_dimensions; i++) {
+        const Nv__DimensionDesign *dimension = r->star->dimensions[i];
+        if (!dimension->from_flat &&
+            !check_grain(r, dimension->source, dimension->business_key, dimension->n_business_key, err))
+            return false;
+    }
+    return true;
+}
+
+static bool read_input(reviewing_t *r, const char *channel, const ProtobufCMessageDescriptor *type,
+                       ProtobufCMessage **out, nv_error_t *err)
+{
+    size_t n = r->task->ops->input_count(r->task->host, channel);
+    if (n == 0)
+        return nv_fail(err, NV_FAILED_PRECONDITION, "review: no %s to review", channel);
+    return r->task->ops->input(r->task->host, r->ctx, channel, n - 1, type, out, err);
+}
+
+static bool read_inputs(reviewing_t *r, nv_error_t *err)
+{
+    ProtobufCMessage *star = NULL, *sttm = NULL, *table = NULL;
+    if (!read_input(r, "design", &nv__star_schema__descriptor, &star, err) ||
+        !read_input(r, "sttm", &nv__sttm__descriptor, &sttm, err))
+        return false;
+    r->star = (Nv__StarSchema *)star;
+    r->sttm = (Nv__Sttm *)sttm;
+    size_t n = r->task->ops->input_count(r->task->host, "profile");
+    r->profile = NV_NEW(r->ctx, Nv__Profile);
+    nv__profile__init(r->profile);
+    r->profile->tables = NV_NEW_ARRAY(r->ctx, Nv__TableProfile *, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        if (!r->task->ops->input(r->task->host, r->ctx, "profile", i, &nv__table_profile__descriptor, &table,
+                                 err))
+            return false;
+        r->profile->tables[r->profile->n_tables++] = (Nv__TableProfile *)table;
+    }
+    return true;
+}
+
+static bool is_cancelled(void *arg)
+{
+    const agent_task_t *task = arg;
+    return task->ops->cancelled(task->host);
+}
+
+static void open_data(reviewing_t *r)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    rawdata_options_t options = {.cancelled = is_cancelled, .cancelled_arg = r->task};
+    if (!rawdata_open(r->ctx, r->profile, &options, &r->raw, &err)) {
+        r->raw = NULL;
+        r->task->ops->emit(r->task->host, "log",
+                           nv_printf(r->ctx, "review without counting: %s", err.message), 0, 0);
+    }
+}
+
+bool agent_review(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
+{
+    reviewing_t r = {.task = task, .ctx = ctx, .critique = nv_buf_make(ctx, CRITIQUE_MAX)};
+    *out = (agent_result_t){.outcome = "fail", .blame = "design"};
+    nv__task_usage__init(&out->usage);
+    r.review = NV_NEW(ctx, Nv__Review);
+    nv__review__init(r.review);
+    if (!read_inputs(&r, err))
+        return nv_wrap(err, "review");
+    open_data(&r);
+    check_consistency(&r);
+    bool ok = check_grains(&r, err) && check_joins(&r, err);
+    nv_mem_free(r.raw);
+    if (!ok)
+        return nv_wrap(err, "review");
+    r.review->passed = true;
+    size_t failed = 0;
+    for (size_t i = 0; i < r.review->n_checks; i++)
+        failed += r.review->checks[i]->status == NV__CHECK_STATUS__CHECK_STATUS_FAIL;
+    r.review->passed = failed == 0;
+    r.review->critique = nv_strdup(ctx, nv_buf_text(&r.critique));
+    if (!task->ops->write(task->host, "review", &r.review->base, err))
+        return nv_wrap(err, "review");
+    task->ops->emit(task->host, failed == 0 ? "log" : "finding",
+                    nv_printf(ctx, "review: %zu checks, %zu failed", r.review->n_checks, failed), 0, 0);
+    if (r.review->passed)
+        *out = (agent_result_t){.outcome = "pass", .usage = out->usage};
+    return true;
+}
