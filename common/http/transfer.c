@@ -6,7 +6,12 @@
 #include <strings.h>
 #include <sys/stat.h>
 
-enum { DEFAULT_MAX_RESPONSE = 16 * 1024 * 1024, MAX_HEADERS = 256, MAX_HEADER_BYTES = 256 * 1024 };
+enum {
+    DEFAULT_MAX_RESPONSE = 16 * 1024 * 1024,
+    LEAST_ERROR_BODY = 64 * 1024,
+    MAX_HEADERS = 256,
+    MAX_HEADER_BYTES = 256 * 1024
+};
 
 char *transfer_public_url(nv_mem_t *ctx, const char *url)
 {
@@ -69,6 +74,9 @@ static size_t take_body(char *data, size_t size, size_t count, void *arg)
             return stop(t);
         return length;
     }
+    if (status >= 300 && t->body.maximum < LEAST_ERROR_BODY)
+        t->body.maximum =
+            LEAST_ERROR_BODY; /* a small limit is meant for the content, not for what went wrong */
     nv_buf_add(&t->body, data, length);
     if (t->body.overflowed) {
         nv_fail(t->err, NV_RESOURCE_EXHAUSTED, "the answer is larger than %zu bytes", t->body.maximum);
