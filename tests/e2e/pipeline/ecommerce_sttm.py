@@ -1,10 +1,16 @@
 #!/usr/bin/env python3
 """A mapping of data/ecommerce written by hand, as proto3 JSON: what the code generator is tested with on its own.
 
-    python3 ecommerce_sttm.py > mapping.json
+    python3 ecommerce_sttm.py [FOLDER] > mapping.json
+
+FOLDER holds the raw files, data/ecommerce by default.
 """
 
+import fnmatch
+import hashlib
 import json
+import pathlib
+import sys
 
 TYPES = {"s": "STRING", "i": "INT64", "d": "DATE", "t": "TIMESTAMP", "b": "BOOLEAN", "f": "DOUBLE"}
 lines = 0
@@ -241,6 +247,22 @@ bridge.add("product_key", "i", "LOOKUP", "d.product_id", dimension="dim_product"
 bridge.add("promotion_key", "i", "LOOKUP", "d.promotion_id", dimension="dim_promotion", key="FOREIGN")
 bridge.copy("d.featured")
 
-if __name__ == "__main__":
-    print(json.dumps({"name": "ecommerce", "version": "1", "method": "human", "source_root": "data/ecommerce",
+
+
+def found_files(root, pattern):
+    for path in sorted(p for p in root.rglob("*.csv") if fnmatch.fnmatch(p.name, pattern)):
+        content = path.read_bytes()
+        yield {"path": str(path), "bytes": str(len(content)), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def main():
+    here = pathlib.Path(__file__).resolve()
+    root = pathlib.Path(sys.argv[1]).resolve() if len(sys.argv) > 1 else here.parents[3] / "data" / "ecommerce"
+    for source in SOURCES:
+        source["files"] = list(found_files(root, source["file_pattern"]))
+    print(json.dumps({"name": "ecommerce", "version": "1", "method": "human", "source_root": str(root),
                       "sources": SOURCES, "targets": TARGETS}, indent=1, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

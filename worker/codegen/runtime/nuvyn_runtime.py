@@ -325,14 +325,23 @@ def ensure_table(name, columns, comment, cluster_by=(), derived=True):
     create_table(name, columns, comment, cluster_by)
 
 
-def merge(name, rows, key, compared, inserted=None, delete_where=None):
+def append(name, rows):
+    """Adds the rows to the table, by column name, in one transaction."""
+    view = f"appended_{name}"
+    rows.createOrReplaceTempView(view)
+    listed = ", ".join(map(quoted, rows.columns))
+    spark.sql(f"INSERT INTO {full_name(name)} ({listed}) SELECT {listed} FROM {quoted(view)}")
+    spark.catalog.dropTempView(view)
+
+
+def merge(name, rows, key, compared, delete_where=None):
     """Brings the table to the state of `rows`: one MERGE that touches only rows that differ in `compared`.
 
-    rows holds at most one row per key. inserted: the columns written, all of the table by default. delete_where: rows
-    of the table that are in no row of `rows` and meet this condition are deleted. Returns Delta's metrics.
+    rows holds at most one row per key. delete_where: rows of the table that are in no row of `rows` and meet this
+    condition are deleted. Returns Delta's metrics.
     """
-    columns = inserted or rows.columns
-    view = f"incoming_{re.sub(r'[^A-Za-z0-9_]', '_', name)}"
+    columns = rows.columns
+    view = f"incoming_{name}"
     rows.createOrReplaceTempView(view)
     listed, values = ", ".join(map(quoted, columns)), ", ".join(f"s.{quoted(c)}" for c in columns)
     changes = ", ".join(f"t.{quoted(c)} = s.{quoted(c)}" for c in columns)
@@ -397,7 +406,7 @@ def write_log(step, entries):
             for subject, status, message, metrics in entries]
     schema = "batch_id STRING, step STRING, subject STRING, status STRING, message STRING, metrics STRING, " \
              "logged_at TIMESTAMP"
-    spark.createDataFrame(rows, schema).write.mode("append").saveAsTable(full_name(RUN_LOG))
+    append(RUN_LOG, spark.createDataFrame(rows, schema))
 
 
 def in_parallel(work, items):
@@ -515,7 +524,7 @@ def load_bronze(source, files):
     added = new_files(source, files)
     if added:
         rows = functools.reduce(lambda a, b: a.unionByName(b), [read_file(source, f) for f in added])
-        rows.write.mode("append").saveAsTable(full_name(source.bronze))
+        append(source.bronze, rows)
     return [(source.name, f["name"], f["length"], f["fingerprint"], BATCH_ID) for f in added]
 
 
@@ -526,7 +535,7 @@ def load_all_bronze(sources):
     entries = [entry for added in loaded.values() for entry in added]
     if entries:
         schema = ", ".join(f"{name} {type}" for name, type, _ in CONTROL_TABLES[LEDGER])
-        spark.createDataFrame(entries, schema).write.mode("append").saveAsTable(full_name(LEDGER))
+        append(LEDGER, spark.createDataFrame(entries, schema))
     return {name: {"new_files": len(added)} for name, added in loaded.items()}
 
 
