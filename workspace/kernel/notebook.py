@@ -17,6 +17,7 @@ MAX_RESULT = 5 * 1024 * 1024
 MAX_LOGS = 5 * 1024 * 1024
 MAX_DEPTH = 16
 _output = threading.local()
+_compiling = threading.Lock()  # CPython 3.11 loses count when two threads build syntax trees at once: SystemError
 
 
 class Cancelled(BaseException):
@@ -153,11 +154,14 @@ class NotebookRun:
         name = f"{path}::cell {number}"
         lines = [""] * (cell.line - 1) + cell.text.split("\n")
         linecache.cache[name] = (0, None, [line + "\n" for line in lines], name)
-        tree = ast.parse("\n" * (cell.line - 1) + cell.text, filename=name)
-        last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
-        exec(compile(tree, name, "exec"), self.namespace)
-        if last is not None:
-            value = eval(compile(ast.Expression(last.value), name, "eval"), self.namespace)
+        with _compiling:
+            tree = ast.parse("\n" * (cell.line - 1) + cell.text, filename=name)
+            last = tree.body.pop() if tree.body and isinstance(tree.body[-1], ast.Expr) else None
+            body = compile(tree, name, "exec")
+            ending = compile(ast.Expression(last.value), name, "eval") if last is not None else None
+        exec(body, self.namespace)
+        if ending is not None:
+            value = eval(ending, self.namespace)
             if value is not None:
                 print(outward(repr(value)))
 
