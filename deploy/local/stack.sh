@@ -114,7 +114,7 @@ stack_up() {
     local where=local
     [ "${1:-}" != --workspace ] || where=${2:-}
     deps_spark
-    build "$BUILD_DIR"
+    BUILD_TARGETS=$PROGRAMS build "$BUILD_DIR"
     if ! stack_is_up; then
         step "starting the local stack (workspace with Spark, control plane, two workers)"
         mkdir -p "$NUVYN_STATE" && chmod 700 "$NUVYN_STATE"

@@ -44,6 +44,22 @@ static char *examples(nv_mem_t *ctx, Nv__ValueCount *const *values, size_t count
     return text;
 }
 
+/* `formats` also counts null spellings; a format is what has a conversion in it. */
+static void date_format_finding(finding_list_t *list, const char *table, const Nv__ColumnProfile *column)
+{
+    const Nv__FormatCount *seen[2] = {NULL, NULL};
+    size_t count = 0;
+    for (size_t i = 0; i < column->n_formats; i++)
+        if (strchr(column->formats[i]->format, '%')) {
+            if (count < 2)
+                seen[count] = column->formats[i];
+            count++;
+        }
+    if (count > 1)
+        add(list, seen[1]->count, "%s.%s: %zu date formats in one column (%s, %s%s)", table, column->name,
+            count, seen[0]->format, seen[1]->format, count > 2 ? ", …" : "");
+}
+
 static void column_findings(finding_list_t *list, const char *table, const Nv__ColumnProfile *column)
 {
     if (column->invalid_count > 0)
@@ -54,11 +70,7 @@ static void column_findings(finding_list_t *list, const char *table, const Nv__C
                 ? "a date"
                 : "its type",
             examples(list->ctx, column->invalid, column->n_invalid));
-    if (column->n_formats > 1 && (column->type == NV__VALUE_TYPE__VALUE_TYPE_DATE ||
-                                  column->type == NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP))
-        add(list, column->formats[1]->count, "%s.%s: %zu date formats in one column (%s, %s%s)", table,
-            column->name, column->n_formats, column->formats[0]->format, column->formats[1]->format,
-            column->n_formats > 2 ? ", …" : "");
+    date_format_finding(list, table, column);
     if (column->padded_count > 0)
         add(list, column->padded_count, "%s.%s: %" PRId64 " value%s padded with blanks", table, column->name,
             column->padded_count, plural(column->padded_count));
@@ -133,7 +145,7 @@ char **findings_list(nv_mem_t *ctx, const run_record_t *record, size_t *out_coun
         table_findings(&list, record->profiles[i]);
     if (record->survey)
         for (size_t i = 0; i < record->survey->n_skipped; i++)
-            add(&list, INT32_MAX, "%s was left out: %s", record->survey->skipped[i]->path,
+            add(&list, 1, "%s was left out: %s", record->survey->skipped[i]->path,
                 record->survey->skipped[i]->reason);
     if (record->relations)
         relation_findings(&list, record->relations);

@@ -46,10 +46,11 @@ static bool shown(const Nv__SttmColumn *column)
 
 static void put_column(nv_buf_t *buf, const Nv__SttmColumn *column)
 {
+    const char *mark = column_mark(column);
     nv_buf_puts(buf, "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"#888888\">");
-    html_text(buf, column_mark(column));
+    html_text(buf, mark[0] ? mark : " "); /* Graphviz refuses an empty element */
     nv_buf_puts(buf, "</FONT></TD><TD ALIGN=\"LEFT\">");
-    html_text(buf, column->name);
+    html_text(buf, column->name[0] ? column->name : " ");
     nv_buf_puts(buf, "</TD></TR>");
 }
 
@@ -108,7 +109,7 @@ static void put_edge(nv_buf_t *buf, const Nv__Sttm *sttm, size_t from, const Nv_
     if (!found)
         return;
     nv_buf_printf(buf, "  t%zu -> t%zu [label=<", from, to);
-    html_text(buf, column->role);
+    html_text(buf, column->role[0] ? column->role : " ");
     nv_buf_puts(buf, ">];\n");
 }
 
