@@ -271,24 +271,18 @@ static bool walk(survey_t *survey, const char *folder, const char *relative, int
     return ok;
 }
 
-/* "Order Details" -> "order_details": letters, digits and underscores, not starting with a digit. */
+/* A table is called what its file is called ("Order Details"): people and other tools know it by that name, and the mapping makes
+ * identifiers of it. Only what no name can hold is replaced. */
 static char *table_name(nv_mem_t *ctx, const char *stem)
 {
-    char words[MAX_NAME * 2];
-    name_words(stem, words, sizeof words);
-    char out[MAX_NAME + 8];
-    size_t n = 0;
-    for (const char *p = words + 1; *p && n < MAX_NAME; p++) {
-        unsigned char c = (unsigned char)*p;
-        if (c >= 0x80)
-            continue;
-        if (n == 0 && isdigit(c))
-            n += (size_t)snprintf(out, sizeof out, "t_");
-        out[n++] = isalnum(c) ? (char)c : '_';
-    }
-    while (n && out[n - 1] == '_')
+    size_t n = strnlen(stem, MAX_NAME);
+    while (n > 0 && n == MAX_NAME && ((unsigned char)stem[n] & 0xC0) == 0x80)
         n--;
-    return n ? nv_strndup(ctx, out, n) : nv_strdup(ctx, "table");
+    char *name = nv_strndup(ctx, stem, n);
+    for (char *p = name; *p; p++)
+        if (iscntrl((unsigned char)*p))
+            *p = '_';
+    return *name ? name : nv_strdup(ctx, "table");
 }
 
 static int by_path(const void *left, const void *right)
