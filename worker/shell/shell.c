@@ -181,9 +181,9 @@ static void keep_alive(loop_t *loop, int64_t silent_ms)
         loop->next_heartbeat = now + shell->heartbeat_ms;
     }
     shell_send_results(shell);
-    if (silent_ms > shell->lease_ms)
-        nv_log(shell->config->log, NV_WARN, "stream", "the control plane has been silent for a whole lease",
-               NULL);
+    /* It answers every heartbeat: so this connection is dead, whatever the transport believes. */
+    if (silent_ms > 2 * (int64_t)shell->lease_ms)
+        nv_rpc_stream_abort(shell->stream, NV_UNAVAILABLE, "the control plane has been silent for two leases");
 }
 
 static void start_drain(loop_t *loop)

@@ -81,7 +81,8 @@ static bool serving(plane_stack_t *stack)
 static void connect_operator(plane_stack_t *stack)
 {
     nv_error_t err = NV_ERROR_INIT;
-    nv_rpc_client_config_t config = {.address = stack->address, .tls = stack->op, .expect = NV_IDENTITY_CONTROLPLANE};
+    nv_rpc_client_config_t config = {
+        .address = stack->address, .tls = stack->op, .expect = NV_IDENTITY_CONTROLPLANE};
     nv_rpc_client_free(stack->client);
     if (!nv_rpc_client_new(&config, &stack->client, &err))
         fail_msg("%s", err.message);
@@ -90,12 +91,19 @@ static void connect_operator(plane_stack_t *stack)
 void stack_start_control(plane_stack_t *stack)
 {
     char *argv[] = {stack_text(BIN_DIR "/nuvyn-controlplane"),
-                    stack_text("--state-dir"), stack->dir,
-                    stack_text("--listen"), stack->address ? stack->address : stack_text("127.0.0.1:0"),
-                    stack_text("--ca"), stack->pki.ca,
-                    stack_text("--cert"), nv_printf(stack->ctx, "%s/plane.crt", stack->pki.dir),
-                    stack_text("--key"), nv_printf(stack->ctx, "%s/plane.key", stack->pki.dir),
-                    stack_text("--lease"), stack_text("1500ms"), NULL};
+                    stack_text("--state-dir"),
+                    stack->dir,
+                    stack_text("--listen"),
+                    stack->address ? stack->address : stack_text("127.0.0.1:0"),
+                    stack_text("--ca"),
+                    stack->pki.ca,
+                    stack_text("--cert"),
+                    nv_printf(stack->ctx, "%s/plane.crt", stack->pki.dir),
+                    stack_text("--key"),
+                    nv_printf(stack->ctx, "%s/plane.key", stack->pki.dir),
+                    stack_text("--lease"),
+                    stack_text("1500ms"),
+                    NULL};
     stack->control = spawn(stack, "control", argv);
     for (int i = 0; i < 500 && !stack->address; i++, pause_ms(20))
         read_address(stack);
@@ -117,11 +125,18 @@ void stack_kill_control(plane_stack_t *stack, int signal)
 
 void stack_start_worker(plane_stack_t *stack, int i, const char *pool)
 {
-    char *name = nv_printf(stack->ctx, "w%d", i), *cert = nv_printf(stack->ctx, "%s/%s.crt", stack->pki.dir, name);
+    char *name = nv_printf(stack->ctx, "w%d", i),
+         *cert = nv_printf(stack->ctx, "%s/%s.crt", stack->pki.dir, name);
     if (access(cert, F_OK) != 0)
-        pki_issue(&stack->pki, nv_printf(stack->ctx, DOMAIN "pool/%s/worker/%s", pool, name), name, false, 0, 3600);
-    char *argv[] = {stack_text(BIN_DIR "/nuvyn-test-worker"), stack->address, stack->pki.ca, cert,
-                    nv_printf(stack->ctx, "%s/%s.key", stack->pki.dir, name), stack_text("2"), NULL};
+        pki_issue(&stack->pki, nv_printf(stack->ctx, DOMAIN "pool/%s/worker/%s", pool, name), name, false, 0,
+                  3600);
+    char *argv[] = {stack_text(BIN_DIR "/nuvyn-test-worker"),
+                    stack->address,
+                    stack->pki.ca,
+                    cert,
+                    nv_printf(stack->ctx, "%s/%s.key", stack->pki.dir, name),
+                    stack_text("2"),
+                    NULL};
     stack->workers[i] = spawn(stack, name, argv);
 }
 
@@ -157,7 +172,8 @@ static void print_log(plane_stack_t *stack)
     char command[512];
     if (!getenv("SHOW_LOGS"))
         return;
-    snprintf(command, sizeof command, "for f in %s/*.log; do echo \"== $f\"; tail -n 40 \"$f\"; done >&2", stack->dir);
+    snprintf(command, sizeof command, "for f in %s/*.log; do echo \"== $f\"; tail -n 40 \"$f\"; done >&2",
+             stack->dir);
     if (system(command) != 0)
         fputs("no logs\n", stderr);
 }
@@ -186,20 +202,24 @@ nv_rpc_client_t *stack_client(plane_stack_t *stack, const char *path)
     nv_rpc_client_t *client;
     const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
     char *file = nv_printf(stack->ctx, "client-%s", name);
-    nv_tls_paths_t tls = pki_issue(&stack->pki, nv_printf(stack->ctx, DOMAIN "%s", path), file, false, 0, 3600);
-    nv_rpc_client_config_t config = {.address = stack->address, .tls = tls, .expect = NV_IDENTITY_CONTROLPLANE};
+    nv_tls_paths_t tls =
+        pki_issue(&stack->pki, nv_printf(stack->ctx, DOMAIN "%s", path), file, false, 0, 3600);
+    nv_rpc_client_config_t config = {
+        .address = stack->address, .tls = tls, .expect = NV_IDENTITY_CONTROLPLANE};
     if (!nv_rpc_client_new(&config, &client, &err))
         fail_msg("%s", err.message);
     return client;
 }
 
-nv_code_t stack_try(plane_stack_t *stack, nv_rpc_client_t *client, const char *method, const ProtobufCMessage *request,
-                    const ProtobufCMessageDescriptor *output, ProtobufCMessage **reply)
+nv_code_t stack_try(plane_stack_t *stack, nv_rpc_client_t *client, const char *method,
+                    const ProtobufCMessage *request, const ProtobufCMessageDescriptor *output,
+                    ProtobufCMessage **reply)
 {
     nv_error_t err = NV_ERROR_INIT;
     ProtobufCMessage *ignored;
     char *path = nv_printf(stack->ctx, "/nuvyn.v1.%s", method);
-    return nv_rpc_client_call(client, path, request, output, 10000, stack->ctx, reply ? reply : &ignored, &err)
+    return nv_rpc_client_call(client, path, request, output, 10000, stack->ctx, reply ? reply : &ignored,
+                              &err)
                ? NV_OK
                : err.code;
 }
@@ -238,7 +258,8 @@ char *stack_submit(plane_stack_t *stack, const char *tenant, const char *script,
     spec.approval = stack_text(approval);
     request.tenant = stack_text(tenant);
     request.spec = &spec;
-    return ((Nv__Run *)stack_call(stack, "RunService/SubmitRun", &request.base, &nv__run__descriptor))->run_id;
+    return ((Nv__Run *)stack_call(stack, "RunService/SubmitRun", &request.base, &nv__run__descriptor))
+        ->run_id;
 }
 
 static bool listed(const char *states, const char *state)
@@ -247,26 +268,28 @@ static bool listed(const char *states, const char *state)
     return found && *state;
 }
 
-Nv__Run *stack_wait_run(plane_stack_t *stack, const char *tenant, const char *run, const char *states, int seconds)
+Nv__Run *stack_wait_run(plane_stack_t *stack, const char *tenant, const char *run, const char *states,
+                        int seconds)
 {
     Nv__GetRunRequest request = NV__GET_RUN_REQUEST__INIT;
     ProtobufCMessage *reply = NULL;
     request.tenant = stack_text(tenant);
     request.run_id = stack_text(run);
     for (int i = 0; i < seconds * 20; i++, pause_ms(50)) {
-        nv_code_t code = stack_try(stack, stack->client, "RunService/GetRun", &request.base, &nv__run__descriptor,
-                                   &reply);
+        nv_code_t code =
+            stack_try(stack, stack->client, "RunService/GetRun", &request.base, &nv__run__descriptor, &reply);
         if (code == NV_OK && listed(states, ((Nv__Run *)reply)->state))
             return (Nv__Run *)reply;
     }
-    fail_msg("run %s is %s after %d s, expected %s", run, reply ? ((Nv__Run *)reply)->state : "unknown", seconds,
-             states);
+    fail_msg("run %s is %s after %d s, expected %s", run, reply ? ((Nv__Run *)reply)->state : "unknown",
+             seconds, states);
     return NULL;
 }
 
 /* ---- events ---- */
 
-bool stack_watch(plane_stack_t *stack, const char *tenant, const char *run, int64_t after, size_t limit, events_t *out)
+bool stack_watch(plane_stack_t *stack, const char *tenant, const char *run, int64_t after, size_t limit,
+                 events_t *out)
 {
     Nv__WatchRunRequest request = NV__WATCH_RUN_REQUEST__INIT;
     nv_error_t err = NV_ERROR_INIT;
@@ -275,8 +298,8 @@ bool stack_watch(plane_stack_t *stack, const char *tenant, const char *run, int6
     request.tenant = stack_text(tenant);
     request.run_id = stack_text(run);
     request.after = after;
-    if (!nv_rpc_client_open(stack->client, "/nuvyn.v1.RunService/WatchRun", &request.base, &nv__run_event__descriptor,
-                            60000, &reader, &err))
+    if (!nv_rpc_client_open(stack->client, "/nuvyn.v1.RunService/WatchRun", &request.base,
+                            &nv__run_event__descriptor, 60000, &reader, &err))
         return false;
     bool ok = true;
     while (ok && (limit == 0 || out->n - before < limit)) {
@@ -323,6 +346,20 @@ int stack_count(const events_t *events, const char *kind, const char *state)
     for (size_t i = 0; i < events->n; i++)
         n += strcmp(events->list[i]->kind, kind) == 0 && strcmp(events->list[i]->state, state) == 0;
     return n;
+}
+
+void stack_wait_running(plane_stack_t *stack, const char *tenant, const char *run, const char *node)
+{
+    events_t events = {0};
+    for (size_t seen = 0;; seen = events.n) {
+        int64_t last = events.n ? events.list[events.n - 1]->seq : 0;
+        if (!stack_watch(stack, tenant, run, last, 1, &events) || events.n == seen)
+            fail_msg("run %s ended before %s ran", run, node ? node : "anything");
+        const Nv__RunEvent *event = events.list[events.n - 1];
+        if (strcmp(event->kind, "task") == 0 && strcmp(event->state, "running") == 0 &&
+            (!node || strcmp(node, event->node) == 0))
+            return;
+    }
 }
 
 bool stack_logged(plane_stack_t *stack, const char *text, int seconds)

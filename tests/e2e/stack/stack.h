@@ -37,25 +37,30 @@ nv_rpc_client_t *stack_client(plane_stack_t *stack, const char *path);
 ProtobufCMessage *stack_call(plane_stack_t *stack, const char *method, const ProtobufCMessage *request,
                              const ProtobufCMessageDescriptor *output);
 /* One call by anyone: its status. */
-nv_code_t stack_try(plane_stack_t *stack, nv_rpc_client_t *client, const char *method, const ProtobufCMessage *request,
-                    const ProtobufCMessageDescriptor *output, ProtobufCMessage **reply);
+nv_code_t stack_try(plane_stack_t *stack, nv_rpc_client_t *client, const char *method,
+                    const ProtobufCMessage *request, const ProtobufCMessageDescriptor *output,
+                    ProtobufCMessage **reply);
 
 void stack_make_tenant(plane_stack_t *stack, const char *name);
 void stack_make_pool(plane_stack_t *stack, const char *name, const char *dedicated_to);
 /* Submits a scripted run (see tests/support/worker); its id. */
 char *stack_submit(plane_stack_t *stack, const char *tenant, const char *script, const char *approval);
 /* Waits until the run's state is one of the comma-separated ones; it. */
-Nv__Run *stack_wait_run(plane_stack_t *stack, const char *tenant, const char *run, const char *states, int seconds);
+Nv__Run *stack_wait_run(plane_stack_t *stack, const char *tenant, const char *run, const char *states,
+                        int seconds);
 
 typedef struct events {
     Nv__RunEvent **list;
     size_t n, capacity;
 } events_t;
 /* Reads the stream after `after` until it ends or `limit` events came (0: all). False when the connection broke. */
-bool stack_watch(plane_stack_t *stack, const char *tenant, const char *run, int64_t after, size_t limit, events_t *out);
+bool stack_watch(plane_stack_t *stack, const char *tenant, const char *run, int64_t after, size_t limit,
+                 events_t *out);
 /* Dense from 1, no event twice; each task done exactly once. */
 void stack_check_events(const events_t *events);
 int stack_count(const events_t *events, const char *kind, const char *state);
+/* Waits until a task of the node (NULL: any) runs. */
+void stack_wait_running(plane_stack_t *stack, const char *tenant, const char *run, const char *node);
 /* Waits until the control plane's log has the text. */
 bool stack_logged(plane_stack_t *stack, const char *text, int seconds);
 

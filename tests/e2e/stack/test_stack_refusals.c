@@ -1,0 +1,167 @@
+/* What the programs refuse, and how they say it. */
+#include "stack.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+/* Runs a shell command; its exit status, and what it printed on either stream. */
+static int run(plane_stack_t *stack, char out[8192], const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    char *command = nv_vprintf(stack->ctx, format, args);
+    va_end(args);
+    FILE *pipe = popen(nv_printf(stack->ctx, "timeout 20 %s 2>&1", command), "r");
+    assert_non_null(pipe);
+    size_t n = fread(out, 1, 8191, pipe);
+    out[n] = '\0';
+    int status = pclose(pipe);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+static int control(plane_stack_t *stack, char out[8192], const char *listen, const nv_tls_paths_t *tls)
+{
+    return run(stack, out,
+               BIN_DIR "/nuvyn-controlplane --state-dir %s/second --listen %s --ca %s --cert %s --key %s",
+               stack->dir, listen, tls->ca, tls->cert, tls->key);
+}
+
+static int ctl(plane_stack_t *stack, char out[8192], const char *words)
+{
+    return run(stack, out, BIN_DIR "/nuvynctl %s --address %s --ca %s --cert %s --key %s", words,
+               stack->address, stack->op.ca, stack->op.cert, stack->op.key);
+}
+
+static void a_busy_port_is_named(void **state)
+{
+    plane_stack_t *stack = *state;
+    char out[8192];
+    nv_tls_paths_t tls = pki_issue(&stack->pki, "spiffe://test.nuvyn/controlplane", "plane2", true, 0, 60);
+    assert_int_not_equal(control(stack, out, stack->address, &tls), 0);
+    assert_non_null(strstr(out, stack->address));
+    assert_non_null(strstr(out, "in use"));
+}
+
+static void certificates_that_do_not_fit_are_named(void **state)
+{
+    plane_stack_t *stack = *state;
+    char out[8192];
+    nv_tls_paths_t worker = pki_issue(&stack->pki, "spiffe://test.nuvyn/pool/p/worker/w", "w", false, 0, 60);
+    assert_int_not_equal(control(stack, out, "127.0.0.1:0", &worker), 0);
+    assert_non_null(strstr(out, "expected …/controlplane"));
+    nv_tls_paths_t old = pki_issue(&stack->pki, "spiffe://test.nuvyn/controlplane", "old", true, -60, -1);
+    assert_int_not_equal(control(stack, out, "127.0.0.1:0", &old), 0);
+    assert_non_null(strstr(out, "expired at"));
+    nv_tls_paths_t missing = {stack->pki.ca, "/nonexistent.crt", "/nonexistent.key"};
+    assert_int_not_equal(control(stack, out, "127.0.0.1:0", &missing), 0);
+    assert_non_null(strstr(out, "/nonexistent.crt"));
+}
+
+static void the_cli_exits_with_a_meaning(void **state)
+{
+    plane_stack_t *stack = *state;
+    char out[8192];
+    assert_int_equal(ctl(stack, out, "health"), 0);
+    assert_int_equal(ctl(stack, out, "status"), 0);
+    assert_int_equal(ctl(stack, out, "frobnicate"), 64);
+    assert_int_equal(ctl(stack, out, "tenant describe nobody"), 66);
+    assert_int_equal(ctl(stack, out, "tenant create UPPER_CASE"), 65);
+    assert_int_equal(ctl(stack, out, "tenant create acme"), 0);
+    assert_int_not_equal(ctl(stack, out, "tenant create acme"), 0);
+    assert_int_equal(ctl(stack, out, "run describe r-none --tenant acme"), 66);
+    char *address = stack->address;
+    stack->address = stack_text("127.0.0.1:1");
+    assert_int_equal(ctl(stack, out, "health"), 69);
+    stack->address = address;
+}
+
+static void the_cli_follows_a_run_and_fetches_it(void **state)
+{
+    plane_stack_t *stack = *state;
+    char out[8192];
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    assert_int_equal(
+        ctl(stack, out,
+            nv_printf(stack->ctx, "run submit --source tables=2 --tenant acme --watch --fetch-to %s/out",
+                      stack->dir)),
+        0);
+    assert_non_null(strstr(out, "succeeded"));
+    assert_int_equal(run(stack, out, "find %s/out -type f", stack->dir), 0);
+    assert_non_null(strstr(out, "report.html"));
+    assert_non_null(strstr(out, "notebooks/10_bronze.py"));
+    assert_int_equal(ctl(stack, out, "run list --tenant acme -o json"), 0);
+    assert_non_null(strstr(out, "\"succeeded\""));
+    assert_int_equal(ctl(stack, out, "run submit --source tables=1,fail=design --tenant acme --watch"), 1);
+    assert_non_null(strstr(out, "scripted to fail"));
+    assert_int_equal(ctl(stack, out, "pool list"), 0);
+    assert_int_equal(ctl(stack, out, "worker list -o json"), 0);
+    assert_non_null(strstr(out, "w0"));
+}
+
+static void a_revoked_worker_loses_its_connection_for_good(void **state)
+{
+    plane_stack_t *stack = *state;
+    Nv__RevokeCertificateRequest revoke = NV__REVOKE_CERTIFICATE_REQUEST__INIT;
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    char *first = stack_submit(stack, "acme", "tables=1", "");
+    stack_wait_run(stack, "acme", first, "succeeded", 10);
+    revoke.spiffe_id = stack_text("spiffe://test.nuvyn/pool/default/worker/w0");
+    revoke.reason = stack_text("test");
+    stack_call(stack, "AdminService/RevokeCertificate", &revoke.base,
+               &nv__revoke_certificate_reply__descriptor);
+    int status;
+    assert_int_equal(waitpid(stack->workers[0], &status, 0),
+                     stack->workers[0]); /* it gives up: refused for good */
+    stack->workers[0] = 0;
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 77);
+    stack_start_worker(stack, 0, "default");
+    assert_int_equal(waitpid(stack->workers[0], &status, 0), stack->workers[0]);
+    stack->workers[0] = 0;
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 77);
+}
+
+static void a_revocation_in_the_file_counts_too(void **state)
+{
+    plane_stack_t *stack = *state;
+    char out[8192];
+    int status;
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    assert_true(stack_logged(stack, "worker joined", 10));
+    assert_int_equal(run(stack, out,
+                         BIN_DIR "/nuvynctl certs revoke spiffe://test.nuvyn/pool/default/worker/w0 --dir %s",
+                         stack->pki.dir),
+                     0);
+    assert_int_equal(waitpid(stack->workers[0], &status, 0), stack->workers[0]);
+    stack->workers[0] = 0;
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 77);
+}
+
+#define WITH_STACK(test) cmocka_unit_test_setup_teardown(test, stack_open, stack_close)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_STACK(a_busy_port_is_named),
+        WITH_STACK(certificates_that_do_not_fit_are_named),
+        WITH_STACK(the_cli_exits_with_a_meaning),
+        WITH_STACK(the_cli_follows_a_run_and_fetches_it),
+        WITH_STACK(a_revoked_worker_loses_its_connection_for_good),
+        WITH_STACK(a_revocation_in_the_file_counts_too),
+    };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

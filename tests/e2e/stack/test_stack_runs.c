@@ -68,11 +68,10 @@ static void cancelling_reaches_a_busy_worker(void **state)
 {
     plane_stack_t *stack = *state;
     Nv__GetRunRequest request = NV__GET_RUN_REQUEST__INIT;
-    events_t events = {0};
     stack_make_tenant(stack, "acme");
     stack_start_worker(stack, 0, "default");
     char *run = stack_submit(stack, "acme", "tables=2,ms=60000", "");
-    assert_true(stack_watch(stack, "acme", run, 0, 3, &events)); /* started, scheduled, running */
+    stack_wait_running(stack, "acme", run, NULL);
     request.tenant = stack_text("acme");
     request.run_id = run;
     stack_call(stack, "RunService/CancelRun", &request.base, &nv__run__descriptor);
@@ -80,8 +79,9 @@ static void cancelling_reaches_a_busy_worker(void **state)
     /* the slot is free again */
     char *next = stack_submit(stack, "acme", "tables=1", "");
     stack_wait_run(stack, "acme", next, "succeeded", 10);
-    assert_int_equal(stack_try(stack, stack->client, "RunService/CancelRun", &request.base, &nv__run__descriptor, NULL),
-                     NV_FAILED_PRECONDITION);
+    assert_int_equal(
+        stack_try(stack, stack->client, "RunService/CancelRun", &request.base, &nv__run__descriptor, NULL),
+        NV_FAILED_PRECONDITION);
 }
 
 static Nv__Interrupt *wait_interrupt(plane_stack_t *stack, const char *tenant)
@@ -114,14 +114,15 @@ static void an_approval_waits_for_its_answer_even_over_a_restart(void **state)
     answer.run_id = run;
     answer.interrupt_id = interrupt->interrupt_id;
     answer.answer = stack_text("maybe");
-    assert_int_equal(
-        stack_try(stack, stack->client, "RunService/AnswerInterrupt", &answer.base, &nv__run__descriptor, NULL),
-        NV_INVALID_ARGUMENT);
+    assert_int_equal(stack_try(stack, stack->client, "RunService/AnswerInterrupt", &answer.base,
+                               &nv__run__descriptor, NULL),
+                     NV_INVALID_ARGUMENT);
     answer.answer = stack_text("approve");
     stack_call(stack, "RunService/AnswerInterrupt", &answer.base, &nv__run__descriptor);
     stack_wait_run(stack, "acme", run, "succeeded", 20);
-    assert_int_not_equal(
-        stack_try(stack, stack->client, "RunService/AnswerInterrupt", &answer.base, &nv__run__descriptor, NULL), NV_OK);
+    assert_int_not_equal(stack_try(stack, stack->client, "RunService/AnswerInterrupt", &answer.base,
+                                   &nv__run__descriptor, NULL),
+                         NV_OK);
 }
 
 static void a_run_is_forked_from_a_checkpoint(void **state)
@@ -150,9 +151,9 @@ static void a_run_is_forked_from_a_checkpoint(void **state)
     stack_wait_run(stack, "acme", forked->run_id, "succeeded", 10);
     assert_int_equal(stack_count(&events, "run", "succeeded"), 1);
     get.step = 4000;
-    assert_int_equal(
-        stack_try(stack, stack->client, "RunService/GetCheckpoint", &get.base, &nv__checkpoint__descriptor, NULL),
-        NV_NOT_FOUND);
+    assert_int_equal(stack_try(stack, stack->client, "RunService/GetCheckpoint", &get.base,
+                               &nv__checkpoint__descriptor, NULL),
+                     NV_NOT_FOUND);
 }
 
 static void a_failed_run_says_why_and_is_tried_again(void **state)
@@ -220,7 +221,7 @@ static void artifacts_are_listed_and_downloaded_whole(void **state)
 
 #define WITH_STACK(test) cmocka_unit_test_setup_teardown(test, stack_open, stack_close)
 
-int main(void)
+int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
         WITH_STACK(a_run_completes_and_its_events_are_dense),
@@ -233,5 +234,7 @@ int main(void)
         WITH_STACK(what_may_pass_is_tried_again_by_itself),
         WITH_STACK(artifacts_are_listed_and_downloaded_whole),
     };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

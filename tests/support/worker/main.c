@@ -21,8 +21,8 @@
 #include <time.h>
 #include <unistd.h>
 
-static const char *const kinds[] = {"survey",  "profile", "relate",  "design",   "review",  "generate",
-                                    "deploy",  "execute", "validate", "evaluate", "learn"};
+static const char *const kinds[] = {"survey", "profile", "relate",   "design",   "review", "generate",
+                                    "deploy", "execute", "validate", "evaluate", "learn"};
 
 static long script_number(const agent_task_t *task, const char *key, long fallback)
 {
@@ -59,7 +59,8 @@ static void note_done(const agent_task_t *task)
     if (!found)
         return;
     snprintf(path, sizeof path, "%.*s", (int)strcspn(found + 4, ","), found + 4);
-    int n = snprintf(line, sizeof line, "%s %s %d\n", assignment->kind, assignment->item, assignment->lease->attempt);
+    int n = snprintf(line, sizeof line, "%s %s %d\n", assignment->kind, assignment->item,
+                     assignment->lease->attempt);
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
     if (fd < 0 || write(fd, line, (size_t)n) != n)
         fprintf(stderr, "nuvyn-test-worker: %s: %s\n", path, strerror(errno));
@@ -83,11 +84,16 @@ static bool write_channels(agent_task_t *task, nv_error_t *err)
     const struct {
         const char *kind, *channel;
         const ProtobufCMessage *value;
-    } writes[] = {{"survey", "survey", &survey.base},          {"profile", "profile", &profile.base},
-                  {"relate", "relations", &relations.base},    {"design", "design", &design.base},
-                  {"design", "sttm", &sttm.base},              {"review", "review", &review.base},
-                  {"generate", "project", &project.base},      {"deploy", "deployment", &deployment.base},
-                  {"execute", "execution", &execution.base},   {"validate", "validation", &validation.base},
+    } writes[] = {{"survey", "survey", &survey.base},
+                  {"profile", "profile", &profile.base},
+                  {"relate", "relations", &relations.base},
+                  {"design", "design", &design.base},
+                  {"design", "sttm", &sttm.base},
+                  {"review", "review", &review.base},
+                  {"generate", "project", &project.base},
+                  {"deploy", "deployment", &deployment.base},
+                  {"execute", "execution", &execution.base},
+                  {"validate", "validation", &validation.base},
                   {"evaluate", "scorecard", &scorecard.base}};
     profile.name = task->assignment->item;
     for (size_t i = 0; i < sizeof writes / sizeof *writes; i++)
