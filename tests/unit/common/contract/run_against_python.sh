@@ -2,12 +2,12 @@
 # Usage: run_against_python.sh PEER PROTOC PROTO_DIR WORK_DIR. Exit 77 (skipped) where Python's protobuf is not there.
 set -eu
 peer=$1 protoc=$2 protos=$3 work=$4
-for python in "${NUVYN_HOME:-$HOME/.cache/nuvyn}/test-venv/bin/python" python3; do
+for python in "${NUVYN_HOME:-$HOME/.cache/nuvyn}/venv-test-llm/bin/python" python3; do
     if "$python" -c 'import google.protobuf.json_format' 2>/dev/null; then
         mkdir -p "$work"
         "$protoc" -I"$protos" -I/usr/include --python_out="$work" "$protos"/nuvyn/*.proto protobuf-c/protobuf-c.proto
         exec "$python" "$(dirname "$0")/against_python.py" "$peer" "$work"
     fi
 done
-echo "skipped: no python with protobuf; make one: python3 -m venv ~/.cache/nuvyn/test-venv && ~/.cache/nuvyn/test-venv/bin/pip install 'protobuf<5'"
+echo "skipped: no python with protobuf; tests/e2e/llm/run.sh makes one"
 exit 77
