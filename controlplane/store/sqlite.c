@@ -20,7 +20,7 @@
 enum {
     APPLICATION_ID = 0x4E565942, /* "NVYB", in the file's header */
     WAL_IDLE_PAGES = 1000,       /* checkpoint when idle */
-    WAL_LIMIT_PAGES = 32768, /* checkpoint now (128 MiB) */
+    WAL_LIMIT_PAGES = 32768,     /* checkpoint now (128 MiB) */
     CHECK_WHOLE_MAX = 32 << 20,  /* files up to this are checked whole when opened */
     CACHE_KIB = 16 * 1024,
 };
@@ -70,11 +70,28 @@ static nv_code_t code_of(int rc)
     }
 }
 
+/* What the system said to the last failed write of the database file or its log. */
+static int last_errno(const sqlite_t *db, int which)
+{
+    sqlite3_file *file = NULL;
+    int value = 0;
+    if (sqlite3_file_control(db->handle, "main", which, &file) == SQLITE_OK && file && file->pMethods)
+        file->pMethods->xFileControl(file, SQLITE_FCNTL_LAST_ERRNO, &value);
+    return value;
+}
+
 /* An I/O error for want of room (quota, file size limit) is a full disk to the caller. */
 static nv_code_t refine(const sqlite_t *db, int rc)
 {
-    int system = (rc & 0xFF) == SQLITE_IOERR && db->handle ? sqlite3_system_errno(db->handle) : 0;
-    return system == ENOSPC || system == EDQUOT || system == EFBIG ? NV_RESOURCE_EXHAUSTED : code_of(rc);
+    if (rc != SQLITE_IOERR_WRITE || !db->handle)
+        return code_of(rc);
+    static const int files[] = {SQLITE_FCNTL_JOURNAL_POINTER, SQLITE_FCNTL_FILE_POINTER};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        int system = last_errno(db, files[i]);
+        if (system == ENOSPC || system == EDQUOT || system == EFBIG)
+            return NV_RESOURCE_EXHAUSTED;
+    }
+    return NV_INTERNAL;
 }
 
 static bool fail(const sqlite_t *db, int rc, const char *what, nv_error_t *err)
