@@ -82,8 +82,12 @@ static bool find_place(ws_app_t *app, ws_request_t *request, place_t *out, nv_er
            nv_fail(err, NV_PERMISSION_DENIED, "%s: leads out of its volume", out->shown);
 }
 
+/* Makes the folders from below root down to path, which is root or lies in it. 0 or an errno. */
 static int make_folders(nv_mem_t *mem, const char *root, const char *path)
 {
+    if (strlen(path) <= strlen(root)) {
+        return 0;
+    }
     char *copy = nv_strdup(mem, path);
     for (char *slash = strchr(copy + strlen(root) + 1, '/');; slash = strchr(slash + 1, '/')) {
         if (slash) {
