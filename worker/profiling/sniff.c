@@ -44,15 +44,33 @@ static void find_mode(reading_t *r)
     }
 }
 
-static void read_sample(const char *text, size_t length, const csv_dialect_t *csv, char *scratch,
-                        reading_t *out)
+/* The text to read: the sample, and whether it is the whole file. */
+typedef struct sample {
+    const char *text;
+    size_t length;
+    bool whole;
+} sample_t;
+
+static void read_sample(const sample_t *sample, const csv_dialect_t *csv, char *scratch, reading_t *out)
 {
+    const char *text = sample->text;
+    size_t length = sample->length;
     *out = (reading_t){.csv = *csv};
     const char *end = text + length;
     int line = 0;
     for (const char *at = text; at < end && out->n < SAMPLE_RECORDS;) {
         csv_record_t record = {.scratch = scratch};
         csv_split(csv, at, end, &record);
+        if (record.status == CSV_INCOMPLETE) {
+            /* as the scan does: the line is lost, the next one is read; in a cut sample it may just go on */
+            const char *newline = memchr(at, '\n', (size_t)(end - at));
+            if (!sample->whole || !newline)
+                break;
+            out->bad++;
+            line++;
+            at = newline + 1;
+            continue;
+        }
         if (!csv_is_blank(at, record.end)) {
             out->lines[out->n] = line;
             out->counts[out->n++] = record.n_fields;
@@ -70,7 +88,7 @@ static void judge(reading_t *r, double prior)
     if (!r->n)
         return;
     double agree = (double)r->at_mode / (double)r->n;
-    double broken = (double)r->bad / (double)r->n;
+    double broken = (double)r->bad / (double)(2 * r->n);
     r->score = r->mode > 1 ? agree * agree + prior - broken : 0.3 - broken;
     if (r->mode > 2)
         r->score += 0.05;
@@ -92,8 +110,10 @@ static bool quotes_with(const char *text, size_t length, char delimiter, char qu
 }
 
 /* The best reading; *second_best gets the score of the best one with another delimiter. */
-static reading_t *best_reading(nv_mem_t *ctx, const char *text, size_t length, double *second_best)
+static reading_t *best_reading(nv_mem_t *ctx, const sample_t *sample, double *second_best)
 {
+    const char *text = sample->text;
+    size_t length = sample->length;
     static const struct {
         char delimiter;
         double prior;
@@ -107,11 +127,11 @@ static reading_t *best_reading(nv_mem_t *ctx, const char *text, size_t length, d
         csv_dialect_t csv = {.delimiter = delimiters[i].delimiter, .quote = '"', .escape = '"'};
         if (!quotes_with(text, length, csv.delimiter, '"') && quotes_with(text, length, csv.delimiter, '\''))
             csv.quote = csv.escape = '\'';
-        read_sample(text, length, &csv, scratch, candidate);
+        read_sample(sample, &csv, scratch, candidate);
         if (candidate->bad) {
             reading_t *other = NV_NEW(ctx, reading_t);
             csv.escape = '\\';
-            read_sample(text, length, &csv, scratch, other);
+            read_sample(sample, &csv, scratch, other);
             if (other->bad < candidate->bad)
                 *candidate = *other;
             nv_mem_free(other);
@@ -318,7 +338,8 @@ void sniff_dialect(nv_mem_t *ctx, const char *text, size_t length, bool whole, s
     *out = (sniff_dialect_t){0};
     const char *sample = prepare(scratch, text, &length, whole, &out->cr_only);
     double second;
-    const reading_t *best = best_reading(scratch, sample, length, &second);
+    const sample_t all = {sample, length, whole};
+    const reading_t *best = best_reading(scratch, &all, &second);
     out->csv = best->csv;
     if (!best->n)
         return;

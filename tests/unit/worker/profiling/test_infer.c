@@ -1,0 +1,209 @@
+/* Types and parse rules from the values of a column. */
+#include "worker/profiling/infer.h"
+#include "worker/profiling/parser.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum {
+    STRING = NV__VALUE_TYPE__VALUE_TYPE_STRING,
+    BOOLEAN = NV__VALUE_TYPE__VALUE_TYPE_BOOLEAN,
+    INT64 = NV__VALUE_TYPE__VALUE_TYPE_INT64,
+    DECIMAL = NV__VALUE_TYPE__VALUE_TYPE_DECIMAL,
+    DOUBLE = NV__VALUE_TYPE__VALUE_TYPE_DOUBLE,
+    DATE = NV__VALUE_TYPE__VALUE_TYPE_DATE,
+    TIMESTAMP = NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP,
+    TIME = NV__VALUE_TYPE__VALUE_TYPE_TIME,
+};
+
+/* Infers from values separated by "|". */
+static infer_result_t infer_named(nv_mem_t *ctx, const char *name, const char *values)
+{
+    evidence_t evidence = {.ctx = ctx};
+    while (*values) {
+        size_t n = strcspn(values, "|");
+        value_class_t class = value_classify(values, n);
+        evidence_add(&evidence, &class, 1);
+        values += n + (values[n] == '|');
+    }
+    infer_result_t out;
+    infer_decide(ctx, &evidence, &(infer_hints_t){.name = name}, &out);
+    return out;
+}
+
+static void expect(const char *values, int type)
+{
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    infer_result_t out = infer_named(ctx, "x", values);
+    if ((int)out.type != type)
+        fail_msg("%s: type %d, expected %d", values, (int)out.type, type);
+}
+
+/* The canonical text of one value under what was inferred from all; "" null, "!" invalid. */
+static void expect_parsed(const char *values, const char *value, const char *expected)
+{
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    infer_result_t out = infer_named(ctx, "x", values);
+    parser_t parser = parser_make(out.type, out.precision, out.scale, out.rule);
+    parsed_t parsed;
+    char text[PARSED_TEXT_MAX] = "";
+    parse_status_t status = parser_parse(&parser, value, strlen(value), &parsed);
+    if (status == PARSE_OK && (int)out.type != STRING)
+        parser_text(&parser, &parsed, text);
+    else if (status == PARSE_OK)
+        strcpy(text, value);
+    else if (status == PARSE_INVALID)
+        strcpy(text, "!");
+    assert_string_equal(text, expected);
+}
+
+static void test_integers(void **state)
+{
+    (void)state;
+    expect("1|2|-3|+4", INT64);
+    expect("007|12|13", STRING);
+    expect("9223372036854775807|-9223372036854775808", INT64);
+    expect("9223372036854775808|1", DECIMAL);
+    expect("1234567890123456789012345678901234567890123|1", STRING);
+    expect("0|1|1|0", INT64);
+    expect("1,234|12,345|1", INT64);
+    expect_parsed("9223372036854775807|1", "9223372036854775807", "9223372036854775807");
+    expect_parsed("1|2", "+0", "0");
+    expect_parsed("1|2", "9223372036854775808", "!");
+}
+
+static void test_decimals(void **state)
+{
+    (void)state;
+    expect("1.5|2|-3.25", DECIMAL);
+    expect("1,5|2|3,25", DECIMAL);
+    expect("1.234,50|3,00", DECIMAL);
+    expect("$1,234.50|$3", DECIMAL);
+    expect("1e5|2", DOUBLE);
+    expect("1.5|1,5|2.5|2,5", STRING);
+    expect_parsed("1.234,50 €|3,00 €", "1.234,50 €", "1234.5");
+    expect_parsed("$1,234.50|($3.10)", "($3.10)", "-3.1");
+    expect_parsed("12.5%|3%", "12.5%", "12.5");
+    expect_parsed("1.5|2.25", "100.123", "!");
+    expect_parsed("1 234,5|2", "1 234,5", "1234.5");
+    expect_parsed("1.5|0.25", "-0.00", "0");
+    expect_parsed("12345678901234567890.123|1.5", "12345678901234567890.123", "12345678901234567890.123");
+}
+
+static void test_dates(void **state)
+{
+    (void)state;
+    expect("2024-01-31|2024-02-29", DATE);
+    expect("2023-02-29|2023-02-30", STRING);
+    expect("2024-01-31|31/12/2023|1 Feb 2024|Mar 3, 2024", DATE);
+    expect("2024-01-31 10:20|2024-01-31", TIMESTAMP);
+    expect("2024-01-31T10:20:30Z", TIMESTAMP);
+    expect("10:20|11:30:59", TIME);
+    expect("0000-00-00|2024-01-01", DATE);
+    expect("20240131|20240201", INT64);
+    expect_parsed("13/01/2024|02/01/2024", "02/01/2024", "2024-01-02");
+    expect_parsed("01/13/2024|02/01/2024", "02/01/2024", "2024-02-01");
+    expect_parsed("0000-00-00|2024-01-01", "0000-00-00", "");
+    expect_parsed("2024-01-31T10:20:30+02:00|2024-01-31T10:20:30+0530", "2024-01-31T10:20:30+02:00",
+                  "2024-01-31T08:20:30");
+    expect_parsed("31/12/69|01/02/68", "31/12/69", "1969-12-31");
+    expect_parsed("01/12/2024 11:30 PM|13/12/2024 12:00 AM", "13/12/2024 12:00 AM", "2024-12-13T00:00:00");
+}
+
+static void test_ambiguous_dates_are_said(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    infer_result_t out = infer_named(ctx, "x", "01/02/2024|03/04/2024");
+    assert_true(out.ambiguous_dates);
+    assert_non_null(out.warning);
+    out = infer_named(ctx, "x", "13/02/2024|03/04/2024");
+    assert_false(out.ambiguous_dates);
+    assert_null(out.warning);
+    out = infer_named(ctx, "x", "13/02/2024|02/13/2024|02/14/2024|01/02/2024");
+    assert_int_equal(out.type, DATE);
+    assert_int_equal(out.only_day_first, 1);
+    assert_int_equal(out.only_month_first, 2);
+    assert_non_null(out.warning);
+}
+
+static void test_booleans(void **state)
+{
+    (void)state;
+    expect("Yes|no|YES", BOOLEAN);
+    expect("t|f|t", BOOLEAN);
+    expect("true|1|0|FALSE", BOOLEAN);
+    expect("N|N|N", STRING);
+    expect("F|O|F|O", STRING);
+    expect_parsed("Y|N|y", "n", "false");
+}
+
+static void test_null_spellings(void **state)
+{
+    (void)state;
+    expect("N/A|12|NA|-", INT64);
+    expect("DE|FR|NA|US", STRING);
+    expect_parsed("DE|FR|NA|US", "NA", "NA");
+    expect_parsed("None|red|blue", "None", "None");
+    expect_parsed("None|1|2", "None", "");
+    expect_parsed("N/A|red|blue", "N/A", "");
+    expect_parsed("\\N|red", "\\N", "");
+}
+
+static void test_dirt_does_not_turn_a_column_to_text(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    evidence_t evidence = {.ctx = ctx};
+    value_class_t number = value_classify("12.50", 5);
+    value_class_t dirt = value_classify("two", 3);
+    evidence_add(&evidence, &number, 97);
+    evidence_add(&evidence, &dirt, 3);
+    infer_result_t out;
+    infer_decide(ctx, &evidence, &(infer_hints_t){.name = "price"}, &out);
+    assert_int_equal(out.type, DECIMAL);
+    /* but an identifier with letters in a few values is text */
+    infer_decide(ctx, &evidence, &(infer_hints_t){.name = "product_code"}, &out);
+    assert_int_equal(out.type, STRING);
+    evidence_add(&evidence, &dirt, 20);
+    infer_decide(ctx, &evidence, &(infer_hints_t){.name = "price"}, &out);
+    assert_int_equal(out.type, STRING);
+}
+
+static void test_plain_dates_need_a_name(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    assert_int_equal(infer_named(ctx, "order_date", "20240131|20240201").type, DATE);
+    assert_int_equal(infer_named(ctx, "date_id", "20240131|20240201").type, INT64);
+    assert_int_equal(infer_named(ctx, "order_date", "20240131|20240299").type, INT64);
+}
+
+static void test_order_of_evidence_does_not_matter(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    infer_result_t a = infer_named(ctx, "x", "N/A|1,234.5|$3|7%|-|(4)|NULL");
+    infer_result_t b = infer_named(ctx, "x", "NULL|(4)|-|7%|$3|1,234.5|N/A");
+    assert_true(infer_parses_as(&a, &b));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_integers),
+        cmocka_unit_test(test_decimals),
+        cmocka_unit_test(test_dates),
+        cmocka_unit_test(test_ambiguous_dates_are_said),
+        cmocka_unit_test(test_booleans),
+        cmocka_unit_test(test_null_spellings),
+        cmocka_unit_test(test_dirt_does_not_turn_a_column_to_text),
+        cmocka_unit_test(test_plain_dates_need_a_name),
+        cmocka_unit_test(test_order_of_evidence_does_not_matter),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
