@@ -9,11 +9,11 @@ peer, generated = sys.argv[1], pathlib.Path(sys.argv[2])
 sys.path.insert(0, str(generated))
 for path in sorted((generated / "nuvyn").glob("*_pb2.py")):
     importlib.import_module(f"nuvyn.{path.stem}")
-from google.protobuf import json_format, message_factory, descriptor_pool  # noqa: E402
+from google.protobuf import json_format, descriptor_pool  # noqa: E402
 
 
 def message_class(name):
-    return message_factory.GetMessageClass(descriptor_pool.Default().FindMessageTypeByName(name))
+    return descriptor_pool.Default().FindMessageTypeByName(name)._concrete_class
 
 
 def same(a, b):
