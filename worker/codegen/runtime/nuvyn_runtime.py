@@ -10,6 +10,7 @@
 # COMMAND ----------
 
 import functools
+import hashlib
 import json
 import re
 from concurrent.futures import ThreadPoolExecutor
@@ -702,6 +703,25 @@ def ensure_target(target):
                                     for c in target.columns), target.comment, target.cluster_by)
 
 
+def keep_history(target):
+    """A history whose mapping changed is started anew (on_change=rebuild); versions that only it held are kept aside."""
+    said = json.dumps([(c.name, c.type, str(c.value), c.scd) for c in target.columns] + [target.key])
+    mapping = hashlib.sha256(said.encode()).hexdigest()
+    if exists(target.name):
+        known = {r["key"]: r["value"] for r in spark.sql(f"SHOW TBLPROPERTIES {full_name(target.name)}").collect()}
+        if known.get("nuvyn.mapping", mapping) == mapping:
+            return
+        if ON_CHANGE != "rebuild":
+            raise ValueError(f"{target.name}: the table differs from the mapping; migrate it, or run with on_change=rebuild")
+        if not table(target.name).where(column(target.valid_to).isNotNull()).isEmpty():
+            aside = f"{target.name}_until_{now():%Y%m%d%H%M%S}"
+            spark.sql(f"CREATE TABLE {full_name(aside)} USING DELTA AS SELECT * FROM {full_name(target.name)}")
+            road(target.name, f"history under the former mapping is kept as {aside}")
+        spark.sql(f"DROP TABLE {full_name(target.name)}")
+    ensure_target(target)
+    spark.sql(f"ALTER TABLE {full_name(target.name)} SET TBLPROPERTIES ('nuvyn.mapping' = '{mapping}')")
+
+
 def projected(target, rows, *extra):
     """The target's columns as the mapping says, typed; keys and validity of a dimension come later."""
     return rows.select(*[c.value.cast(c.type).alias(c.name) for c in target.columns if c.value is not None], *extra)
@@ -746,19 +766,18 @@ def load_dimension(target, rows, *aliases):
 def load_history(target, rows, *aliases, effective_from=None):
     """SCD2: a version per change of an SCD2 attribute, half-open intervals, one current version per business key.
 
-    Versions are dated by the data (effective_from), or else by the batch that brought the change; then the versions
-    that the table holds are history, and the first one is valid from the beginning.
+    Versions are dated by the data (effective_from), or else by the batch that brought the change, and then the first
+    one is valid from the beginning. The versions that the table holds stay history: silver may know only the last one.
     """
-    ensure_target(target)
+    keep_history(target)
     effective = effective_from.cast("timestamp") if effective_from is not None else newest_change(*aliases)
     valid_from_type = next(c.type for c in target.columns if c.name == target.valid_from)
     effective = F.coalesce(effective, F.lit(BEGINNING).cast("timestamp")).cast(valid_from_type)
     events = projected(target, rows, effective.alias("_from"), F.lit(1).alias("_incoming")).dropna(subset=list(target.key))
-    if effective_from is None:
-        held = table(target.name).where(column(target.surrogate) >= 0)
-        events = events.unionByName(held.select(
-            *[column(c.name) for c in target.columns if c.value is not None],
-            column(target.valid_from).alias("_from"), F.lit(0).alias("_incoming")))
+    held = table(target.name).where(column(target.surrogate) >= 0)
+    events = events.unionByName(held.select(
+        *[column(c.name) for c in target.columns if c.value is not None],
+        column(target.valid_from).alias("_from"), F.lit(0).alias("_incoming")))
     versions = collapsed(target, one_per_key(events, (*target.key, "_from"), ["_incoming"]), effective_from is None)
     rows = versions.unionByName(unknown_members(target), allowMissingColumns=True)
     return write_target(target, rows, (target.surrogate,), delete_where=f"t.{quoted(target.surrogate)} >= 0")
@@ -772,7 +791,7 @@ def collapsed(target, events, from_beginning):
     for name in target.names(scd=1, audit=""):
         if name in events.columns and name not in target.key:
             events = events.withColumn(name, F.last(column(name)).over(whole))
-    for name in target.names(scd=0):
+    for name in set(target.names(scd=0)) - set(target.key):
         events = events.withColumn(name, F.first(column(name)).over(whole))
     changed = events.withColumn("_before", F.lag(tracked).over(in_order)).where(~F.col("_before").eqNullSafe(tracked))
     first = F.lag("_from").over(in_order).isNull()
@@ -867,6 +886,13 @@ class SameCount:
         return [verdict(self.name, "fail", f"as many rows as {self.driving}", abs(has - expected), expected, 0.0)]
 
 
+@functools.cache
+def silver_metrics():
+    """What the last load of silver in this batch counted, per source."""
+    logged = table(RUN_LOG).where((F.col("step") == "20_silver") & (F.col("batch_id") == BATCH_ID)).orderBy("logged_at")
+    return {r["subject"]: json.loads(r["metrics"]) for r in logged.collect()}
+
+
 @dataclass(frozen=True)
 class Balance:
     """source = loaded + quarantined + duplicates, counted in the tables and not taken from the load's word."""
@@ -878,9 +904,7 @@ class Balance:
         return self.source.silver
 
     def run(self):
-        logged = (table(RUN_LOG).where((F.col("step") == "20_silver") & (F.col("subject") == self.source.name)
-                                       & (F.col("batch_id") == BATCH_ID)).orderBy(F.col("logged_at").desc()).first())
-        said = json.loads(logged["metrics"])
+        said = silver_metrics()[self.source.name]
         seen = table(self.source.bronze).where(F.col("_batch_time") <= F.lit(horizon(self.source))).count()
         loaded = table(self.source.silver).count()
         held = table(QUARANTINE).where(F.col("source") == self.source.name).count()
