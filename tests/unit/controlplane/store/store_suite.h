@@ -57,7 +57,11 @@ int suite_teardown(void **state);
 /* A run of tenant "acme" at epoch 1. */
 void suite_create_run(fixture_t *f, const char *tenant, const char *run_id);
 
+/* An empty batch for a run of "acme" at epoch 1. */
+store_batch_t suite_change_of(const char *run_id);
+
 int suite_runs(void);
+int suite_writer(void);
 int suite_documents(void);
 int suite_cases(void);
 

@@ -183,7 +183,7 @@ int main(void)
     if (!mkdtemp(folder))
         return 1;
     suite_engine = (suite_engine_t){fresh, NUVYN_HOME "/sqlite-vec/vec0.so", "sqlite-vec v"};
-    int failed = suite_runs() + suite_documents() + suite_cases() + suite_file();
+    int failed = suite_runs() + suite_writer() + suite_documents() + suite_cases() + suite_file();
     suite_engine = (suite_engine_t){fresh, NULL, "exact scan"};
     failed += suite_cases();
     char command[128];
