@@ -132,7 +132,7 @@ llm_failure_t llm_failure_of_event(nv_mem_t *ctx, const nv_json_t *error)
     else if (nv_json_scalar_text(error))
         e.message = nv_json_scalar_text(error);
     llm_failure_t out = {.action = LLM_RETRY, .code = NV_UNAVAILABLE};
-    int status = atoi(e.code);
+    int status = (int)strtol(e.code, NULL, 10);
     if (status >= 400 && status < 600) {
         out.action = action_of_status(status, &e);
         out.code = code_of(status, out.action);
