@@ -339,8 +339,11 @@ def merge(name, rows, key, compared, delete_where=None):
     """Brings the table to the state of `rows`: one MERGE that touches only rows that differ in `compared`.
 
     rows holds at most one row per key. delete_where: rows of the table that are in no row of `rows` and meet this
-    condition are deleted. Returns Delta's metrics.
+    condition are deleted. Returns what was changed. An empty table is filled without a comparison.
     """
+    if table(name).isEmpty():
+        append(name, rows)
+        return {"inserted": table(name).count(), "updated": 0, "deleted": 0}
     columns = rows.columns
     view = f"incoming_{name}"
     rows.createOrReplaceTempView(view)

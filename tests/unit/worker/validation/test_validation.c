@@ -1,0 +1,256 @@
+/* The oracle on a small dirty export whose answers can be told by hand, and the comparison. */
+#include "common/contract/codec.h"
+#include "worker/validation/oracle.h"
+#include "worker/validation/validation.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { FILE_MAX = 64 * 1024 };
+
+/* 5 rows: 7 twice (the later since wins), one line too short, one bad date. */
+static const char customers[] = "id,\"it's \"\"name\"\"\",since\n"
+                                "7,old,2024-01-01\n"
+                                "8, N/A ,31.01.2024\n"
+                                "9,bad,2024-02-31\n"
+                                "7,new,2024-03-01\n"
+                                "10\n";
+/* 7 rows: 1 twice, 3 negative (refused), 4 not a number (refused), 5 an orphan outside the calendar, 6 without customer. */
+static const char orders[] = "no;customer;day;amount\n"
+                             "1;7;2024-05-01;1.234,56\n"
+                             "1;7;2024-05-01;1.234,56\n"
+                             "2;8;2024-05-02;€ 10,00\n"
+                             "3;8;2024-05-02;-1,00\n"
+                             "4;8;2024-05-02;much\n"
+                             "5;99;2025-05-02;0,44\n"
+                             "6;;2024-05-02;5\n";
+
+typedef struct fixture {
+    nv_mem_t *ctx;
+    char folder[64];
+    Nv__Sttm *sttm;
+    Nv__TableProfile profile;
+    validation_plan_t *plan;
+    oracle_t *oracle;
+} fixture_t;
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+/* The mapping, with @DIR@ replaced by the folder. */
+static Nv__Sttm *read_mapping(nv_mem_t *ctx, const char *folder)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    ProtobufCMessage *message = NULL;
+    char *text = nv_alloc(ctx, FILE_MAX);
+    FILE *file = fopen(VALIDATION_TEST_DIR "/mapping.json", "rb");
+    assert_non_null(file);
+    text[fread(text, 1, FILE_MAX - 1, file)] = '\0';
+    fclose(file);
+    for (char *at; (at = strstr(text, "@DIR@"));)
+        text = nv_printf(ctx, "%.*s%s%s", (int)(at - text), text, folder, at + 5);
+    if (!nv_json_decode(ctx, &nv__sttm__descriptor, "sttm", text, strlen(text), NV_CODEC_DEFAULT, &message,
+                        &err))
+        fail_msg("%s", err.message);
+    return (Nv__Sttm *)message;
+}
+
+static int set_up(void **state)
+{
+    nv_mem_t *ctx = nv_mem_root("test");
+    fixture_t *f = NV_NEW(ctx, fixture_t);
+    nv_error_t err = NV_ERROR_INIT;
+    f->ctx = ctx;
+    strcpy(f->folder, "/tmp/nuvyn-validation-XXXXXX");
+    assert_non_null(mkdtemp(f->folder));
+    write_file(f->folder, "customers.csv", customers);
+    write_file(f->folder, "orders.csv", orders);
+    f->sttm = read_mapping(ctx, f->folder);
+    nv__table_profile__init(&f->profile);
+    f->profile.name = nv_strdup(ctx, "customers");
+    f->profile.rejected_count = 1;
+    const Nv__TableProfile **profiles = NV_NEW_ARRAY(ctx, const Nv__TableProfile *, 1);
+    profiles[0] = &f->profile;
+    validation_input_t input = {
+        .sttm = f->sttm, .profiles = profiles, .n_profiles = 1, .catalog = "main", .schema = "it`s"};
+    f->plan = validation_plan(ctx, &input);
+    assert_true(oracle_open(ctx, 1024, NULL, &f->oracle, &err));
+    for (size_t i = 0; i < f->plan->n_setup; i++)
+        if (!oracle_run(f->oracle, f->plan->setup[i], &err))
+            fail_msg("%s\n%s", f->plan->setup[i], err.message);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    fixture_t *f = *state;
+    char path[256];
+    snprintf(path, sizeof path, "%s/customers.csv", f->folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/orders.csv", f->folder);
+    unlink(path);
+    rmdir(f->folder);
+    nv_mem_free(f->ctx);
+    return 0;
+}
+
+static const validation_group_t *group_of(const fixture_t *f, const char *table)
+{
+    for (size_t i = 0; i < f->plan->n_groups; i++)
+        if (strcmp(f->plan->groups[i].table, table) == 0)
+            return &f->plan->groups[i];
+    fail_msg("no group %s", table);
+    return NULL;
+}
+
+static const validation_check_t *check_of(const validation_group_t *group, const char *name,
+                                          const char *subject)
+{
+    for (size_t i = 0; i < group->n_checks; i++)
+        if (strcmp(group->checks[i].name, name) == 0 && strcmp(group->checks[i].subject, subject) == 0)
+            return &group->checks[i];
+    fail_msg("no check %s of %s", name, subject);
+    return NULL;
+}
+
+static void expect(const fixture_t *f, const char *table, const char *name, const char *subject,
+                   const char *expected)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    const char **cells = NULL;
+    size_t n = 0;
+    const validation_group_t *group = group_of(f, table);
+    if (!oracle_row(f->oracle, f->ctx, group->oracle_sql, &cells, &n, &err))
+        fail_msg("%s", err.message);
+    assert_string_equal(cells[check_of(group, name, subject)->oracle_at], expected);
+}
+
+static void counts_rows_of_sources(void **state)
+{
+    const fixture_t *f = *state;
+    expect(f, "silver_customers", "reconcile_source", "customers", "5");
+    expect(f, "silver_customers", "reconcile_loaded", "customers", "2");
+    expect(f, "silver_customers", "reconcile_quarantined", "customers", "2");
+    expect(f, "silver_customers", "reconcile_duplicates", "customers", "1");
+    expect(f, "silver_orders", "reconcile_source", "orders", "7");
+    expect(f, "silver_orders", "reconcile_loaded", "orders", "4");
+    expect(f, "silver_orders", "reconcile_quarantined", "orders", "2");
+    expect(f, "silver_orders", "reconcile_duplicates", "orders", "1");
+}
+
+static void computes_what_tables_must_hold(void **state)
+{
+    const fixture_t *f = *state;
+    expect(f, "dim_date", "reconcile_rows", "dim_date", "366");
+    expect(f, "dim_customer", "reconcile_rows", "dim_customer", "2");
+    expect(f, "fact_order", "reconcile_rows", "fact_order", "4");
+    expect(f, "fact_order", "reconcile_sum", "fact_order.amount", "1250.00");
+    expect(f, "fact_order", "reconcile_unknown", "fact_order.customer_key", "1/1");
+}
+
+/* The checksum of "new" and of the default for N/A, told by md5sum(1). */
+static void sums_contents(void **state)
+{
+    const fixture_t *f = *state;
+    nv_error_t err = NV_ERROR_INIT;
+    const char **cells = NULL;
+    size_t n = 0;
+    const char *sql = "SELECT concat('2:', CAST('0x' || substr(md5('new'), 1, 12) AS BIGINT) + "
+                      "CAST('0x' || substr(md5('o''none'), 1, 12) AS BIGINT))";
+    assert_true(oracle_row(f->oracle, f->ctx, sql, &cells, &n, &err));
+    expect(f, "dim_customer", "reconcile_content", "dim_customer.name", cells[0]);
+    assert_true(oracle_row(f->oracle, f->ctx, "SELECT substr(md5('new'), 1, 12)", &cells, &n, &err));
+    assert_string_equal(cells[0], "22af645d1859");
+}
+
+static void quotes_names(void **state)
+{
+    const fixture_t *f = *state;
+    for (size_t i = 0; i < f->plan->n_groups; i++)
+        assert_non_null(strstr(f->plan->groups[i].warehouse_sql, "`main`.`it``s`."));
+}
+
+static Nv__Check *judged(const fixture_t *f, const char *table, const char *name, const char *subject,
+                         const char *warehouse, const char *oracle, const char *why)
+{
+    const validation_group_t *group = group_of(f, table);
+    const validation_check_t *check = check_of(group, name, subject);
+    const char **left = NV_NEW_ARRAY(f->ctx, const char *, group->n_checks);
+    const char **right = NV_NEW_ARRAY(f->ctx, const char *, group->n_checks);
+    left[check->warehouse_at] = warehouse;
+    right[check->oracle_at] = oracle;
+    validation_answers_t answers = {.warehouse = left, .oracle = why ? NULL : right, .not_comparable = why};
+    return validation_judge(f->ctx, group, check, &answers, 1);
+}
+
+static void judges(void **state)
+{
+    const fixture_t *f = *state;
+    Nv__Check *check =
+        judged(f, "fact_order", "reconcile_sum", "fact_order.amount", "1250.00", "1250.00", NULL);
+    assert_int_equal(check->status, NV__CHECK_STATUS__CHECK_STATUS_PASS);
+    check = judged(f, "fact_order", "reconcile_sum", "fact_order.amount", "1250.01", "1250.00", NULL);
+    assert_int_equal(check->status, NV__CHECK_STATUS__CHECK_STATUS_FAIL);
+    assert_string_equal(check->blame, "generate");
+    assert_string_equal(check->message,
+                        "reconcile_sum of fact_order.amount: expected 1250.00, found 1250.01");
+    check = judged(f, "fact_order", "reconcile_sum", "fact_order.amount", NULL, "1250.00", NULL);
+    assert_int_equal(check->status, NV__CHECK_STATUS__CHECK_STATUS_FAIL);
+    check = judged(f, "fact_order", "reconcile_sum", "fact_order.amount", "1250.01", NULL, "no files");
+    assert_int_equal(check->status, NV__CHECK_STATUS__CHECK_STATUS_WARN);
+    check = judged(f, "fact_order", "grain_unique", "fact_order", "2", NULL, NULL);
+    assert_int_equal(check->status, NV__CHECK_STATUS__CHECK_STATUS_FAIL);
+    assert_string_equal(check->blame, "design");
+    check = judged(f, "fact_order", "unknown_share", "fact_order.customer_key", "2", NULL, NULL);
+    assert_int_equal(check->status, NV__CHECK_STATUS__CHECK_STATUS_WARN);
+}
+
+static void concludes(void **state)
+{
+    const fixture_t *f = *state;
+    Nv__Check *checks[] = {judged(f, "fact_order", "reconcile_rows", "fact_order", "4", "4", NULL),
+                           judged(f, "fact_order", "reconcile_rows", "fact_order", "5", "4", NULL),
+                           judged(f, "fact_order", "grain_unique", "fact_order", "1", NULL, NULL)};
+    Nv__Validation validation = NV__VALIDATION__INIT;
+    validation.checks = checks;
+    validation.n_checks = 1;
+    validation_conclude(f->ctx, &validation);
+    assert_true(validation.passed);
+    assert_string_equal(validation.blame, "");
+    validation.n_checks = 2;
+    validation_conclude(f->ctx, &validation);
+    assert_false(validation.passed);
+    assert_string_equal(validation.blame, "generate");
+    validation.n_checks = 3;
+    validation_conclude(f->ctx, &validation);
+    assert_string_equal(validation.blame, "design");
+    assert_non_null(strstr(validation.critique, "grain_unique of fact_order"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(counts_rows_of_sources),
+        cmocka_unit_test(computes_what_tables_must_hold),
+        cmocka_unit_test(sums_contents),
+        cmocka_unit_test(quotes_names),
+        cmocka_unit_test(judges),
+        cmocka_unit_test(concludes),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
