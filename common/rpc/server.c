@@ -255,12 +255,25 @@ static void join_queues(nv_rpc_server_t *server)
     server->n_queues = 0;
 }
 
+/* Streams do not end by themselves; unary calls do. */
+static void finish_streams(nv_rpc_server_t *server)
+{
+    nv_error_t stopping = NV_ERROR_INIT;
+    nv_fail(&stopping, NV_UNAVAILABLE, "the server is stopping");
+    pthread_mutex_lock(&server->lock);
+    for (nv_rpc_stream_t *stream = server->streams; stream; stream = stream->next)
+        if (stream->ops != &nv_rpc_unary_ops)
+            nv_rpc_stream_finish(stream, &stopping);
+    pthread_mutex_unlock(&server->lock);
+}
+
 void nv_rpc_server_stop(nv_rpc_server_t *server, int grace_ms)
 {
     if (!server->started || atomic_exchange(&server->stopping, true))
         return;
     nv_rpc_health_stop(server->health);
     stop_reload(server);
+    finish_streams(server);
     server->on_shutdown = (nv_rpc_tag_t){shut_down, server};
     grpc_server_shutdown_and_notify(server->server, server->queues[0].queue, &server->on_shutdown);
     if (!wait_drained(server, nv_rpc_now_ms() + grace_ms)) {

@@ -73,8 +73,8 @@ void nv_rpc_server_set_health(nv_rpc_server_t *server, const char *service, bool
 /* Any thread: ends every open call whose peer is now revoked or whose certificate has expired; also done periodically. */
 void nv_rpc_server_recheck_peers(nv_rpc_server_t *server);
 
-/* Health goes NOT_SERVING, new calls are refused, open ones have until grace_ms to end, then they are cancelled; then
- * all threads are joined. Streams are the services' to finish. */
+/* Health goes NOT_SERVING, new calls are refused, streams end with UNAVAILABLE once what they have queued was sent, unary
+ * calls have until grace_ms to end; what is left is cancelled; then all threads are joined. */
 void nv_rpc_server_stop(nv_rpc_server_t *server, int grace_ms);
 /* Stops at once if still running; NULL is fine. */
 void nv_rpc_server_free(nv_rpc_server_t *server);

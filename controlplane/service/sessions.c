@@ -9,6 +9,8 @@
 #include <string.h>
 #include <xxhash.h>
 
+enum { EVENT_TEXT_MAX = 16 * 1024 };
+
 /* One message of a session on its way to the engine. */
 typedef struct said {
     char session[CP_SESSION_MAX + 1];
@@ -218,10 +220,25 @@ static void accepted(cp_engine_t *engine, cp_session_t *session, const Nv__TaskA
         cp_run_commit(engine, run, &(cp_change_t){.worker = session->name});
 }
 
+/* The kinds a task may speak in; "run", "task" and the like are the control plane's own words. */
+static bool may_say(const Nv__TaskEvent *message)
+{
+    static const char *const kinds[] = {"progress", "token", "log", "finding", "retrieval", "llm", "spark"};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (strcmp(kinds[i], message->kind) == 0)
+            return strlen(message->text) <= EVENT_TEXT_MAX;
+    return false;
+}
+
 static void event(cp_engine_t *engine, cp_session_t *session, const Nv__TaskEvent *message)
 {
     nv_lease_t lease;
     nv_error_t err = NV_ERROR_INIT;
+    if (!may_say(message)) {
+        nv_log(engine->config.log, NV_WARN, "engine", "event refused", "worker", session->name, "kind",
+               message->kind, NULL);
+        return;
+    }
     cp_run_t *run = run_of(engine, session, message->lease, &lease);
     if (run && nv_super_note(run->super, lease.task, "", cp_unix_ms(), run->effects, &err))
         cp_run_commit(engine, run, &(cp_change_t){.worker = session->name, .note = message});

@@ -15,7 +15,14 @@
 #include <string.h>
 #include <sys/random.h>
 
-enum { STRAND_PAUSE = 32, STRAND_RESUME = 8, UPLOADS_MAX = 64, REQUESTS_MAX = 32 };
+enum {
+    STRAND_PAUSE = 32,
+    STRAND_RESUME = 8,
+    UPLOADS_MAX = 64,
+    REQUESTS_MAX = 32,
+    DOCUMENTS_MAX = 10000,
+    ITEMS_MAX = 10000
+};
 
 typedef struct item {
     struct item *next;
@@ -146,6 +153,9 @@ static bool check_result(link_t *link, const Nv__TaskResult *result, nv_error_t 
     cp_holder_t holder;
     if (!cp_leases_find(link->service->leases, result->lease, spiffe_of(link), link->session, &holder, err))
         return true; /* the engine refuses it as stale, and says so */
+    if (result->n_writes + result->n_artifacts > DOCUMENTS_MAX || result->n_items > ITEMS_MAX)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "result: expected at most %d documents and %d items",
+                       DOCUMENTS_MAX, ITEMS_MAX);
     for (size_t i = 0; i < result->n_artifacts; i++)
         if (!cp_artifact_name_check(result->artifacts[i]->name, err))
             return false;
