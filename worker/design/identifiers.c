@@ -95,7 +95,7 @@ char *identifier_make(nv_mem_t *ctx, const char *name, const char *fallback)
     snake_t snake = {.n = 0};
     write_snake(name, &snake);
     if (snake.n == 0)
-        return nv_strdup(ctx, fallback);
+        return is_reserved(fallback) ? nv_printf(ctx, "%s_", fallback) : nv_strdup(ctx, fallback);
     char *out = isdigit((unsigned char)snake.text[0]) ? nv_printf(ctx, "n%s", snake.text)
                                                       : nv_strdup(ctx, snake.text);
     /* Long names keep their beginning and get a hash of the whole, so that two of them stay apart. */

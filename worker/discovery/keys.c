@@ -207,6 +207,22 @@ static void column_features(const dsc_state_t *state, const key_candidate_t *key
     f[34] = key->n > 1 && foreign == 0 && f[16] < 0.01;
 }
 
+/* A smaller set is as good as unique: what was added to it only hides dirt. */
+static bool contains_smaller(const table_keys_t *keys, const key_candidate_t *key)
+{
+    for (int k = 0; k < keys->n; k++) {
+        const key_candidate_t *other = &keys->list[k];
+        int inside = 0;
+        for (int i = 0; i < other->n; i++) {
+            for (int j = 0; j < key->n; j++)
+                inside += other->columns[i] == key->columns[j];
+        }
+        if (other->n < key->n && inside == other->n && other->uniqueness >= 0.97)
+            return true;
+    }
+    return false;
+}
+
 static void key_features(const dsc_state_t *state, const key_candidate_t *key, const table_keys_t *keys,
                          double *f)
 {
@@ -238,6 +254,12 @@ static void key_features(const dsc_state_t *state, const key_candidate_t *key, c
     f[35] = key->n == 1 && first->index == 0;
     f[36] = key->n > 1 && prefix ? f[16] : 0;
     f[37] = table->rows <= 0;
+    f[44] = contains_smaller(keys, key);
+    f[45] = table->rows <= 0 && key->n > 1;
+    f[46] = f[45] * f[16];
+    f[47] = key->n > 1 && f[12] > 0 && f[16] > 0;
+    f[48] = key->n == 1 ? f[7] * (first->unique >= 0.9995) : 0;
+    f[49] = key->n > 1 ? f[8] * f[4] : 0;
 }
 
 static void none_features(const dsc_state_t *state, int t, double *f)
@@ -401,7 +423,7 @@ static void take_unique(dsc_state_t *state, const proposals_t *proposals, const 
             if (p->n != size || !counts[i].answered || counts[i].rows == 0)
                 continue;
             double uniqueness = (double)counts[i].distinct / (double)counts[i].rows;
-            if (uniqueness < 0.98 || (double)counts[i].missing > 0.02 * table->records)
+            if (uniqueness < 0.97 || (double)counts[i].missing > 0.02 * table->records)
                 continue;
             if (size > 2 && uniqueness >= 1 && covers_known_key(&state->keys[p->table], p->columns, p->n) &&
                 size > 3)

@@ -21,18 +21,19 @@ static const char *const lists[LEXICON_N] = {
     [LEXICON_SEQUENCE] =
         " line seq sequence number no num nr nbr position pos index ordinal idx step stint lap round rank "
         "version ord order lineno linenumber row part item installment week ",
-    [LEXICON_MEASURE] = " amount amt qty quantity price cost total sum subtotal tax discount fee fees "
-                        "revenue sales salary wage balance "
-                        "weight height length width volume score points rating rate percent pct percentage "
-                        "count cnt value profit margin "
-                        "duration minutes seconds hours milliseconds ms bytes size units freight shipping "
-                        "budget credit debit goals wins "
-                        "losses runs hits hr rbi yards assists rebounds shots fouls cards stock level "
-                        "latitude longitude lat lng lon age "
-                        "distance speed temperature income expense payment paid net gross vat charge spend "
-                        "clicks impressions views sessions "
-                        "royalty advance attendance capacity area population elevation altitude area qoh "
-                        "onhand year month day ",
+    [LEXICON_MEASURE] =
+        " days time lead amount amt qty quantity price cost total sum subtotal tax discount fee fees "
+        "revenue sales salary wage balance "
+        "weight height length width volume score points rating rate percent pct percentage "
+        "count cnt value profit margin "
+        "duration minutes seconds hours milliseconds ms bytes size units freight shipping "
+        "budget credit debit goals wins "
+        "losses runs hits hr rbi yards assists rebounds shots fouls cards stock level "
+        "latitude longitude lat lng lon age "
+        "distance speed temperature income expense payment paid net gross vat charge spend "
+        "clicks impressions views sessions "
+        "royalty advance attendance capacity area population elevation altitude area qoh "
+        "onhand year month day ",
     [LEXICON_ADDITIVE] = " amount amt qty quantity cost total sum subtotal tax discount fee fees revenue "
                          "sales salary wage profit count cnt "
                          "duration minutes seconds hours milliseconds ms bytes units freight shipping credit "

@@ -10,7 +10,7 @@ typedef struct facts_of_table {
     double largest_parent, largest_child;
     bool event_child, line_child;
     int measures, dates, texts, plain;
-    bool person, event_date, snapshot, named, year_key;
+    bool person, event_date, snapshot, named, year_key, version_key;
     double key_foreign; /* share of key columns that are foreign */
     int key_columns;
     double names_of_others;
@@ -85,6 +85,8 @@ static void read_columns(const dsc_state_t *state, int t, facts_of_table_t *x)
         const dsc_column_t *column = &table->columns[c];
         bool key = in_key(state, t, c), foreign = is_foreign(state, t, c);
         if (key) {
+            x->version_key =
+                x->version_key || (column->kind == CLASS_DATE && schema_mentions(column, LEXICON_VERSION));
             x->key_columns++;
             x->key_foreign += foreign;
             x->year_key = x->year_key || (strcmp(column->bare.word[0], "year") == 0 ||
@@ -199,6 +201,13 @@ static void role_features(const dsc_state_t *state, int t, double typical, doubl
     f[36] = x.snapshot && x.out > 0;
     f[38] = x.year_key;
     f[39] = x.named;
+    bool alone = x.in == 0 && x.out == 0;
+    f[40] = x.version_key && x.measures == 0;
+    f[41] = alone && x.measures >= 2 && x.event_date;
+    f[42] = state->keys[t].chosen < 0 && !x.event_date;
+    f[43] = alone && x.measures == 0;
+    f[44] = x.in > 0 && x.out > 0 && x.named && !x.event_date;
+    f[45] = x.version_key && x.measures > 0;
 }
 
 static void emit_role(const dsc_state_t *state, int t, const double *f, const double *p)
@@ -254,6 +263,12 @@ static const char *const feature_words[ROLE_FEATURES] = {
     [37] = "extends another table one to one",
     [38] = "keyed by year or season",
     [39] = "has a name or title",
+    [40] = "its key dates versions of a thing",
+    [41] = "stands alone with dates and numbers",
+    [42] = "neither key nor date",
+    [43] = "stands alone without numbers",
+    [44] = "named, between what it references and what references it",
+    [45] = "numbers by version",
 };
 
 static Nv__Evidence **role_evidence(nv_mem_t *ctx, const double *f, int best, int second, size_t *n)

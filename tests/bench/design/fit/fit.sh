@@ -4,7 +4,7 @@
 set -eu
 build=$1
 per_domain=${2:-14}
-rounds=${3:-3}
+rounds=${3:-2}
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../../.." && pwd)
 work=$(mktemp -d)

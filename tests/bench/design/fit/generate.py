@@ -226,7 +226,7 @@ class Maker:
             "pct": lambda: f"{r.choice([0, 0, 0.05, 0.1, 0.15, 0.2])}", "dec": lambda: f"{r.uniform(-50, 150):.3f}", "qty": lambda: r.randrange(0, r.choice([12, 60, 500])),
             "flag": lambda: r.choice(self.flags), "gender": lambda: r.choice("MF"), "cur": lambda: r.choice(CURRENCIES), "pos": lambda: r.choice(["P", "C", "1B", "2B", "SS", "OF"]),
             "url": lambda: f"https://example.com/{r.choice(WORDS)}/{r.randrange(9999)}", "code": lambda: "".join(r.choice(string.ascii_uppercase + string.digits) for _ in range(6)),
-            "code3": lambda: "".join(r.choice(string.ascii_uppercase) for _ in range(3)), "status": lambda: r.choice(self.statuses), "bigseq": lambda: 1,
+            "code3": lambda: "".join(r.choice(string.ascii_uppercase) for _ in range(3)), "status": lambda: r.choice(self.statuses), "bigseq": lambda: 1, "vcode": lambda: f"CMP-{r.randrange(1, 25):03d}",
         }
         if kind in table:
             return table[kind]()
@@ -292,6 +292,16 @@ class Maker:
         if self.empty and (t["role"][0] == "B" or not referenced) and self.rng.random() < 0.3:
             rows = []
             t["key_values"] = [[None] * len(t.get("key_columns", []))]
+        elif self.rng.random() < 0.08 and len(rows) > 60 and t.get("key_columns"):
+            # The same key again with another value: what exports of changing records look like.
+            keys = {headers.index(k) for k in t["key_columns"]}
+            free = [i for i in range(len(headers)) if i not in keys and names[i][0] == "plain"]
+            for _ in range(max(1, len(rows) // 120) if free else 0):
+                row = list(self.rng.choice(rows))
+                other = self.rng.choice(rows)
+                for i in free:
+                    row[i] = other[i]
+                rows.append(row)
         elif self.rng.random() < 0.1 and len(rows) > 10:
             rows += [list(self.rng.choice(rows)) for _ in range(max(1, len(rows) // 60))]
         self.rows[t["name"]], self.headers[t["name"]] = rows, headers
@@ -356,6 +366,10 @@ class Maker:
         if len(values[0]) != 1:
             return
         header = self.style.write(pre + self.reference_words(c))
+        shared = parent["key_columns"][0]
+        # An extension, and now and then any reference, carries the very name of the key it holds.
+        if not pre and self.style.key != "id" and "@" not in c and "=" not in c and rng.random() < (0.7 if c.startswith("^") else 0.1):
+            header = shared
         m = re.search(r"@([a-z_]+)", c)
         roles[target + ("@" + m.group(1) if m else "")] = len(names)
         if not m:

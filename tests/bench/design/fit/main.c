@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FOLDS = 5, FEATURES_MAX = 64, LINE_BYTES = 1 << 16, STEPS = 1500, FIELDS_MAX = 96 };
+enum { FOLDS = 5, FEATURES_MAX = 64, LINE_BYTES = 1 << 16, STEPS = 900, FIELDS_MAX = 96 };
 
 typedef struct option {
     double x[FEATURES_MAX];

@@ -79,10 +79,12 @@ static void record_all(bench_t *bench, const truth_t *truth, const Nv__Relations
     }
     for (size_t i = 0; i < found->n_primary_keys; i++) {
         const Nv__PrimaryKey *key = found->primary_keys[i];
-        record(&bench->keys, key->confidence, truth_key_label(truth, key->table, key->columns, key->n_columns) == 1);
+        record(&bench->keys, key->confidence,
+               truth_key_label(truth, key->table, key->columns, key->n_columns) == 1);
     }
     for (size_t i = 0; i < found->n_roles; i++)
-        record(&bench->roles, found->roles[i]->confidence, truth_role_label(truth, found->roles[i]->table, role_word(found->roles[i]->role)) > 0);
+        record(&bench->roles, found->roles[i]->confidence,
+               truth_role_label(truth, found->roles[i]->table, role_word(found->roles[i]->role)) > 0);
 }
 
 static bool profile_all(nv_mem_t *ctx, const char *folder, Nv__Profile *profile, nv_error_t *err)
@@ -101,7 +103,8 @@ static bool profile_all(nv_mem_t *ctx, const char *folder, Nv__Profile *profile,
     return true;
 }
 
-static bool design_all(bench_t *bench, nv_mem_t *ctx, const Nv__Profile *profile, const Nv__Relations *relations, nv_error_t *err)
+static bool design_all(bench_t *bench, nv_mem_t *ctx, const Nv__Profile *profile,
+                       const Nv__Relations *relations, nv_error_t *err)
 {
     design_input_t input = {.name = "bench", .profile = profile, .relations = relations};
     Nv__StarSchema *star = NULL;
@@ -115,7 +118,8 @@ static bool design_all(bench_t *bench, nv_mem_t *ctx, const Nv__Profile *profile
     return true;
 }
 
-static void report_set(bench_t *bench, const char *folder, const truth_t *truth, const Nv__Relations *found, const double times[4])
+static void report_set(bench_t *bench, const char *folder, const truth_t *truth, const Nv__Relations *found,
+                       const double times[4])
 {
     score_t score = {0};
     const char *slash = strrchr(folder, '/');
@@ -131,9 +135,11 @@ static void report_set(bench_t *bench, const char *folder, const truth_t *truth,
     bench->least_f1 = bench->sets == 0 || f1 < bench->least_f1 ? f1 : bench->least_f1;
     bench->below += f1 < 0.95 || pk < 0.95 || role < 0.95;
     bench->sets++;
-    printf("  %-22s FK P %.3f R %.3f F1 %.3f | PK %d/%d %.3f | roles %d/%d %.3f | profile %.2f s, relate %.2f s, design %.3f s\n",
-           slash != NULL ? slash + 1 : folder, score_precision(&score), score_recall(&score), f1, score.pk_right, score.pk_tables, pk,
-           score.role_right, score.role_tables, role, times[1] - times[0], times[2] - times[1], times[3] - times[2]);
+    printf("  %-22s FK P %.3f R %.3f F1 %.3f | PK %d/%d %.3f | roles %d/%d %.3f | profile %.2f s, relate "
+           "%.2f s, design %.3f s\n",
+           slash != NULL ? slash + 1 : folder, score_precision(&score), score_recall(&score), f1,
+           score.pk_right, score.pk_tables, pk, score.role_right, score.role_tables, role,
+           times[1] - times[0], times[2] - times[1], times[3] - times[2]);
 }
 
 static bool run_set(bench_t *bench, const char *folder, nv_error_t *err)
@@ -147,7 +153,8 @@ static bool run_set(bench_t *bench, const char *folder, nv_error_t *err)
     if (!truth_read(ctx, nv_printf(ctx, "%s/truth.json", folder), &truth, err))
         return false;
     times[0] = now();
-    if (!profile_all(ctx, folder, &profile, err) || (!bench->sketches && !rawdata_open(ctx, &profile, NULL, &raw, err)))
+    if (!profile_all(ctx, folder, &profile, err) ||
+        (!bench->sketches && !rawdata_open(ctx, &profile, NULL, &raw, err)))
         return nv_wrap(err, "%s", folder);
     times[1] = now();
     discovery_exact_t exact = bench->sketches ? (discovery_exact_t){0} : rawdata_exact(raw);
@@ -189,11 +196,17 @@ static void print_total(const bench_t *bench)
     struct rusage usage;
     (void)getrusage(RUSAGE_SELF, &usage);
     printf("\n%d sets, mode %s\n", bench->sets, bench->safe ? "safe" : "full");
-    printf("  all sets together: FK precision %.3f recall %.3f F1 %.3f; PK accuracy %.3f; role accuracy %.3f\n", score_precision(s), score_recall(s),
-           score_f1(s), (double)s->pk_right / (s->pk_tables > 0 ? s->pk_tables : 1), (double)s->role_right / (s->role_tables > 0 ? s->role_tables : 1));
-    printf("  mean of sets:      FK F1 %.3f (least %.3f); PK %.3f; roles %.3f; %d sets below 0.95 in one of them\n", bench->f1_sum / bench->sets,
-           bench->least_f1, bench->pk_sum / bench->sets, bench->role_sum / bench->sets, bench->below);
-    printf("  mappings with problems: %d; peak memory %.0f MB\n", bench->problems, (double)usage.ru_maxrss / 1024);
+    printf(
+        "  all sets together: FK precision %.3f recall %.3f F1 %.3f; PK accuracy %.3f; role accuracy %.3f\n",
+        score_precision(s), score_recall(s), score_f1(s),
+        (double)s->pk_right / (s->pk_tables > 0 ? s->pk_tables : 1),
+        (double)s->role_right / (s->role_tables > 0 ? s->role_tables : 1));
+    printf("  mean of sets:      FK F1 %.3f (least %.3f); PK %.3f; roles %.3f; %d sets below 0.95 in one of "
+           "them\n",
+           bench->f1_sum / bench->sets, bench->least_f1, bench->pk_sum / bench->sets,
+           bench->role_sum / bench->sets, bench->below);
+    printf("  mappings with problems: %d; peak memory %.0f MB\n", bench->problems,
+           (double)usage.ru_maxrss / 1024);
     printf("reliability (stated probability -> share that came true):\n");
     print_reliability("joins", &bench->joins);
     print_reliability("keys", &bench->keys);

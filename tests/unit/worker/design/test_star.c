@@ -1,0 +1,213 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/unit/worker/design/fixture.h"
+
+static int set_up(void **state)
+{
+    fixture_t *f = fixture_shop();
+    assert_non_null(f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    nv_mem_free(((fixture_t *)*state)->ctx);
+    return 0;
+}
+
+static void design(fixture_t *f)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    if (!fixture_design(f, &err))
+        fail_msg("%s", err.message);
+}
+
+static void test_line_grain_with_header(void **state)
+{
+    fixture_t *f = *state;
+    design(f);
+    const Nv__FactDesign *line = fixture_fact(f, "fact_order_item"), *header = fixture_fact(f, "fact_order");
+    assert_non_null(line);
+    assert_non_null(header);
+    assert_int_equal(line->n_grain_columns, 2);
+    assert_int_equal(line->n_parents, 1);
+    assert_string_equal(line->parents[0]->to, "orders");
+    assert_int_equal(line->n_dimensions, 2); /* product directly, customer through the header */
+    assert_int_equal(line->n_dates, 2);
+    assert_int_equal(line->n_measures, 2); /* freight stays with the header's own fact */
+    assert_int_equal(header->n_measures, 1);
+    assert_string_equal(header->measures[0]->name, "freight");
+}
+
+static void test_additivity(void **state)
+{
+    fixture_t *f = *state;
+    design(f);
+    const Nv__FactDesign *line = fixture_fact(f, "fact_order_item");
+    for (size_t i = 0; i < line->n_measures; i++) {
+        bool price = strcmp(line->measures[i]->name, "unit_price") == 0;
+        assert_int_equal(line->measures[i]->additivity,
+                         price ? NV__ADDITIVITY__ADDITIVITY_NON : NV__ADDITIVITY__ADDITIVITY_ADDITIVE);
+        assert_true(line->measures[i]->reason[0] != '\0');
+    }
+}
+
+static void test_snowflake_is_flattened(void **state)
+{
+    fixture_t *f = *state;
+    design(f);
+    const Nv__DimensionDesign *customer = fixture_dimension(f, "dim_customer");
+    assert_non_null(customer);
+    assert_null(fixture_dimension(f, "dim_country"));
+    assert_int_equal(customer->n_flattened, 1);
+    bool found = false;
+    for (size_t i = 0; i < customer->n_attributes; i++) {
+        found = found || strcmp(customer->attributes[i]->name, "country_name") == 0;
+        if (strcmp(customer->attributes[i]->name, "birth_date") == 0)
+            assert_int_equal(customer->attributes[i]->scd, NV__SCD_TYPE__SCD_TYPE_0);
+        if (strcmp(customer->attributes[i]->name, "city") == 0)
+            assert_int_equal(customer->attributes[i]->scd, NV__SCD_TYPE__SCD_TYPE_2);
+    }
+    assert_true(found);
+}
+
+static void test_conformed_once(void **state)
+{
+    fixture_t *f = *state;
+    design(f);
+    int n = 0;
+    for (size_t i = 0; i < f->star->n_dimensions; i++)
+        n += strcmp(f->star->dimensions[i]->source, "customers") == 0;
+    assert_int_equal(n, 1);
+}
+
+static void test_bridge_and_date(void **state)
+{
+    fixture_t *f = *state;
+    design(f);
+    assert_int_equal(f->star->n_bridges, 1);
+    assert_int_equal(f->star->bridges[0]->n_dimensions, 2);
+    assert_string_equal(f->star->date->first_day, "2024-01-01");
+    assert_string_equal(f->star->date->last_day, "2024-12-31");
+}
+
+static void test_technical_table_is_left_out_with_reason(void **state)
+{
+    fixture_t *f = *state;
+    design(f);
+    bool found = false;
+    for (size_t i = 0; i < f->star->n_left_out; i++)
+        found = found || (strcmp(f->star->left_out[i]->source->table, "settings") == 0 &&
+                          f->star->left_out[i]->reason[0] != '\0');
+    assert_true(found);
+}
+
+static void test_critique_drops_a_join(void **state)
+{
+    fixture_t *f = *state;
+    Nv__Check check = NV__CHECK__INIT;
+    Nv__Check *checks[] = {&check};
+    Nv__Review review = NV__REVIEW__INIT;
+    check.name = (char *)"fan_out";
+    check.status = NV__CHECK_STATUS__CHECK_STATUS_FAIL;
+    check.subject = design_join_subject(f->ctx, f->relations->joins[3]);
+    assert_string_equal(check.subject, "order_items(product_id) -> products(product_id)");
+    review.checks = checks;
+    review.n_checks = 1;
+    f->input.review = &review;
+    design(f);
+    const Nv__FactDesign *line = fixture_fact(f, "fact_order_item");
+    for (size_t i = 0; i < line->n_dimensions; i++)
+        assert_string_not_equal(line->dimensions[i]->dimension, "dim_product");
+    assert_true(f->star->n_notes > 0);
+}
+
+static void test_critique_drops_a_grain(void **state)
+{
+    fixture_t *f = *state;
+    Nv__Check check = NV__CHECK__INIT;
+    Nv__Check *checks[] = {&check};
+    Nv__Review review = NV__REVIEW__INIT;
+    check.name = (char *)"grain_unique";
+    check.status = NV__CHECK_STATUS__CHECK_STATUS_FAIL;
+    check.subject = (char *)"order_items(order_id, line_no)";
+    review.checks = checks;
+    review.n_checks = 1;
+    f->input.review = &review;
+    design(f);
+    assert_int_equal(fixture_fact(f, "fact_order_item")->n_grain_columns, 5);
+}
+
+static void test_header_without_measures_goes_to_its_lines(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new();
+    assert_true(fixture_csv(f, "orders", "order_id,order_date,note\n10,2024-01-02,a\n11,2024-02-03,b\n"));
+    assert_true(fixture_csv(f, "order_lines", "order_id,line_no,amount\n10,1,3.00\n10,2,1.00\n11,1,2.00\n"));
+    fixture_key(f, "orders", "order_id", NULL);
+    fixture_key(f, "order_lines", "order_id", "line_no");
+    fixture_join(f, "order_lines", "order_id", "orders", "order_id");
+    fixture_role(f, "orders", NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    fixture_role(f, "order_lines", NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    design(f);
+    assert_int_equal(f->star->n_facts, 1);
+    const Nv__FactDesign *line = fixture_fact(f, "fact_order_line");
+    assert_int_equal(line->n_dates, 1);
+    assert_int_equal(line->n_attributes, 1);
+    assert_string_equal(line->attributes[0]->column, "note");
+    nv_mem_free(f->ctx);
+}
+
+static void test_nothing_to_design(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new();
+    nv_error_t err = NV_ERROR_INIT;
+    assert_true(fixture_csv(f, "notes", "a,b\nx,y\nx,z\n"));
+    fixture_role(f, "notes", NV__TABLE_ROLE__TABLE_ROLE_OTHER);
+    assert_false(design_star(f->ctx, &f->input, &f->star, &err));
+    assert_int_equal(err.code, NV_FAILED_PRECONDITION);
+    nv_mem_free(f->ctx);
+}
+
+static void test_edited_star_is_checked(void **state)
+{
+    fixture_t *f = *state;
+    nv_error_t err = NV_ERROR_INIT;
+    design(f);
+    char *kept = f->star->facts[0]->dates[0]->source->column;
+    f->star->facts[0]->dates[0]->source->column = (char *)"no_such";
+    assert_false(design_check_star(f->input.profile, f->star, &err));
+    assert_non_null(strstr(err.message, "design.facts[0].dates[0].source"));
+    f->star->facts[0]->dates[0]->source->column = kept;
+    assert_true(design_check_star(f->input.profile, f->star, &err));
+    f->star->dimensions[0]->name = (char *)"select";
+    assert_false(design_check_star(f->input.profile, f->star, &err));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_line_grain_with_header),
+        TEST(test_additivity),
+        TEST(test_snowflake_is_flattened),
+        TEST(test_conformed_once),
+        TEST(test_bridge_and_date),
+        TEST(test_technical_table_is_left_out_with_reason),
+        TEST(test_critique_drops_a_join),
+        TEST(test_critique_drops_a_grain),
+        cmocka_unit_test(test_header_without_measures_goes_to_its_lines),
+        cmocka_unit_test(test_nothing_to_design),
+        TEST(test_edited_star_is_checked),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

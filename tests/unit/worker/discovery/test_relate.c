@@ -1,0 +1,313 @@
+/* Small systems of raw tables, each with a trap. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/bench/design/mini/mini_profile.h"
+
+typedef struct fixture {
+    nv_mem_t *ctx;
+    mini_t *mini;
+    Nv__Relations *found;
+} fixture_t;
+
+static void add(fixture_t *f, const char *table, const char *csv)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    if (!mini_add_csv(f->mini, table, csv, &err))
+        fail_msg("%s", err.message);
+}
+
+/* rows lines made by fmt from the row number, after the header. */
+static char *rows(fixture_t *f, const char *header, int n, char *(*line)(nv_mem_t *ctx, int i))
+{
+    char *text = nv_printf(f->ctx, "%s\n", header);
+    for (int i = 1; i <= n; i++)
+        text = nv_printf(f->ctx, "%s%s\n", text, line(f->ctx, i));
+    return text;
+}
+
+static void relate(fixture_t *f, bool safe)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    discovery_exact_t exact = mini_exact(f->mini);
+    discovery_options_t options = {.exact = &exact, .safe = safe};
+    if (!discovery_relate(f->ctx, mini_profile(f->mini), &options, &f->found, &err))
+        fail_msg("%s", err.message);
+}
+
+static const Nv__Join *join(const fixture_t *f, const char *from, const char *column)
+{
+    for (size_t i = 0; i < f->found->n_joins; i++) {
+        if (strcmp(f->found->joins[i]->from, from) == 0 &&
+            strcmp(f->found->joins[i]->columns[0], column) == 0)
+            return f->found->joins[i];
+    }
+    return NULL;
+}
+
+static void expect_join(const fixture_t *f, const char *from, const char *column, const char *to)
+{
+    const Nv__Join *found = join(f, from, column);
+    if (found == NULL)
+        fail_msg("%s.%s: no join", from, column);
+    assert_string_equal(found->to, to);
+    assert_true(found->n_evidence > 0);
+}
+
+static const Nv__PrimaryKey *key(const fixture_t *f, const char *table)
+{
+    for (size_t i = 0; i < f->found->n_primary_keys; i++) {
+        if (strcmp(f->found->primary_keys[i]->table, table) == 0)
+            return f->found->primary_keys[i];
+    }
+    return NULL;
+}
+
+static Nv__TableRole role(const fixture_t *f, const char *table)
+{
+    for (size_t i = 0; i < f->found->n_roles; i++) {
+        if (strcmp(f->found->roles[i]->table, table) == 0)
+            return f->found->roles[i]->role;
+    }
+    return NV__TABLE_ROLE__TABLE_ROLE_UNSPECIFIED;
+}
+
+static int set_up(void **state)
+{
+    nv_mem_t *ctx = nv_mem_root("test");
+    fixture_t *f = NV_NEW(ctx, fixture_t);
+    f->ctx = ctx;
+    f->mini = mini_new(ctx);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    nv_mem_free(((fixture_t *)*state)->ctx);
+    return 0;
+}
+
+static char *customer(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,Name %d,c%d@example.com,City %d", i, i, i, i % 7);
+}
+
+static char *product(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,Product %d,%d.50", i, i, 3 + i % 9);
+}
+
+static char *order(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,%d,2024-%02d-%02d,%d.25", 1000 + i, 1 + i * 7 % 40, 1 + i % 12, 1 + i % 28,
+                     i % 90);
+}
+
+static char *line(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,%d,%d,%d,%d.00", 1001 + (i - 1) / 3, (i - 1) % 3 + 1, 1 + i * 11 % 30,
+                     1 + i % 5, i % 50);
+}
+
+/* All ids run from 1: every small set lies inside every larger one, and quantity lies inside them all. */
+static void add_shop(fixture_t *f)
+{
+    add(f, "customers", rows(f, "customer_id,name,email,city", 40, customer));
+    add(f, "products", rows(f, "product_id,product_name,price", 30, product));
+    add(f, "orders", rows(f, "order_id,customer_id,order_date,freight", 100, order));
+    add(f, "order_items", rows(f, "order_id,line_no,product_id,quantity,amount", 300, line));
+}
+
+static void test_surrogate_traps(void **state)
+{
+    fixture_t *f = *state;
+    add_shop(f);
+    relate(f, false);
+    expect_join(f, "orders", "customer_id", "customers");
+    expect_join(f, "order_items", "order_id", "orders");
+    expect_join(f, "order_items", "product_id", "products");
+    assert_null(join(f, "order_items", "quantity"));
+    assert_null(join(f, "order_items", "line_no"));
+    assert_null(join(f, "products", "product_id"));
+    assert_int_equal(f->found->n_joins, 3);
+}
+
+static void test_keys(void **state)
+{
+    fixture_t *f = *state;
+    add_shop(f);
+    relate(f, false);
+    assert_string_equal(key(f, "customers")->columns[0], "customer_id");
+    const Nv__PrimaryKey *lines = key(f, "order_items");
+    assert_non_null(lines);
+    assert_int_equal(lines->n_columns, 2);
+    assert_string_equal(lines->columns[0], "order_id");
+    assert_string_equal(lines->columns[1], "line_no");
+    assert_int_equal(lines->violations, 0);
+}
+
+static void test_roles(void **state)
+{
+    fixture_t *f = *state;
+    add_shop(f);
+    relate(f, false);
+    assert_int_equal(role(f, "order_items"), NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    assert_int_equal(role(f, "orders"), NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    assert_int_equal(role(f, "customers"), NV__TABLE_ROLE__TABLE_ROLE_DIMENSION);
+    assert_int_equal(role(f, "products"), NV__TABLE_ROLE__TABLE_ROLE_DIMENSION);
+}
+
+static char *employee(nv_mem_t *ctx, int i)
+{
+    return i == 1 ? nv_strdup(ctx, "1,Ann,") : nv_printf(ctx, "%d,Name %d,%d", i, i, 1 + (i - 2) / 3);
+}
+
+static void test_self_reference(void **state)
+{
+    fixture_t *f = *state;
+    add(f, "employees", rows(f, "employee_id,name,reports_to", 20, employee));
+    add_shop(f);
+    relate(f, false);
+    expect_join(f, "employees", "reports_to", "employees");
+}
+
+static char *airport(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%c%c%c,Airport %d", 'A' + i % 26, 'A' + i * 7 % 26, 'A' + i * 3 % 26, i);
+}
+
+static char *flight(nv_mem_t *ctx, int i)
+{
+    int a = 1 + i % 20, b = 1 + (i * 3 + 1) % 20;
+    return nv_printf(ctx, "%d,%c%c%c,%c%c%c,2024-01-%02d,%d", i, 'A' + a % 26, 'A' + a * 7 % 26,
+                     'A' + a * 3 % 26, 'A' + b % 26, 'A' + b * 7 % 26, 'A' + b * 3 % 26, 1 + i % 28, 100 + i);
+}
+
+static void test_role_playing(void **state)
+{
+    fixture_t *f = *state;
+    add(f, "airports", rows(f, "code,airport_name", 20, airport));
+    add(f, "flights",
+        rows(f, "flight_id,origin_airport,destination_airport,flight_date,distance", 120, flight));
+    relate(f, false);
+    expect_join(f, "flights", "origin_airport", "airports");
+    expect_join(f, "flights", "destination_airport", "airports");
+    assert_string_equal(join(f, "flights", "origin_airport")->role, "origin");
+    assert_string_equal(join(f, "flights", "destination_airport")->role, "destination");
+}
+
+static void test_empty_tables_by_name_only(void **state)
+{
+    fixture_t *f = *state;
+    add_shop(f);
+    add(f, "customer_groups", "group_id,description\n");
+    add(f, "customer_group_members", "customer_id,group_id\n");
+    relate(f, false);
+    const Nv__Join *found = join(f, "customer_group_members", "customer_id");
+    if (found != NULL)
+        assert_string_equal(found->to, "customers");
+    assert_null(join(f, "customers", "customer_id"));
+}
+
+static void test_dirty_key_and_duplicates(void **state)
+{
+    fixture_t *f = *state;
+    char *csv = rows(f, "customer_id,name,email,city", 200, customer);
+    /* one exact duplicate row, and one key that comes again with another city */
+    csv = nv_printf(f->ctx, "%s%s\n%s\n", csv, "5,Name 5,c5@example.com,City 5",
+                    "9,Name 9,c9@example.com,Elsewhere");
+    add(f, "customers", csv);
+    add(f, "orders", rows(f, "order_id,customer_id,order_date,freight", 100, order));
+    relate(f, false);
+    const Nv__PrimaryKey *found = key(f, "customers");
+    assert_non_null(found);
+    assert_string_equal(found->columns[0], "customer_id");
+    assert_int_equal(found->violations, 1);
+    expect_join(f, "orders", "customer_id", "customers");
+}
+
+static void test_safe_is_a_subset(void **state)
+{
+    fixture_t *f = *state;
+    add_shop(f);
+    add(f, "employees", rows(f, "employee_id,name,reports_to", 20, employee));
+    relate(f, false);
+    size_t full = f->found->n_joins;
+    relate(f, true);
+    assert_true(f->found->n_joins <= full);
+    double sum = 0;
+    for (size_t i = 0; i < f->found->n_joins; i++)
+        sum += f->found->joins[i]->probability;
+    assert_true(f->found->n_joins == 0 || sum / (double)f->found->n_joins >= 0.98);
+}
+
+static void test_deterministic(void **state)
+{
+    fixture_t *f = *state;
+    add_shop(f);
+    relate(f, false);
+    size_t n = nv__relations__get_packed_size(f->found);
+    uint8_t *first = nv_alloc(f->ctx, n), *second = nv_alloc(f->ctx, n);
+    nv__relations__pack(f->found, first);
+    relate(f, false);
+    assert_int_equal(nv__relations__get_packed_size(f->found), n);
+    nv__relations__pack(f->found, second);
+    assert_memory_equal(first, second, n);
+}
+
+static void test_doubled_tables_are_refused(void **state)
+{
+    fixture_t *f = *state;
+    nv_error_t err = NV_ERROR_INIT;
+    add(f, "a", "id\n1\n");
+    add(f, "a", "id\n1\n");
+    assert_false(discovery_relate(f->ctx, mini_profile(f->mini), NULL, &f->found, &err));
+    assert_int_equal(err.code, NV_INVALID_ARGUMENT);
+    assert_non_null(strstr(err.message, "profile.tables[1].name"));
+}
+
+static bool never_counts(void *self, const discovery_check_t *checks, size_t n, discovery_counts_t *out,
+                         nv_error_t *err)
+{
+    (void)self, (void)checks, (void)n, (void)out;
+    return nv_fail(err, NV_UNAVAILABLE, "disk full");
+}
+
+static void test_failed_counting_is_an_error(void **state)
+{
+    fixture_t *f = *state;
+    nv_error_t err = NV_ERROR_INIT;
+    discovery_exact_t exact = {.count = never_counts};
+    discovery_options_t options = {.exact = &exact};
+    add_shop(f);
+    assert_false(discovery_relate(f->ctx, mini_profile(f->mini), &options, &f->found, &err));
+    assert_int_equal(err.code, NV_UNAVAILABLE);
+    assert_non_null(strstr(err.message, "disk full"));
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        TEST(test_surrogate_traps),
+        TEST(test_keys),
+        TEST(test_roles),
+        TEST(test_self_reference),
+        TEST(test_role_playing),
+        TEST(test_empty_tables_by_name_only),
+        TEST(test_dirty_key_and_duplicates),
+        TEST(test_safe_is_a_subset),
+        TEST(test_deterministic),
+        TEST(test_doubled_tables_are_refused),
+        TEST(test_failed_counting_is_an_error),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
