@@ -13,6 +13,7 @@ from catalogs import CatalogError
 
 _CLASS = "io.nuvyn.workspace.UnityCatalog"
 _FILES = "io.nuvyn.workspace.VolumesFileSystem"
+_CONTEXT = "io.nuvyn.workspace.VolumesFileContext"
 _current = threading.local()
 
 
@@ -48,6 +49,8 @@ def start(options):
         "spark.hadoop.nuvyn.unity.root": options.root,
         "spark.hadoop.fs.file.impl": _FILES,
         "spark.hadoop.fs.dbfs.impl": _FILES,
+        "spark.hadoop.fs.AbstractFileSystem.file.impl": _CONTEXT,
+        "spark.hadoop.fs.AbstractFileSystem.dbfs.impl": _CONTEXT,
     }
     for name in options.catalogs.names():
         settings[f"spark.sql.catalog.{name}"] = _CLASS

@@ -259,7 +259,14 @@ public final class UnityCatalog implements StagingTableCatalog, SupportsNamespac
         Map<String, String> properties = asDelta(given);
         Identifier inner = prepare(ident, CatalogEntries.structOf(columns), properties);
         try {
-            return delta().createTable(inner, columns, partitions, properties);
+            Table created = delta().createTable(inner, columns, partitions, properties);
+            if (properties.get(TableCatalog.PROP_PROVIDER).equalsIgnoreCase("delta")) {
+                return created;
+            }
+            forget(inner); // Spark reads other formats here only from an entry of our making
+            return loadTable(ident);
+        } catch (NoSuchTableException e) {
+            throw new IllegalStateException(e);
         } catch (RuntimeException | TableAlreadyExistsException | NoSuchNamespaceException e) {
             withdraw(ident);
             throw e;
