@@ -244,20 +244,3 @@ bool ws_task_run_set(ws_db_t *db, int64_t task_run_id, const char *state, const 
                      "ttttnni", state, result, message, output, running ? now : 0, final ? now : 0,
                      task_run_id);
 }
-
-bool ws_run_fail_orphans(ws_db_t *db, const char *message, int *count, nv_error_t *err)
-{
-    if (!ws_db_run(
-            db, err,
-            "UPDATE task_runs SET state = 'INTERNAL_ERROR', result = 'FAILED', message = ?, end_time = ? "
-            "WHERE state IN ('RUNNING', 'TERMINATING')",
-            "ti", message, ws_now_ms())) {
-        return false;
-    }
-    *count = ws_db_changes(db);
-    return ws_db_run(
-        db, err,
-        "UPDATE statements SET state = 'FAILED', reply = json_object('error_code', 'INTERNAL_ERROR', "
-        "'message', ?) WHERE state IN ('PENDING', 'RUNNING')",
-        "t", message);
-}

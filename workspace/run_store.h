@@ -79,9 +79,6 @@ bool ws_task_run_set(ws_db_t *db, int64_t task_run_id, const char *state, const 
 bool ws_task_run_add(ws_db_t *db, int64_t run_id, const char *task_key, int64_t attempt, const char *state,
                      int64_t not_before, nv_error_t *err) NV_MUST_CHECK;
 
-/* At the start of the server: what was running when it ended has failed with it. *count: how many tasks. */
-bool ws_run_fail_orphans(ws_db_t *db, const char *message, int *count, nv_error_t *err) NV_MUST_CHECK;
-
 bool ws_state_is_final(const char *state);
 
 #endif

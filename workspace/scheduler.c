@@ -2,6 +2,8 @@
 
 #include "workspace/job_settings.h"
 #include "workspace/run_store.h"
+#include "workspace/run_view.h"
+#include "workspace/statement.h"
 #include "workspace/task_launch.h"
 
 #include <inttypes.h>
@@ -33,69 +35,6 @@ struct ws_scheduler {
     size_t running;
 };
 
-/* One run as a pass sees it. */
-typedef struct view {
-    ws_run_t run;
-    ws_graph_t *graph;
-    ws_task_run_t *attempts;
-    size_t attempt_count;
-    ws_task_run_t **newest; /* by graph index */
-    ws_outcome_t *outcomes;
-} view_t;
-
-static const nv_json_t *task_settings(const view_t *view, size_t index)
-{
-    return nv_json_at(nv_json_member(view->run.settings, "tasks"), index);
-}
-
-/* ---- reading a run */
-
-static bool is_over(const ws_task_run_t *task)
-{
-    return ws_state_is_final(task->state);
-}
-
-static bool read_view(ws_db_t *db, nv_mem_t *mem, int64_t run_id, view_t *out, nv_error_t *err)
-{
-    if (!ws_run_get(db, mem, run_id, &out->run, err) ||
-        !ws_run_tasks(db, mem, run_id, &out->attempts, &out->attempt_count, err)) {
-        return false;
-    }
-    out->graph = ws_job_settings_graph(mem, out->run.settings);
-    out->newest = NV_NEW_ARRAY(mem, ws_task_run_t *, out->graph->count + 1);
-    out->outcomes = NV_NEW_ARRAY(mem, ws_outcome_t, out->graph->count + 1);
-    for (size_t a = 0; a < out->attempt_count; a++) {
-        for (size_t i = 0; i < out->graph->count; i++) {
-            if (strcmp(out->graph->tasks[i].key, out->attempts[a].task_key) == 0) {
-                out->newest[i] = &out->attempts[a];
-            }
-        }
-    }
-    for (size_t i = 0; i < out->graph->count; i++) {
-        if (!out->newest[i]) {
-            return nv_fail(err, NV_DATA_LOSS, "run %" PRId64 ": task %s has no attempt", run_id,
-                           out->graph->tasks[i].key);
-        }
-        out->outcomes[i] =
-            is_over(out->newest[i]) ? ws_outcome_parse(out->newest[i]->result) : WS_OUTCOME_NONE;
-    }
-    return true;
-}
-
-static bool is_selected(const view_t *view, size_t index)
-{
-    if (!view->run.only) {
-        return true;
-    }
-    for (size_t i = 0; i < nv_json_size(view->run.only); i++) {
-        const char *key = nv_json_scalar_text(nv_json_at(view->run.only, i));
-        if (key && strcmp(key, view->graph->tasks[index].key) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- ends of tasks */
 
 static bool wants_retry(const nv_json_t *settings, const ws_task_run_t *task, const char *result)
@@ -107,11 +46,11 @@ static bool wants_retry(const nv_json_t *settings, const ws_task_run_t *task, co
 }
 
 /* Stores how a task ended, and its next attempt when it is to be tried again. */
-static bool end_task(ws_db_t *db, const view_t *view, size_t index, const char *state, const char *result,
-                     const char *message, const char *output, nv_error_t *err)
+static bool end_task(ws_db_t *db, const ws_run_view_t *view, size_t index, const char *state,
+                     const char *result, const char *message, const char *output, nv_error_t *err)
 {
     const ws_task_run_t *task = view->newest[index];
-    const nv_json_t *settings = task_settings(view, index);
+    const nv_json_t *settings = ws_run_view_settings(view, index);
     if (!ws_task_run_set(db, task->task_run_id, state, result, message, output, err)) {
         return false;
     }
@@ -178,8 +117,8 @@ static bool store_ending(ws_scheduler_t *scheduler, nv_mem_t *mem, const launche
                          const ending_t *ending, nv_error_t *err)
 {
     WS_DB_SCOPE ws_db_t *db = ws_db_lock(scheduler->app->db);
-    view_t view;
-    if (!ws_db_begin(db, err) || !read_view(db, mem, task->run_id, &view, err)) {
+    ws_run_view_t view;
+    if (!ws_db_begin(db, err) || !ws_run_view_read(db, mem, task->run_id, &view, err)) {
         return false;
     }
     for (size_t i = 0; i < view.graph->count; i++) {
@@ -252,7 +191,7 @@ static void give_back_room(ws_scheduler_t *scheduler)
 }
 
 /* A task that could not even be handed to the kernel has failed. */
-static void fail_launch(ws_scheduler_t *scheduler, nv_mem_t *mem, const view_t *view, size_t index,
+static void fail_launch(ws_scheduler_t *scheduler, nv_mem_t *mem, const ws_run_view_t *view, size_t index,
                         const nv_error_t *why)
 {
     nv_error_t err = NV_ERROR_INIT;
@@ -274,10 +213,10 @@ static void fail_launch(ws_scheduler_t *scheduler, nv_mem_t *mem, const view_t *
     ws_scheduler_wake(scheduler);
 }
 
-static void launch(ws_scheduler_t *scheduler, nv_mem_t *mem, const view_t *view, size_t index)
+static void launch(ws_scheduler_t *scheduler, nv_mem_t *mem, const ws_run_view_t *view, size_t index)
 {
     nv_error_t err = NV_ERROR_INIT;
-    const nv_json_t *settings = task_settings(view, index);
+    const nv_json_t *settings = ws_run_view_settings(view, index);
     const ws_task_run_t *task = view->newest[index];
     nv_json_writer_t w;
     int64_t id = 0;
@@ -317,12 +256,12 @@ static void wake_no_later(plan_t *plan, int64_t at_ms)
 }
 
 /* Decides about one task that has not begun. */
-static bool advance_task(ws_scheduler_t *scheduler, ws_db_t *db, view_t *view, size_t index, plan_t *plan,
-                         nv_error_t *err)
+static bool advance_task(ws_scheduler_t *scheduler, ws_db_t *db, ws_run_view_t *view, size_t index,
+                         plan_t *plan, nv_error_t *err)
 {
     const ws_task_run_t *task = view->newest[index];
     ws_outcome_t skipped_as = WS_OUTCOME_NONE;
-    if (!is_selected(view, index)) {
+    if (!ws_run_view_selects(view, index)) {
         plan->again = true;
         return ws_task_run_set(db, task->task_run_id, "SKIPPED", "EXCLUDED", "Not among the tasks asked for",
                                NULL, err);
@@ -347,11 +286,11 @@ static bool advance_task(ws_scheduler_t *scheduler, ws_db_t *db, view_t *view, s
     return ws_task_run_set(db, task->task_run_id, "RUNNING", NULL, "In run", NULL, err);
 }
 
-static bool cancel_waiting(ws_db_t *db, view_t *view, nv_error_t *err)
+static bool cancel_waiting(ws_db_t *db, ws_run_view_t *view, nv_error_t *err)
 {
     for (size_t i = 0; i < view->graph->count; i++) {
         const ws_task_run_t *task = view->newest[i];
-        bool waiting = !is_over(task) && strcmp(task->state, "RUNNING") != 0;
+        bool waiting = !ws_task_run_is_over(task) && strcmp(task->state, "RUNNING") != 0;
         if (waiting &&
             !ws_task_run_set(db, task->task_run_id, "TERMINATED", "CANCELED", "Run cancelled.", NULL, err)) {
             return false;
@@ -363,20 +302,8 @@ static bool cancel_waiting(ws_db_t *db, view_t *view, nv_error_t *err)
     return true;
 }
 
-static const char *first_failure(nv_mem_t *mem, const view_t *view, bool *internal)
-{
-    for (size_t i = 0; i < view->graph->count; i++) {
-        const ws_task_run_t *task = view->newest[i];
-        if (view->outcomes[i] == WS_OUTCOME_FAILED || view->outcomes[i] == WS_OUTCOME_TIMEDOUT) {
-            *internal = strcmp(task->state, "INTERNAL_ERROR") == 0;
-            return nv_printf(mem, "Task %s failed with message: %s.", task->task_key, task->message);
-        }
-    }
-    return "";
-}
-
 /* Ends the run when all its tasks are over. */
-static bool finish_run(ws_db_t *db, nv_mem_t *mem, view_t *view, nv_error_t *err)
+static bool finish_run(ws_db_t *db, nv_mem_t *mem, ws_run_view_t *view, nv_error_t *err)
 {
     for (size_t i = 0; i < view->graph->count; i++) {
         if (view->outcomes[i] == WS_OUTCOME_NONE) {
@@ -384,7 +311,7 @@ static bool finish_run(ws_db_t *db, nv_mem_t *mem, view_t *view, nv_error_t *err
         }
     }
     bool internal = false;
-    const char *message = first_failure(mem, view, &internal);
+    const char *message = ws_run_view_first_failure(mem, view, &internal);
     const char *result = ws_graph_result(mem, view->graph, view->outcomes);
     if (view->run.stop != WS_STOP_NOT) {
         result = view->run.stop == WS_STOP_TIMEDOUT ? "TIMEDOUT" : "CANCELED";
@@ -417,7 +344,7 @@ static bool may_begin(ws_db_t *db, nv_mem_t *mem, const ws_run_t *run, bool *out
     return true;
 }
 
-static bool begin_run(ws_db_t *db, nv_mem_t *mem, view_t *view, bool *begun, nv_error_t *err)
+static bool begin_run(ws_db_t *db, nv_mem_t *mem, ws_run_view_t *view, bool *begun, nv_error_t *err)
 {
     *begun = true;
     if (strcmp(view->run.state, "QUEUED") != 0 && strcmp(view->run.state, "PENDING") != 0) {
@@ -429,7 +356,7 @@ static bool begin_run(ws_db_t *db, nv_mem_t *mem, view_t *view, bool *begun, nv_
     return !*begun || ws_run_set_state(db, view->run.run_id, "RUNNING", NULL, "In run", err);
 }
 
-static bool check_run_timeout(ws_db_t *db, view_t *view, plan_t *plan, nv_error_t *err)
+static bool check_run_timeout(ws_db_t *db, ws_run_view_t *view, plan_t *plan, nv_error_t *err)
 {
     int64_t seconds = nv_json_int64_or(view->run.settings, "timeout_seconds", 0);
     if (seconds <= 0 || !view->run.begin_time || view->run.stop != WS_STOP_NOT) {
@@ -444,8 +371,8 @@ static bool check_run_timeout(ws_db_t *db, view_t *view, plan_t *plan, nv_error_
     return ws_run_request_stop(db, view->run.run_id, WS_STOP_TIMEDOUT, err);
 }
 
-static bool advance_run(ws_scheduler_t *scheduler, ws_db_t *db, nv_mem_t *mem, view_t *view, plan_t *plan,
-                        nv_error_t *err)
+static bool advance_run(ws_scheduler_t *scheduler, ws_db_t *db, nv_mem_t *mem, ws_run_view_t *view,
+                        plan_t *plan, nv_error_t *err)
 {
     bool begun = false;
     if (!check_run_timeout(db, view, plan, err)) {
@@ -458,7 +385,8 @@ static bool advance_run(ws_scheduler_t *scheduler, ws_db_t *db, nv_mem_t *mem, v
         return err->code == NV_OK;
     }
     for (size_t i = 0; i < view->graph->count; i++) {
-        bool waiting = !is_over(view->newest[i]) && strcmp(view->newest[i]->state, "RUNNING") != 0;
+        bool waiting =
+            !ws_task_run_is_over(view->newest[i]) && strcmp(view->newest[i]->state, "RUNNING") != 0;
         if (waiting && !advance_task(scheduler, db, view, i, plan, err)) {
             return false;
         }
@@ -495,12 +423,12 @@ static void stop_launched(ws_scheduler_t *scheduler, nv_mem_t *mem, int64_t run_
 static bool pass_run(ws_scheduler_t *scheduler, int64_t run_id, plan_t *total, nv_error_t *err)
 {
     NV_MEM_SCOPE nv_mem_t *mem = nv_mem_root("scheduler pass");
-    view_t view;
+    ws_run_view_t view;
     plan_t plan = {0};
     bool ok = false;
     {
         WS_DB_SCOPE ws_db_t *db = ws_db_lock(scheduler->app->db);
-        ok = ws_db_begin(db, err) && read_view(db, mem, run_id, &view, err);
+        ok = ws_db_begin(db, err) && ws_run_view_read(db, mem, run_id, &view, err);
         if (ok) {
             plan.start = NV_NEW_ARRAY(mem, size_t, view.graph->count + 1);
             ok = advance_run(scheduler, db, mem, &view, &plan, err) && ws_db_commit(db, err);
@@ -582,19 +510,47 @@ static void *drive(void *arg)
     }
 }
 
-bool ws_scheduler_start(ws_app_t *app, ws_scheduler_t **out, nv_error_t *err)
+/* Ends what was running when the last process did; what has retries left gets another attempt. */
+static bool recover_run(ws_db_t *db, nv_mem_t *mem, int64_t run_id, const char *message, nv_error_t *err)
 {
-    int orphans = 0;
-    {
-        WS_DB_SCOPE ws_db_t *db = ws_db_lock(app->db);
-        const char *message = "the workspace was restarted while this was running";
-        if (!ws_run_fail_orphans(db, message, &orphans, err)) {
+    ws_run_view_t view;
+    if (!ws_run_view_read(db, mem, run_id, &view, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < view.graph->count; i++) {
+        bool running = strcmp(view.newest[i]->state, "RUNNING") == 0;
+        if (running && !end_task(db, &view, i, "INTERNAL_ERROR", "FAILED", message, NULL, err)) {
             return false;
         }
     }
-    if (orphans) {
-        nv_log(app->log, NV_WARN, "scheduler", "tasks that were running have failed with the last process",
-               NULL);
+    return true;
+}
+
+static bool recover(ws_app_t *app, nv_error_t *err)
+{
+    static const char message[] = "the workspace was restarted while this was running";
+    NV_MEM_SCOPE nv_mem_t *mem = nv_mem_root("recover");
+    WS_DB_SCOPE ws_db_t *db = ws_db_lock(app->db);
+    int64_t *ids = NULL;
+    size_t count = 0;
+    if (!ws_db_begin(db, err) || !ws_run_active_ids(db, mem, 0, &ids, &count, err)) {
+        return false;
+    }
+    for (size_t i = 0; i < count; i++) {
+        if (!recover_run(db, mem, ids[i], message, err)) {
+            return false;
+        }
+    }
+    if (count) {
+        nv_log(app->log, NV_WARN, "scheduler", "runs were active when the last process ended", NULL);
+    }
+    return ws_statements_fail_orphans(db, message, err) && ws_db_commit(db, err);
+}
+
+bool ws_scheduler_start(ws_app_t *app, ws_scheduler_t **out, nv_error_t *err)
+{
+    if (!recover(app, err)) {
+        return false;
     }
     ws_scheduler_t *scheduler = NV_NEW(NULL, ws_scheduler_t);
     scheduler->app = app;

@@ -123,6 +123,15 @@ static void on_done(void *arg, const nv_json_t *result, const nv_error_t *failur
     nv_mem_free(live);
 }
 
+bool ws_statements_fail_orphans(ws_db_t *locked, const char *message, nv_error_t *err)
+{
+    return ws_db_run(
+        locked, err,
+        "UPDATE statements SET state = 'FAILED', reply = json_object('error_code', 'INTERNAL_ERROR', "
+        "'message', ?) WHERE state IN ('PENDING', 'RUNNING')",
+        "t", message);
+}
+
 /* ---- old results */
 
 static int remove_entry(const char *path, const struct stat *st, int type, struct FTW *where)

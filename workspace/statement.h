@@ -31,4 +31,7 @@ bool ws_statement_get(ws_app_t *app, nv_mem_t *mem, const char *id, ws_statement
 /* The path of a chunk's file. */
 const char *ws_statement_chunk_path(ws_app_t *app, nv_mem_t *mem, const char *id, int64_t chunk);
 
+/* At the start of the server: what was running when the last process ended has failed with it. The caller holds the lock. */
+bool ws_statements_fail_orphans(ws_db_t *locked, const char *message, nv_error_t *err) NV_MUST_CHECK;
+
 #endif

@@ -81,6 +81,24 @@ class Life(unittest.TestCase):
         self.assertEqual(self.sql(w, "SELECT x FROM main.default.kept").result.data_array, [["42"]])
         self.assertEqual(server.stop(), 0)
 
+    def test_a_task_with_retries_outlives_kill_9(self):
+        server = self.server().start().wait_for_spark()
+        w = self.client(server)
+        w.volumes.create("main", "default", "flag", catalog.VolumeType.MANAGED)
+        text = ("# Databricks notebook source\nimport os, time\nif not os.path.exists('/Volumes/main/default/flag/f'):\n"
+                "    open('/Volumes/main/default/flag/f', 'w').close()\n    time.sleep(600)\ndbutils.notebook.exit('second')\n")
+        w.workspace.upload("/again.py", io.BytesIO(text.encode()), format=ImportFormat.AUTO)
+        run = w.jobs.submit(run_name="again", tasks=[jobs.SubmitTask(
+            task_key="t", notebook_task=jobs.NotebookTask(notebook_path="/again"), max_retries=1)])
+        self.assertTrue(wait_for((server.state / "unity/main/default/volumes/flag/f").exists))
+        server.kill()
+        server.start()
+        w = self.client(server)
+        self.assertTrue(wait_for(lambda: w.jobs.get_run(run.run_id).state.result_state, 180))
+        done = w.jobs.get_run(run.run_id)
+        self.assertEqual(done.state.result_state.value, "SUCCESS")
+        self.assertEqual([t.state.life_cycle_state.value for t in done.tasks], ["INTERNAL_ERROR", "TERMINATED"])
+
     def test_a_dying_driver_fails_what_ran_and_comes_back(self):
         server = self.server().start().wait_for_spark()
         w = self.client(server)

@@ -491,6 +491,13 @@ class Files(Base):
             f'import pathlib\nassert open("{self.base}/in/x.csv").read() == pathlib.Path("{self.base}/in/x.csv").read_text()',
             f'assert [f.name for f in dbutils.fs.ls("{self.base}/in")] == ["x.csv"]',
             f'df.coalesce(1).write.mode("overwrite").json("{self.base}/out")',
+            f'df.write.format("delta").save("{self.base}/delta")\n'
+            f'spark.sql("CREATE TABLE main.default.{self.volume}_x USING delta LOCATION \'{self.base}/delta\'")\n'
+            f'assert spark.table("main.default.{self.volume}_x").count() == 2',
+            f'(spark.readStream.schema(df.schema).option("header", True).csv("{self.base}/in").writeStream\n'
+            f' .trigger(availableNow=True).option("checkpointLocation", "{self.base}/_checkpoint")\n'
+            f' .toTable("main.default.{self.volume}_s").awaitTermination())\n'
+            f'assert spark.table("main.default.{self.volume}_s").count() == 2',
             f'from delta.tables import DeltaTable\ndf.write.mode("overwrite").saveAsTable("main.default.{self.volume}")\n'
             f'DeltaTable.forName(spark, "main.default.{self.volume}").delete("id = 1")',
             f'dbutils.notebook.exit(str(spark.table("main.default.{self.volume}").count()))'))

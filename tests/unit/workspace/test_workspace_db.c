@@ -2,6 +2,7 @@
 #include "workspace/job_store.h"
 #include "workspace/object_store.h"
 #include "workspace/run_store.h"
+#include "workspace/run_view.h"
 
 #include "tests/unit/workspace/check.h"
 
@@ -167,7 +168,7 @@ static void keeps_runs(void **state)
     nv_error_t err = NV_ERROR_INIT;
     int64_t id = new_run(f, "token");
     int64_t found = 0;
-    int count = 0;
+    ws_run_view_t view;
     ws_run_t run;
     ws_task_run_t *tasks = NULL;
     size_t task_count = 0;
@@ -180,10 +181,14 @@ static void keeps_runs(void **state)
     assert_int_equal(task_count, 2);
     assert_string_equal(tasks[1].state, "BLOCKED");
     assert_true(ws_task_run_set(db, tasks[0].task_run_id, "RUNNING", NULL, "", NULL, &err));
-    assert_true(ws_run_fail_orphans(db, "restarted", &count, &err));
-    assert_int_equal(count, 1);
     assert_true(ws_run_tasks(db, f->mem, id, &tasks, &task_count, &err));
-    assert_string_equal(tasks[0].state, "INTERNAL_ERROR");
+    assert_string_equal(tasks[0].state, "RUNNING");
+    assert_true(tasks[0].start_time > 0 && tasks[0].end_time == 0);
+    assert_true(ws_task_run_set(db, tasks[0].task_run_id, "TERMINATED", "FAILED", "why", "{}", &err));
+    assert_true(ws_task_run_add(db, id, "a", 1, "WAITING_FOR_RETRY", 5, &err));
+    assert_true(ws_run_view_read(db, f->mem, id, &view, &err));
+    assert_int_equal(view.newest[0]->attempt, 1);
+    assert_int_equal(view.outcomes[0], WS_OUTCOME_NONE);
     assert_true(ws_run_get(db, f->mem, id, &run, &err));
     assert_string_equal(run.state, "QUEUED");
     assert_false(ws_run_get(db, f->mem, 1, &run, &err));
