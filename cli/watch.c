@@ -7,7 +7,18 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { RECONNECT_MS_MAX = 5000, RECONNECTS_MAX = 60, STATUS_MAX = 400 };
+enum { RECONNECT_MS_MAX = 5000, RECONNECTS_MAX = 60, NODES_MAX = 32, SAID_MAX = 240 };
+
+/* What the watch knows of a node between two checkpoints. */
+typedef struct node {
+    char name[32];
+    int64_t total;
+    int64_t done;
+    int64_t first_ms;
+    int64_t last_ms;
+    int visits;
+    char said[SAID_MAX]; /* the last thing it said: its summary when it is done */
+} node_t;
 
 typedef struct watch {
     cli_t *cli;
@@ -17,6 +28,12 @@ typedef struct watch {
     int64_t last; /* sequence number of the last event */
     bool ended;
     nv_mem_t *event; /* memory of the event at hand */
+    node_t nodes[NODES_MAX];
+    size_t n_nodes;
+    char last_note[SAID_MAX]; /* the same note twice in a row is said once */
+    char **summary;           /* told at the end; below cli->ctx */
+    size_t n_summary;
+    size_t summary_capacity;
 } watch_t;
 
 static void clear_status(watch_t *watch)
@@ -69,17 +86,30 @@ static void line(watch_t *watch, const char *mark, const char *colour, const cha
 #define YELLOW "\033[33m"
 #define DIM "\033[2m"
 
-static void on_node(watch_t *watch, const Nv__RunEvent *event)
+/* NULL when there are more nodes than any graph of ours has. */
+static node_t *node_of(watch_t *watch, const char *name)
 {
-    const char *text = cli_safe(watch->event, event->text);
-    if (strcmp(event->state, "done") == 0)
-        line(watch, "✓", GREEN, nv_printf(watch->event, "%-9s %s", event->node, text));
-    else if (strcmp(event->state, "failed") == 0)
-        line(watch, "✗", RED, nv_printf(watch->event, "%-9s %s", event->node, text));
-    else if (strcmp(event->state, "interrupted") == 0)
-        line(watch, "?", YELLOW, nv_printf(watch->event, "%-9s %s", event->node, text));
-    else
-        show_status(watch, nv_printf(watch->event, "  %s …", event->node));
+    for (size_t i = 0; i < watch->n_nodes; i++)
+        if (strncmp(watch->nodes[i].name, name, sizeof watch->nodes[i].name - 1) == 0)
+            return &watch->nodes[i];
+    if (watch->n_nodes == NODES_MAX)
+        return NULL;
+    node_t *node = &watch->nodes[watch->n_nodes++];
+    snprintf(node->name, sizeof node->name, "%s", name);
+    return node;
+}
+
+static void say(watch_t *watch, const Nv__RunEvent *event)
+{
+    node_t *node = node_of(watch, event->node);
+    if (node)
+        snprintf(node->said, sizeof node->said, "%s", cli_safe(watch->event, event->text));
+}
+
+static void on_log(watch_t *watch, const Nv__RunEvent *event)
+{
+    say(watch, event);
+    show_status(watch, nv_printf(watch->event, "  %s: %s", event->node, cli_safe(watch->event, event->text)));
 }
 
 static void on_progress(watch_t *watch, const Nv__RunEvent *event)
@@ -87,8 +117,31 @@ static void on_progress(watch_t *watch, const Nv__RunEvent *event)
     const char *text = cli_safe(watch->event, event->text);
     const char *count =
         event->total > 0 ? nv_printf(watch->event, " %" PRId64 "/%" PRId64, event->done, event->total) : "";
+    if (strcmp(event->kind, "progress") == 0 && event->done >= event->total)
+        say(watch, event);
     show_status(watch, nv_printf(watch->event, "  %s%s%s%s %s", event->node, event->item[0] ? " " : "",
                                  cli_safe(watch->event, event->item), count, text));
+}
+
+/* A superstep is over: the nodes whose tasks it finished get their line. */
+static void on_checkpoint(watch_t *watch, const Nv__RunEvent *event)
+{
+    (void)event;
+    for (size_t i = 0; i < watch->n_nodes; i++) {
+        node_t *node = &watch->nodes[i];
+        if (node->done == 0)
+            continue;
+        node->visits++;
+        const char *again = node->visits > 1 ? nv_printf(watch->event, "(round %d) ", node->visits) : "";
+        const char *text =
+            node->total > 1 ? nv_printf(watch->event, "%" PRId64 " tables", node->done) : node->said;
+        line(watch, "✓", GREEN,
+             nv_printf(watch->event, "%-9s %7s  %s%s", node->name,
+                       cli_duration(watch->event, node->first_ms ? node->last_ms - node->first_ms : 0), again,
+                       text));
+        node->total = node->done = node->first_ms = node->last_ms = 0;
+        node->said[0] = '\0';
+    }
 }
 
 static void on_token(watch_t *watch, const Nv__RunEvent *event)
@@ -114,18 +167,43 @@ static void on_run(watch_t *watch, const Nv__RunEvent *event)
         line(watch, "·", DIM, cli_safe(watch->event, event->text));
 }
 
+static void trouble(watch_t *watch, const Nv__RunEvent *event)
+{
+    line(watch, "!", YELLOW,
+         nv_printf(watch->event, "%s%s%s: attempt %d %s%s%s", event->node, event->item[0] ? " " : "",
+                   cli_safe(watch->event, event->item), event->attempt, event->state,
+                   event->text[0] ? ": " : "", cli_safe(watch->event, event->text)));
+}
+
 static void on_task(watch_t *watch, const Nv__RunEvent *event)
 {
-    if (strcmp(event->state, "failed") == 0 || event->attempt > 1)
-        line(watch, "!", YELLOW,
-             nv_printf(watch->event, "%s%s%s: attempt %d %s%s%s", event->node, event->item[0] ? " " : "",
-                       cli_safe(watch->event, event->item), event->attempt, event->state,
-                       event->text[0] ? ": " : "", cli_safe(watch->event, event->text)));
+    node_t *node = node_of(watch, event->node);
+    if (node && strcmp(event->state, "pending") == 0 && event->attempt <= 1)
+        node->total++;
+    if (node && strcmp(event->state, "running") == 0 && !node->first_ms)
+        node->first_ms = event->unix_ms;
+    if (node && strcmp(event->state, "done") == 0) {
+        node->done++;
+        node->last_ms = event->unix_ms;
+        show_status(watch, nv_printf(watch->event, "  %s %" PRId64 "/%" PRId64 " %s", node->name, node->done,
+                                     node->total, cli_safe(watch->event, event->item)));
+    }
+    if (strcmp(event->state, "failed") == 0 || strcmp(event->state, "retrying") == 0)
+        trouble(watch, event);
+}
+
+static void on_summary(watch_t *watch, const Nv__RunEvent *event)
+{
+    NV_PUSH(watch->cli->ctx, watch->summary, watch->n_summary, watch->summary_capacity) =
+        cli_safe(watch->cli->ctx, event->text);
 }
 
 static void on_note(watch_t *watch, const Nv__RunEvent *event)
 {
     const char *text = cli_safe(watch->event, event->text);
+    if (strcmp(watch->last_note, text) == 0)
+        return;
+    snprintf(watch->last_note, sizeof watch->last_note, "%s", text);
     if (strcmp(event->kind, "finding") == 0)
         line(watch, "  !", YELLOW, text);
     else if (strcmp(event->kind, "retrieval") == 0 || strcmp(event->kind, "learned") == 0 ||
@@ -143,9 +221,13 @@ static void render(watch_t *watch, const Nv__RunEvent *event)
         const char *kind;
         void (*show)(watch_t *watch, const Nv__RunEvent *event);
     } kinds[] = {
-        {"node", on_node},    {"progress", on_progress}, {"spark", on_progress}, {"token", on_token},
-        {"run", on_run},      {"task", on_task},         {"finding", on_note},   {"retrieval", on_note},
-        {"learned", on_note}, {"llm", on_note},          {"interrupt", on_note}, {"log", on_note},
+        {"task", on_task},         {"checkpoint", on_checkpoint},
+        {"progress", on_progress}, {"spark", on_progress},
+        {"log", on_log},           {"token", on_token},
+        {"run", on_run},           {"finding", on_note},
+        {"retrieval", on_note},    {"learned", on_note},
+        {"llm", on_note},          {"interrupt", on_note},
+        {"summary", on_summary},
     };
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
         if (strcmp(kinds[i].kind, event->kind) == 0) {
@@ -245,6 +327,8 @@ bool cli_watch(cli_t *cli, const char *run_id, int64_t after, Nv__Run **out, nv_
                    1000);
     }
     clear_status(&watch);
+    for (size_t i = 0; i < watch.n_summary; i++)
+        printf("%s%s\n", i ? "" : "\n", watch.summary[i]);
     return true;
 }
 

@@ -206,6 +206,8 @@ static bool ask_credential(running_t *task, nv_mem_t *ctx, const char *kind, Nv_
     if (!shell_ask(task->shell, task, &message, &request.request_id, ctx, &reply, err))
         return nv_wrap(err, "%s credential", kind);
     *out = (Nv__CredentialReply *)reply;
+    if ((*out)->error_code == NV_NOT_FOUND)
+        return nv_fail(err, NV_NOT_FOUND, "none is configured for this tenant");
     if ((*out)->error_code)
         return nv_fail(err, (nv_code_t)(*out)->error_code, "%s credential: %s", kind, (*out)->error_message);
     return true;

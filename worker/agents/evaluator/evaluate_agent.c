@@ -62,11 +62,51 @@ static bool store_report(agent_task_t *task, nv_mem_t *ctx, const run_record_t *
            task->ops->artifact(task->host, "report.html", "text/html", nv_buf_text(&html), html.length, err);
 }
 
-static void emit_findings(agent_task_t *task, const Nv__Scorecard *card)
+static void tell(agent_task_t *task, const char *text)
 {
-    enum { EMITTED_MAX = 12 };
-    for (size_t i = 0; i < card->n_findings && i < EMITTED_MAX; i++)
-        task->ops->emit(task->host, "finding", card->findings[i], (int64_t)i + 1, (int64_t)card->n_findings);
+    task->ops->emit(task->host, "summary", text, 0, 0);
+}
+
+static void tell_built(agent_task_t *task, nv_mem_t *ctx, const run_record_t *record)
+{
+    const Nv__Validation *validation = record->validation;
+    if (!validation || validation->n_tables == 0)
+        return;
+    tell(task, "Built, and proven against the raw files:");
+    for (size_t i = 0; i < validation->n_tables; i++)
+        tell(task, nv_printf(ctx, "  %-50s %10lld rows", validation->tables[i]->table,
+                             (long long)validation->tables[i]->rows));
+}
+
+static void tell_checks(agent_task_t *task, nv_mem_t *ctx, const Nv__Validation *validation)
+{
+    size_t passed = 0;
+    for (size_t i = 0; validation && i < validation->n_checks; i++)
+        passed += validation->checks[i]->status == NV__CHECK_STATUS__CHECK_STATUS_PASS;
+    if (validation)
+        tell(task,
+             nv_printf(ctx, "%zu of %zu checks on the loaded tables pass.", passed, validation->n_checks));
+}
+
+/* What the terminal says at the end: what was built, what was found wrong, how it was decided. */
+static void tell_ending(agent_task_t *task, nv_mem_t *ctx, const run_record_t *record,
+                        const Nv__Scorecard *card)
+{
+    enum { TOLD_MAX = 12 };
+    if (card->succeeded)
+        tell_built(task, ctx, record);
+    tell_checks(task, ctx, record->validation);
+    tell(task, card->n_findings ? "Found wrong in the data:" : "Found nothing wrong in the data.");
+    for (size_t i = 0; i < card->n_findings && i < TOLD_MAX; i++)
+        tell(task, nv_printf(ctx, "  %s", card->findings[i]));
+    if (card->n_findings > TOLD_MAX)
+        tell(task, nv_printf(ctx, "  … and %zu more in report.html", card->n_findings - TOLD_MAX));
+    if (strcmp(card->method, "evidence") == 0)
+        tell(task, "Decided from evidence in the data alone: no language model took part.");
+    else
+        tell(task, nv_printf(ctx, "Decided by %s: %lld model calls, %lld tokens.", card->method,
+                             (long long)card->llm_calls, (long long)card->llm_tokens));
+    tell(task, nv_printf(ctx, "Score %.0f of 100.", card->score));
 }
 
 /* Artifacts of what agents made, so that a folder of output stands on its own. */
@@ -89,10 +129,11 @@ bool agent_evaluate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_e
     if (!run_documents_load(task, ctx, &record, err))
         return false;
     Nv__Scorecard *card = scorecard_make(ctx, &record);
-    emit_findings(task, card);
+    tell_ending(task, ctx, &record, card);
     if (!store_all(task, ctx, &record, card, err) ||
         !task->ops->write(task->host, "scorecard", &card->base, err))
         return nv_wrap(err, "evaluate");
+    task->ops->emit(task->host, "progress", nv_printf(ctx, "score %.0f of 100", card->score), 1, 1);
     out->outcome = "done";
     out->blame = "";
     return true;
