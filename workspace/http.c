@@ -135,11 +135,15 @@ static bool read_body(ws_request_t *request, nv_error_t *err)
     return true;
 }
 
+/* JSON by its type; or, as the original takes it too, by its first byte when a plain `curl -d` sent it. */
 static bool is_json(const ws_request_t *request)
 {
     const char *type = request->content_type;
-    return !type || strncasecmp(type, "application/json", 16) == 0 ||
-           strncasecmp(type, "text/json", 9) == 0 || strncasecmp(type, "application/x-ndjson", 20) == 0;
+    bool form = type && strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0;
+    if (form) {
+        return request->body[strspn(request->body, " \t\r\n")] == '{';
+    }
+    return !type || strncasecmp(type, "application/json", 16) == 0 || strncasecmp(type, "text/json", 9) == 0;
 }
 
 static bool parse_body(ws_request_t *request, nv_error_t *err)

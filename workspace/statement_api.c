@@ -202,6 +202,15 @@ static void put_manifest(nv_json_writer_t *w, const ws_statement_t *statement)
     nv_json_close_object(w);
 }
 
+/* PENDING while it waits for Spark to start, RUNNING once Spark has it. */
+static const char *shown_state(ws_app_t *app, nv_mem_t *mem, const char *state)
+{
+    const char *reason = NULL;
+    bool waiting = strcmp(state, "PENDING") == 0;
+    bool ready = waiting && ws_kernel_status(app->kernel, mem, &reason) == WS_KERNEL_READY;
+    return ready ? "RUNNING" : state;
+}
+
 static bool reply_statement(ws_app_t *app, ws_request_t *request, const char *id, nv_error_t *err)
 {
     ws_statement_t statement;
@@ -212,7 +221,7 @@ static bool reply_statement(ws_app_t *app, ws_request_t *request, const char *id
     nv_json_open_object(&w, NULL);
     nv_json_put_string(&w, "statement_id", id);
     nv_json_open_object(&w, "status");
-    nv_json_put_string(&w, "state", statement.state);
+    nv_json_put_string(&w, "state", shown_state(app, request->mem, statement.state));
     if (strcmp(statement.state, "FAILED") == 0) {
         nv_json_open_object(&w, "error");
         nv_json_put_string(&w, "error_code",

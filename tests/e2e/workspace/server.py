@@ -27,6 +27,7 @@ class Server:
     def __init__(self, *options, tls=False, state=None, env=None):
         self.own_state = state is None
         self.state = pathlib.Path(state or tempfile.mkdtemp(prefix="nuvyn-workspace-"))
+        self.state.mkdir(mode=0o700, exist_ok=True)
         self.options = list(options)
         self.env = {**os.environ, **(env or {})}
         self.cert = None
@@ -55,7 +56,7 @@ class Server:
         with urllib.request.urlopen(self.url + "/health", context=context, timeout=10) as reply:
             return json.load(reply)
 
-    def wait_for_spark(self, seconds=120):
+    def wait_for_spark(self, seconds=300):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             if self.health()["spark"] == "ready":

@@ -1,5 +1,6 @@
 """Starts, ends and accidents: restarts, kill -9, a dying JVM, a busy port, missing Spark, a full disk, hostile requests."""
 
+import base64
 import io
 import os
 import pathlib
@@ -7,6 +8,7 @@ import signal
 import socket
 import ssl
 import subprocess
+import tempfile
 import time
 import unittest
 import uuid
@@ -23,7 +25,7 @@ def gone(pid):
     return not pathlib.Path(f"/proc/{pid}").exists() or "Z" in pathlib.Path(f"/proc/{pid}/stat").read_text().split()[2]
 
 
-def wait_for(condition, seconds=60):
+def wait_for(condition, seconds=300):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         if condition():
@@ -42,7 +44,12 @@ class Life(unittest.TestCase):
         return WorkspaceClient(host=server.url, client_id="nuvyn", client_secret=server.secret, auth_type="oauth-m2m")
 
     def sql(self, w, text):
-        return w.statement_execution.execute_statement(text, next(iter(w.warehouses.list())).id, wait_timeout="50s")
+        reply = w.statement_execution.execute_statement(text, next(iter(w.warehouses.list())).id, wait_timeout="50s")
+        end = time.monotonic() + 300
+        while reply.status.state.value in ("PENDING", "RUNNING") and time.monotonic() < end:
+            time.sleep(0.5)
+            reply = w.statement_execution.get_statement(reply.statement_id)
+        return reply
 
     def slow_run(self, w):
         w.workspace.upload("/slow.py", io.BytesIO(b"# Databricks notebook source\nimport time\ntime.sleep(600)\n"),
@@ -203,6 +210,29 @@ class Life(unittest.TestCase):
         self.assertEqual(list((server.state / "unity" / ".uploads").iterdir()), [])
         self.assertEqual(server.health()["status"], "ok")
         self.assertEqual(server.stop(), 0)
+
+    def test_full_disk(self):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix="nuvyn-full-"))
+        self.addCleanup(folder.rmdir)
+        if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=14m", "tmpfs", folder], capture_output=True).returncode != 0:
+            self.skipTest("a small disk can only be mounted by root")
+        self.addCleanup(subprocess.run, ["umount", folder], check=True)
+        server = self.server("--kernel-python", "/no/such/python", state=folder / "state").start()
+        w = self.client(server)
+        w.volumes.create("main", "default", "v", catalog.VolumeType.MANAGED)
+        w.files.upload("/Volumes/main/default/v/fits", io.BytesIO(bytes(8_000_000)))
+        with self.assertRaisesRegex(errors.InternalError, "No space left on device"):
+            w.files.upload("/Volumes/main/default/v/too-big", io.BytesIO(bytes(8_000_000)))
+        self.assertEqual([f.name for f in w.files.list_directory_contents("/Volumes/main/default/v")], ["fits"])
+        auth = {"Authorization": w.config.authenticate()["Authorization"]}
+        replies = [requests.post(f"{server.url}/api/2.0/workspace/import", headers=auth, json={
+            "path": f"/n{i}", "format": "RAW", "content": base64.b64encode(os.urandom(900_000)).decode()}) for i in range(6)]
+        refused = [r for r in replies if r.status_code != 200]
+        self.assertTrue(refused)
+        self.assertTrue(all("full" in r.json()["message"] for r in refused), [r.text for r in refused])
+        w.files.delete("/Volumes/main/default/v/fits")
+        again = requests.post(f"{server.url}/api/2.0/workspace/mkdirs", headers=auth, json={"path": "/after"})
+        self.assertEqual(again.status_code, 200, again.text)
 
     def test_request_log(self):
         server = self.server("--kernel-python", "/no/such/python").start()

@@ -43,7 +43,13 @@ class Base(unittest.TestCase):
         return path
 
     def sql(self, text, **options):
-        return self.w.statement_execution.execute_statement(text, self.warehouse, wait_timeout="50s", **options)
+        """Runs a statement to its end, however slow the machine is."""
+        reply = self.w.statement_execution.execute_statement(text, self.warehouse, wait_timeout="50s", **options)
+        end = time.time() + 300
+        while reply.status.state.value in ("PENDING", "RUNNING") and time.time() < end:
+            time.sleep(0.5)
+            reply = self.w.statement_execution.get_statement(reply.statement_id)
+        return reply
 
     def rows(self, text, **options):
         reply = self.sql(text, **options)
@@ -60,7 +66,7 @@ class Base(unittest.TestCase):
         run = self.w.jobs.run_now(job.job_id, **options)
         return self.finish(run.run_id)
 
-    def finish(self, run_id, seconds=180):
+    def finish(self, run_id, seconds=600):
         end = time.time() + seconds
         while time.time() < end:
             run = self.w.jobs.get_run(run_id)
@@ -141,7 +147,7 @@ class Jobs(Base):
             'dbutils.notebook.exit("hello " + dbutils.widgets.get("who"))'))
         job = self.w.jobs.create(name="greet", tasks=[self.task("only", path, notebook={"base_parameters": {"who": "you"}})])
         self.assertGreater(job.job_id, 2**53)
-        run = self.w.jobs.run_now(job.job_id).result(timeout=datetime.timedelta(minutes=3))
+        run = self.w.jobs.run_now(job.job_id).result(timeout=datetime.timedelta(minutes=10))
         self.assertEqual(run.state.result_state, jobs.RunResultState.SUCCESS)
         output = self.w.jobs.get_run_output(run.tasks[0].run_id)
         self.assertEqual(output.notebook_output.result, "hello you")
@@ -331,7 +337,7 @@ class Statements(Base):
         reply = self.w.statement_execution.execute_statement(endless, self.warehouse, wait_timeout="0s")
         self.assertIn(reply.status.state.value, ("PENDING", "RUNNING"))
         self.w.statement_execution.cancel_execution(reply.statement_id)
-        for _ in range(100):
+        for _ in range(600):
             state = self.w.statement_execution.get_statement(reply.statement_id).status.state.value
             if state not in ("PENDING", "RUNNING"):
                 break
