@@ -2,6 +2,7 @@
 
 #include <math.h>
 
+#include "../store/vector_leaks.h"
 #include "../tenancy/temp_store.h"
 #include "common/embedding/embedding.h"
 
@@ -155,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {CASE(test_admission), CASE(test_add_search_get),
                                        CASE(test_no_case_crosses_tenants), CASE(test_message_of_a_worker)};
     extension = NUVYN_HOME "/sqlite-vec/vec0.so";
+    keep_vector_loaded(extension);
     int failed = cmocka_run_group_tests_name("with sqlite-vec", tests, NULL, NULL);
     extension = NULL;
     return failed + cmocka_run_group_tests_name("exact scan", tests, NULL, NULL);

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "store_suite.h"
+#include "vector_leaks.h"
 
 static char folder[64];
 static int made;
@@ -182,6 +183,7 @@ int main(void)
     snprintf(folder, sizeof folder, "/tmp/nv_store_XXXXXX");
     if (!mkdtemp(folder))
         return 1;
+    keep_vector_loaded(NUVYN_HOME "/sqlite-vec/vec0.so");
     suite_engine = (suite_engine_t){fresh, NUVYN_HOME "/sqlite-vec/vec0.so", "sqlite-vec v"};
     int failed = suite_runs() + suite_writer() + suite_documents() + suite_cases() + suite_file();
     suite_engine = (suite_engine_t){fresh, NULL, "exact scan"};
