@@ -1,6 +1,6 @@
 /* design_fit FEATURES OUT.c: fits the weights of worker/discovery/model_weights.c from labelled features (design_features) and
  * prints cross-validated figures. Five folds by set, so that no set is judged by weights that saw it; the final weights see all.
- * Logistic regression and softmax choice, L2, full-batch Adam on standardised features; deterministic. See README.md. */
+ * Logistic regression and softmax choice, L2, Newton; deterministic. See README.md. */
 #include "common/core/error.h"
 #include "common/core/mem.h"
 #include "worker/discovery/model.h"
@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FOLDS = 5, FEATURES_MAX = 64, LINE_BYTES = 1 << 16, STEPS = 900, FIELDS_MAX = 96 };
+enum { FOLDS = 5, FEATURES_MAX = 64, LINE_BYTES = 1 << 16, STEPS = 30, FIELDS_MAX = 96 };
 
 typedef struct option {
     double x[FEATURES_MAX];
@@ -168,38 +168,134 @@ static void predict(const data_t *data, const example_t *example, const double *
         model_softmax(p, example->n);
 }
 
-/* Adam (Kingma, Ba 2014) on the L2-penalised log loss; features are scaled to unit range beforehand by their makers. */
-static void train(const data_t *data, int left_out, double ridge, double *w)
+/* --- Newton's method ---------------------------------------------------------------------------------------------- */
+
+enum { DIMENSIONS_MAX = FEATURES_MAX * ROLE_CLASSES };
+
+typedef struct newton {
+    double gradient[DIMENSIONS_MAX];
+    double hessian[DIMENSIONS_MAX][DIMENSIONS_MAX]; /* lower triangle */
+    double loss;
+} newton_t;
+
+static void add_outer(newton_t *s, size_t row, size_t column, const double *x, const double *y, int n, double weight)
+{
+    for (int i = 0; i < n; i++) {
+        double a = weight * x[i];
+        if (a == 0)
+            continue;
+        double *line = s->hessian[row + (size_t)i] + column;
+        for (int k = 0; k < n; k++)
+            line[k] += a * y[k];
+    }
+}
+
+/* Options share the weights: the Hessian is the covariance of the features under the predicted choice. */
+static void add_choice(newton_t *s, const data_t *data, const example_t *example, const double *p)
+{
+    double mean[FEATURES_MAX] = {0};
+    for (size_t i = 0; i < example->n; i++) {
+        const option_t *option = &data->options[example->first + i];
+        for (int k = 0; k < data->features; k++) {
+            s->gradient[k] += (p[i] - option->target) * option->x[k];
+            mean[k] += p[i] * option->x[k];
+        }
+        if (p[i] > 1e-9)
+            add_outer(s, 0, 0, option->x, option->x, data->features, data->logistic ? p[i] * (1 - p[i]) : p[i]);
+        s->loss -= option->target * log(fmax(p[i], 1e-12));
+        if (data->logistic)
+            s->loss -= (1 - option->target) * log(fmax(1 - p[i], 1e-12));
+    }
+    if (!data->logistic)
+        add_outer(s, 0, 0, mean, mean, data->features, -1);
+}
+
+/* Every class has weights of its own over the same features. */
+static void add_classes(newton_t *s, const data_t *data, const example_t *example, const double *p)
+{
+    size_t n = (size_t)data->features;
+    const double *x = data->options[example->first].x;
+    for (size_t a = 0; a < example->n; a++) {
+        double target = data->options[example->first + a].target;
+        for (size_t k = 0; k < n; k++)
+            s->gradient[a * n + k] += (p[a] - target) * x[k];
+        for (size_t b = 0; b <= a; b++)
+            add_outer(s, a * n, b * n, x, x, data->features, p[a] * ((a == b) - p[b]));
+        s->loss -= target * log(fmax(p[a], 1e-12));
+    }
+}
+
+static void accumulate(newton_t *s, const data_t *data, int left_out, double ridge, const double *w)
 {
     size_t n = (size_t)(data->features * data->classes);
-    double m[FEATURES_MAX * ROLE_CLASSES] = {0}, v[FEATURES_MAX * ROLE_CLASSES] = {0},
-                            g[FEATURES_MAX * ROLE_CLASSES], p[128];
-    memset(w, 0, n * sizeof *w);
-    double total = 0;
-    for (size_t e = 0; e < data->n_examples; e++)
-        total += data->examples[e].fold == left_out ? 0 : data->examples[e].weight;
-    for (int step = 1; step <= STEPS && total > 0; step++) {
-        memset(g, 0, n * sizeof *g);
-        for (size_t e = 0; e < data->n_examples; e++) {
-            const example_t *example = &data->examples[e];
-            if (example->fold == left_out)
-                continue;
-            predict(data, example, w, p);
-            for (size_t i = 0; i < example->n; i++) {
-                const option_t *option = &data->options[example->first + i];
-                double error = (p[i] - option->target) * example->weight / total;
-                double *gradient = g + (data->classes == 1 ? 0 : i * (size_t)data->features);
-                for (int k = 0; k < data->features; k++)
-                    gradient[k] += error * option->x[k];
-            }
+    double p[128];
+    memset(s, 0, sizeof *s);
+    for (size_t e = 0; e < data->n_examples; e++) {
+        const example_t *example = &data->examples[e];
+        if (example->fold == left_out)
+            continue;
+        predict(data, example, w, p);
+        if (data->classes == 1)
+            add_choice(s, data, example, p);
+        else
+            add_classes(s, data, example, p);
+    }
+    for (size_t k = 0; k < n; k++) {
+        s->gradient[k] += ridge * w[k];
+        s->hessian[k][k] += ridge;
+        s->loss += ridge * w[k] * w[k] / 2;
+    }
+}
+
+/* Solves hessian * step = gradient in place by Cholesky; the ridge makes it positive definite. */
+static void solve(newton_t *s, size_t n, double *step)
+{
+    for (size_t j = 0; j < n; j++) {
+        for (size_t i = j; i < n; i++) {
+            double sum = s->hessian[i][j];
+            for (size_t k = 0; k < j; k++)
+                sum -= s->hessian[i][k] * s->hessian[j][k];
+            s->hessian[i][j] = i == j ? sqrt(fmax(sum, 1e-12)) : sum / s->hessian[j][j];
         }
-        double rate = 0.1 * (step < STEPS / 2 ? 1 : 0.2);
+    }
+    for (size_t i = 0; i < n; i++) {
+        step[i] = s->gradient[i];
+        for (size_t k = 0; k < i; k++)
+            step[i] -= s->hessian[i][k] * step[k];
+        step[i] /= s->hessian[i][i];
+    }
+    for (size_t i = n; i-- > 0;) {
+        for (size_t k = i + 1; k < n; k++)
+            step[i] -= s->hessian[k][i] * step[k];
+        step[i] /= s->hessian[i][i];
+    }
+}
+
+/* Newton's method on the L2-penalised log loss; a step that does not help is halved. */
+static void train(const data_t *data, int left_out, double ridge, double *w)
+{
+    static newton_t state;
+    size_t n = (size_t)(data->features * data->classes);
+    double step[DIMENSIONS_MAX], last[DIMENSIONS_MAX], before = INFINITY;
+    memset(w, 0, n * sizeof *w);
+    memset(last, 0, sizeof last);
+    memset(step, 0, sizeof step);
+    for (int i = 0; i < STEPS; i++) {
+        accumulate(&state, data, left_out, ridge, w);
+        if (state.loss > before) {
+            for (size_t k = 0; k < n; k++) {
+                step[k] /= 2;
+                w[k] = last[k] - step[k];
+            }
+            continue;
+        }
+        if (before - state.loss < 1e-6 * fmax(1, state.loss))
+            return;
+        before = state.loss;
+        solve(&state, n, step);
         for (size_t k = 0; k < n; k++) {
-            double gradient = g[k] + ridge * w[k] / total;
-            m[k] = 0.9 * m[k] + 0.1 * gradient;
-            v[k] = 0.999 * v[k] + 0.001 * gradient * gradient;
-            double mh = m[k] / (1 - pow(0.9, step)), vh = v[k] / (1 - pow(0.999, step));
-            w[k] -= rate * mh / (sqrt(vh) + 1e-9);
+            last[k] = w[k];
+            w[k] -= step[k];
         }
     }
 }
@@ -235,15 +331,14 @@ static double validate(const data_t *data, double ridge, FILE *report)
             n++;
         }
     }
-    if (report != NULL) {
-        fprintf(report,
-                " * %s: %.0f examples, log loss %.4f, accuracy %.4f\n *   said/came true:", data->name, n,
-                loss / n, right / n);
+    FILE *const reports[] = {report, stdout};
+    for (int r = 0; r < 2 && report != NULL; r++) {
+        fprintf(reports[r], " * %s: %.0f examples, log loss %.4f, accuracy %.4f\n *   said/came true:", data->name, n, loss / n, right / n);
         for (int i = 0; i < 10; i++) {
             if (count[i] > 0)
-                fprintf(report, " %.2f/%.2f(%.0f)", said[i] / count[i], came[i] / count[i], count[i]);
+                fprintf(reports[r], " %.2f/%.2f(%.0f)", said[i] / count[i], came[i] / count[i], count[i]);
         }
-        fprintf(report, "\n");
+        fprintf(reports[r], "\n");
     }
     return n > 0 ? loss / n : 0;
 }
@@ -258,7 +353,7 @@ static void write_weights(FILE *out, const char *declaration, const double *w, s
 
 static double best_ridge(const data_t *data)
 {
-    static const double choices[] = {0.3, 1, 3, 10};
+    static const double choices[] = {0.5, 2};
     double best = choices[0], least = INFINITY;
     for (size_t i = 0; i < sizeof choices / sizeof choices[0]; i++) {
         double loss = validate(data, choices[i], NULL);
@@ -275,7 +370,6 @@ static void fit_and_write(const data_t *data, FILE *out, const char *declaration
     double ridge = best_ridge(data);
     fprintf(out, "/* ridge %.1f; five folds by set:\n", ridge);
     validate(data, ridge, out);
-    validate(data, ridge, stdout);
     fprintf(out, " */\n");
     train(data, -1, ridge, w);
     if (data->classes == 1)
