@@ -233,9 +233,8 @@ static void log_request(ws_http_t *http, ws_request_t *request, int64_t started_
     }
 }
 
-static int handle(struct mg_connection *connection, void *user_data)
+static int answer(ws_http_t *http, struct mg_connection *connection)
 {
-    ws_http_t *http = user_data;
     NV_MEM_SCOPE nv_mem_t *mem = nv_mem_root("request");
     ws_request_t *request = NV_NEW(mem, ws_request_t);
     request->mem = mem;
@@ -262,6 +261,33 @@ static int handle(struct mg_connection *connection, void *user_data)
     send_reply(request);
     log_request(http, request, started);
     return request->reply.status ? request->reply.status : 500;
+}
+
+typedef struct job {
+    ws_http_t *http;
+    struct mg_connection *connection;
+    int status;
+} job_t;
+
+static void *run_job(void *arg)
+{
+    job_t *job = arg;
+    job->status = answer(job->http, job->connection);
+    return NULL;
+}
+
+/* CivetWeb's own threads have a stack of 100 KB, too little for a deep JSON document or a query. Each request runs on a
+ * thread with the usual stack while CivetWeb's waits. */
+static int handle(struct mg_connection *connection, void *user_data)
+{
+    job_t job = {.http = user_data, .connection = connection};
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, run_job, &job) != 0) {
+        mg_send_http_error(connection, 503, "%s", "the workspace has no thread left for this request");
+        return 503;
+    }
+    pthread_join(thread, NULL);
+    return job.status;
 }
 
 /* ---- start and end */
