@@ -139,11 +139,10 @@ static bool read_body(ws_request_t *request, nv_error_t *err)
 static bool is_json(const ws_request_t *request)
 {
     const char *type = request->content_type;
-    bool form = type && strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0;
-    if (form) {
+    if (!type || strncasecmp(type, "application/x-www-form-urlencoded", 33) == 0) {
         return request->body[strspn(request->body, " \t\r\n")] == '{';
     }
-    return !type || strncasecmp(type, "application/json", 16) == 0 || strncasecmp(type, "text/json", 9) == 0;
+    return strncasecmp(type, "application/json", 16) == 0 || strncasecmp(type, "text/json", 9) == 0;
 }
 
 static bool parse_body(ws_request_t *request, nv_error_t *err)
