@@ -1,11 +1,11 @@
 /* The approval: asked once per design, answered by a person, or passed at once. An answer crosses the graph as one byte
- * string: the decision, then five texts, each with its length (4 bytes, little-endian). */
+ * string: the decision, then four texts, each with its length (4 bytes, little-endian). */
 #include <inttypes.h>
 #include <string.h>
 
 #include "controlplane/supervisor/internal.h"
 
-enum { BY, COMMENT, DESIGN, STTM, CRITIQUE, FIELDS };
+enum { BY, COMMENT, DESIGN, CRITIQUE, FIELDS };
 
 typedef struct decoded {
     nv_super_decision_t decision;
@@ -56,11 +56,10 @@ static bool check_answer(const nv_super_answer_t *answer, nv_error_t *err)
                        COMMENT_MAX_BYTES);
     if (answer->by && strlen(answer->by) > 512)
         return nv_fail(err, NV_INVALID_ARGUMENT, "answer: the name of who answers has more than 512 bytes");
-    if (answer->design.length > REFERENCE_MAX_BYTES || answer->sttm.length > REFERENCE_MAX_BYTES ||
-        answer->critique.length > REFERENCE_MAX_BYTES)
+    if (answer->design.length > REFERENCE_MAX_BYTES || answer->critique.length > REFERENCE_MAX_BYTES)
         return nv_fail(err, NV_INVALID_ARGUMENT, "answer: a document reference of more than %d bytes",
                        REFERENCE_MAX_BYTES);
-    if (answer->decision != NV_SUPER_DECIDE_APPROVE && (answer->design.length || answer->sttm.length))
+    if (answer->decision != NV_SUPER_DECIDE_APPROVE && answer->design.length)
         return nv_fail(err, NV_INVALID_ARGUMENT, "answer: a corrected design goes with approve");
     return true;
 }
@@ -76,7 +75,6 @@ bool nv_super_answer(nv_super_run_t *run, const nv_super_answer_t *answer, int64
     put_field(&buf, nv_bytes_text(answer->by));
     put_field(&buf, nv_bytes_text(answer->comment));
     put_field(&buf, answer->design);
-    put_field(&buf, answer->sttm);
     put_field(&buf, answer->critique);
     if (!nv_buf_ok(&buf, "answer", err))
         return false;
@@ -123,11 +121,10 @@ static void decide(nv_node_call_t *call, const decoded_t *answer)
 {
     switch (answer->decision) {
     case NV_SUPER_DECIDE_APPROVE:
-        write_document(call, CHANNEL_DESIGN, answer->fields[DESIGN]);
-        write_document(call, CHANNEL_STTM, answer->fields[STTM]);
-        write_outcome(call, 'p', answer->fields[DESIGN].length ? "corrected and approved" : "approved",
-                      answer);
-        nv_node_call_outcome(call, OUTCOME_PASS);
+        /* A correction goes through design, which holds it against the data, and is asked for approval again. */
+        write_document(call, CHANNEL_HUMAN_DESIGN, answer->fields[DESIGN]);
+        write_outcome(call, 'p', answer->fields[DESIGN].length ? "corrected" : "approved", answer);
+        nv_node_call_outcome(call, answer->fields[DESIGN].length ? OUTCOME_FAIL_DESIGN : OUTCOME_PASS);
         break;
     case NV_SUPER_DECIDE_REVISE:
         write_document(call, CHANNEL_CRITIQUE, answer->fields[CRITIQUE]);

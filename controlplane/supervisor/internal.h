@@ -22,7 +22,8 @@ typedef enum super_channel {
     CHANNEL_DESIGN,
     CHANNEL_STTM,
     CHANNEL_REVIEW,
-    CHANNEL_CRITIQUE,
+    CHANNEL_CRITIQUE,     /* why the run was sent back, by whoever did it last */
+    CHANNEL_HUMAN_DESIGN, /* a person's correction; design validates it and spells it out */
     CHANNEL_PROJECT,
     CHANNEL_DEPLOYMENT,
     CHANNEL_EXECUTION,

@@ -113,7 +113,7 @@ bool nv_super_note(nv_super_run_t *run, uint64_t task, const char *text, int64_t
                    nv_graph_effects_t *effects, nv_error_t *err) NV_MUST_CHECK;
 
 typedef enum nv_super_decision {
-    NV_SUPER_DECIDE_APPROVE, /* with a design: it replaces the proposal, and so does the mapping when one is given */
+    NV_SUPER_DECIDE_APPROVE, /* with a design: it goes to design, which holds it against the data, and back to approval */
     NV_SUPER_DECIDE_REVISE, /* back to design with the comment as critique; takes a round */
     NV_SUPER_DECIDE_REJECT, /* the run ends as failed */
 } nv_super_decision_t;
@@ -124,7 +124,6 @@ typedef struct nv_super_answer {
     const char *by;
     const char *comment;
     nv_bytes_t design;   /* reference of the corrected design; empty: none */
-    nv_bytes_t sttm;     /* the same for the mapping */
     nv_bytes_t critique; /* reference of a document that design shall read (REVISE) */
 } nv_super_answer_t;
 bool nv_super_answer(nv_super_run_t *run, const nv_super_answer_t *answer, int64_t now_ms,

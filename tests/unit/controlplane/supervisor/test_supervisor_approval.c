@@ -56,17 +56,18 @@ static void approved_designs_are_built(void **state)
     driver_free(d);
 }
 
-static void a_corrected_design_replaces_the_proposal(void **state)
+static void a_corrected_design_is_checked_and_asked_again(void **state)
 {
     (void)state;
     driver_t *d = at_approval();
     answer(d, (nv_super_answer_t){.decision = NV_SUPER_DECIDE_APPROVE,
                                   .by = "ada",
                                   .comment = "one star is enough",
-                                  .design = nv_bytes_text("better design"),
-                                  .sttm = nv_bytes_text("better mapping")});
-    assert_document(d, "design", "better design");
-    assert_document(d, "sttm", "better mapping");
+                                  .design = nv_bytes_text("better design")});
+    assert_document(d, "human_design", "better design");
+    assert_int_equal(driver_status(d).round, 0); /* a correction is no failure */
+    driver_to(d, NV_SUPER_DESIGN, NV_SUPER_APPROVE);
+    answer(d, (nv_super_answer_t){.decision = NV_SUPER_DECIDE_APPROVE});
     driver_to(d, NV_SUPER_GENERATE, NV_SUPER_NODES);
     assert_int_equal(driver_status(d).state, NV_SUPER_SUCCEEDED);
     driver_free(d);
@@ -154,7 +155,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(approved_designs_are_built),
-        cmocka_unit_test(a_corrected_design_replaces_the_proposal),
+        cmocka_unit_test(a_corrected_design_is_checked_and_asked_again),
         cmocka_unit_test(sent_back_it_is_designed_and_asked_again),
         cmocka_unit_test(a_rejected_design_ends_the_run_with_a_scorecard),
         cmocka_unit_test(an_answer_counts_once),
