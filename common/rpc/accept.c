@@ -49,6 +49,16 @@ static void retired(nv_rpc_stream_t *stream, void *owner)
     pthread_mutex_unlock(&server->lock);
 }
 
+/* Counted from the first moment, so that a stopping server waits for it; listed once all that others read is set. */
+static void count_stream(nv_rpc_server_t *server, nv_rpc_stream_t *stream)
+{
+    pthread_mutex_lock(&server->lock);
+    server->n_streams++;
+    pthread_mutex_unlock(&server->lock);
+    stream->retired = retired;
+    stream->owner = server;
+}
+
 static void enlist(nv_rpc_server_t *server, nv_rpc_stream_t *stream)
 {
     pthread_mutex_lock(&server->lock);
@@ -56,10 +66,7 @@ static void enlist(nv_rpc_server_t *server, nv_rpc_stream_t *stream)
     if (stream->next)
         stream->next->prev = stream;
     server->streams = stream;
-    server->n_streams++;
     pthread_mutex_unlock(&server->lock);
-    stream->retired = retired;
-    stream->owner = server;
 }
 
 static bool admit(nv_rpc_server_t *server, nv_rpc_stream_t *stream, grpc_call *call, nv_error_t *err)
@@ -106,12 +113,13 @@ static void take_call(nv_rpc_request_t *request)
     copy_slice(stream->method, sizeof stream->method, request->details.method);
     stream->deadline_ms = deadline_of(&request->details);
     stream->ops = &no_ops;
-    enlist(server, stream);
+    count_stream(server, stream);
     if (!admit(server, stream, request->call, &err) || !open_method(server, stream, &err)) {
         nv_log(server->config.log, NV_DEBUG, "rpc", "call refused", "method", stream->method, "peer",
                stream->peer.spiffe, "reason", err.message, NULL);
         nv_rpc_stream_finish(stream, &err);
     }
+    enlist(server, stream);
     nv_rpc_stream_start(stream, request->call);
 }
 
@@ -133,6 +141,7 @@ void nv_rpc_request_call(nv_rpc_request_t *request)
     request->call = NULL;
     grpc_call_details_init(&request->details);
     grpc_metadata_array_init(&request->metadata);
+    NV_RPC_HAND_OVER(&request->tag);
     if (grpc_server_request_call(request->server->server, &request->call, &request->details,
                                  &request->metadata, request->queue, request->queue,
                                  &request->tag) != GRPC_CALL_OK) {

@@ -275,6 +275,7 @@ void nv_rpc_server_stop(nv_rpc_server_t *server, int grace_ms)
     stop_reload(server);
     finish_streams(server);
     server->on_shutdown = (nv_rpc_tag_t){shut_down, server};
+    NV_RPC_HAND_OVER(&server->on_shutdown);
     grpc_server_shutdown_and_notify(server->server, server->queues[0].queue, &server->on_shutdown);
     if (!wait_drained(server, nv_rpc_now_ms() + grace_ms)) {
         grpc_server_cancel_all_calls(server->server);

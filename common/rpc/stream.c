@@ -22,6 +22,7 @@ static void drop_queue(nv_rpc_stream_t *stream)
 /* Posts one operation; false (and no tag will come) when core refuses, which means that the call is dying. */
 static bool post(nv_rpc_stream_t *stream, grpc_op op, nv_rpc_tag_t *tag)
 {
+    NV_RPC_HAND_OVER(tag);
     if (grpc_call_start_batch(stream->call, &op, 1, tag, NULL) != GRPC_CALL_OK)
         return false;
     stream->pending++;
@@ -274,6 +275,7 @@ static void kick_locked(nv_rpc_stream_t *stream)
 {
     if (stream->kicked || stream->closed || !stream->call)
         return;
+    NV_RPC_HAND_OVER(&stream->on_kick);
     stream->kicked = grpc_call_start_batch(stream->call, NULL, 0, &stream->on_kick, NULL) == GRPC_CALL_OK;
 }
 

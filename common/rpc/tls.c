@@ -1,5 +1,7 @@
 #include "common/rpc/tls.h"
 
+#include "common/rpc/wire.h"
+
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -90,6 +92,7 @@ void nv_rpc_tls_free(nv_rpc_tls_t *tls)
 {
     if (!tls)
         return;
+    NV_RPC_TAKE_OVER(tls);
     nv_mem_free(tls->material);
     pthread_mutex_destroy(&tls->lock);
     nv_mem_free(tls);
@@ -107,6 +110,7 @@ static grpc_ssl_certificate_config_reload_status fetch(void *user_data,
                                                        grpc_ssl_server_certificate_config **config)
 {
     nv_rpc_tls_t *tls = user_data;
+    NV_RPC_TAKE_OVER(tls);
     pthread_mutex_lock(&tls->lock);
     bool same = tls->handed_out == tls->material;
     if (!same) {
@@ -115,11 +119,13 @@ static grpc_ssl_certificate_config_reload_status fetch(void *user_data,
         tls->handed_out = tls->material;
     }
     pthread_mutex_unlock(&tls->lock);
+    NV_RPC_HAND_OVER(tls);
     return same ? GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_UNCHANGED : GRPC_SSL_CERTIFICATE_CONFIG_RELOAD_NEW;
 }
 
 grpc_server_credentials *nv_rpc_tls_server_credentials(nv_rpc_tls_t *tls)
 {
+    NV_RPC_HAND_OVER(tls);
     grpc_ssl_server_credentials_options *options =
         grpc_ssl_server_credentials_create_options_using_config_fetcher(
             GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY, fetch, tls);
@@ -131,17 +137,29 @@ typedef struct expectation {
     char domain[NV_IDENTITY_DOMAIN_MAX + 1];
 } expectation_t;
 
-static int verify_server(const char *target, const char *pem, void *user_data)
+static bool is_expected(const expectation_t *expected, const char *pem)
 {
-    const expectation_t *expected = user_data;
     nv_cert_info_t info;
     nv_error_t err = NV_ERROR_INIT;
-    (void)target;
     if (!pem || !nv_cert_inspect(pem, strlen(pem), &info, &err))
-        return 1;
-    if (expected->kind != NV_IDENTITY_NONE && info.identity.kind != expected->kind)
-        return 1;
-    return strcmp(info.identity.domain, expected->domain) == 0 ? 0 : 1;
+        return false;
+    return (expected->kind == NV_IDENTITY_NONE || info.identity.kind == expected->kind) &&
+           strcmp(info.identity.domain, expected->domain) == 0;
+}
+
+static int verify_server(const char *target, const char *pem, void *user_data)
+{
+    (void)target;
+    NV_RPC_TAKE_OVER(user_data);
+    bool ok = is_expected(user_data, pem);
+    NV_RPC_HAND_OVER(user_data);
+    return ok ? 0 : 1;
+}
+
+static void forget_expectation(void *user_data)
+{
+    NV_RPC_TAKE_OVER(user_data);
+    nv_mem_free(user_data);
 }
 
 grpc_channel_credentials *nv_rpc_tls_channel_credentials(nv_rpc_tls_t *tls, nv_identity_kind_t expect)
@@ -149,9 +167,10 @@ grpc_channel_credentials *nv_rpc_tls_channel_credentials(nv_rpc_tls_t *tls, nv_i
     expectation_t *expected = NV_NEW(NULL, expectation_t);
     expected->kind = expect;
     memcpy(expected->domain, tls->domain, sizeof expected->domain);
+    NV_RPC_HAND_OVER(expected);
     grpc_ssl_verify_peer_options verify = {.verify_peer_callback = verify_server,
                                            .verify_peer_callback_userdata = expected,
-                                           .verify_peer_destruct = nv_mem_free};
+                                           .verify_peer_destruct = forget_expectation};
     pthread_mutex_lock(&tls->lock);
     grpc_ssl_pem_key_cert_pair pair = {tls->material->key_pem, tls->material->cert_pem};
     grpc_channel_credentials *credentials =

@@ -18,6 +18,7 @@ void *nv_rpc_run_queue(void *arg)
         if (event.type != GRPC_OP_COMPLETE)
             continue;
         nv_rpc_tag_t *tag = event.tag;
+        NV_RPC_TAKE_OVER(tag);
         tag->done(tag->owner, event.success != 0);
     }
 }

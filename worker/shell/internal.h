@@ -63,9 +63,9 @@ struct shell {
     bool welcomed;           /* Welcome has come on this stream */
     bool stream_ended;       /* closed() was called; the main loop drops it */
     nv_error_t stream_status;
-    size_t unsent; /* bytes handed to the stream since it last ran empty */
-    int heartbeat_ms;
-    int lease_ms;
+    size_t unsent;           /* bytes handed to the stream since it last ran empty */
+    atomic_int heartbeat_ms; /* written by the queue thread, read by the loop */
+    atomic_int lease_ms;
     int64_t last_heard_ms;
     bool draining;
     running_t *tasks;

@@ -183,7 +183,8 @@ static void keep_alive(loop_t *loop, int64_t silent_ms)
     shell_send_results(shell);
     /* It answers every heartbeat: so this connection is dead, whatever the transport believes. */
     if (silent_ms > 2 * (int64_t)shell->lease_ms)
-        nv_rpc_stream_abort(shell->stream, NV_UNAVAILABLE, "the control plane has been silent for two leases");
+        nv_rpc_stream_abort(shell->stream, NV_UNAVAILABLE,
+                            "the control plane has been silent for two leases");
 }
 
 static void start_drain(loop_t *loop)

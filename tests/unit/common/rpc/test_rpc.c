@@ -299,7 +299,10 @@ static void *kick_forever(void *arg)
     fixture_t *fixture = arg;
     Nv__ControlMessage message = NV__CONTROL_MESSAGE__INIT;
     nv_error_t err = NV_ERROR_INIT;
-    while (nv_rpc_stream_send(fixture->held, &message.base, &err) || err.code != NV_UNAVAILABLE)
+    pthread_mutex_lock(&fixture->lock);
+    nv_rpc_stream_t *held = fixture->held;
+    pthread_mutex_unlock(&fixture->lock);
+    while (nv_rpc_stream_send(held, &message.base, &err) || err.code != NV_UNAVAILABLE)
         usleep(50);
     return NULL;
 }
