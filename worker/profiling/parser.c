@@ -28,6 +28,8 @@ static bool is_blank(char c)
 
 bool text_trim(const char **text, size_t *length)
 {
+    if (!*length)
+        return false;
     const char *at = *text;
     const char *end = at + *length;
     while (at < end && is_blank(*at))

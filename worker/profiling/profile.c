@@ -265,6 +265,7 @@ static bool scan_again(job_t *job, const bool *again, nv_error_t *err)
             hashlog_drop(&job->scan.columns[i].stats.log);
             second.columns[i].disordered = job->scan.columns[i].disordered;
             job->scan.columns[i] = second.columns[i];
+            second.columns[i].stats.log = (hashlog_t){0};
         }
     return true;
 }

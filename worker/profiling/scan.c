@@ -271,6 +271,22 @@ static void merge_logs(const scan_config_t *config, lane_t *lanes, scan_result_t
     parallel_run(jobs.n_lanes, 1 + out->n_sets, count_log, &jobs);
 }
 
+/* Logs are not below a context; this frees those of a result with it. */
+typedef struct log_owner {
+    column_t *columns;
+    size_t n;
+} log_owner_t;
+
+static int drop_logs(void *ptr)
+{
+    const log_owner_t *owner = ptr;
+    for (size_t i = 0; i < owner->n; i++) {
+        owner->columns[i].stats.log.budget = NULL; /* it may be gone already */
+        hashlog_drop(&owner->columns[i].stats.log);
+    }
+    return 0;
+}
+
 static void merge_columns(nv_mem_t *ctx, const scan_config_t *config, lane_t *lanes, scan_result_t *out)
 {
     size_t n = config->dialect->n_columns;
@@ -282,6 +298,9 @@ static void merge_columns(nv_mem_t *ctx, const scan_config_t *config, lane_t *la
         lanes[0].columns[i].stats.log = (hashlog_t){0};
     }
     nv_steal(ctx, lanes[0].ctx);
+    log_owner_t *owner = NV_NEW(out->columns, log_owner_t);
+    *owner = (log_owner_t){out->columns, n};
+    nv_on_free(owner, drop_logs);
 }
 
 static void merge(nv_mem_t *ctx, const scan_config_t *config, const source_t *source, lane_t *lanes,

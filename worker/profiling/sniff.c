@@ -262,7 +262,7 @@ static char **cell_texts(nv_mem_t *ctx, const csv_field_t *cells, size_t n)
         const char *text = cells[i].text;
         size_t length = cells[i].length;
         text_trim(&text, &length);
-        names[i] = nv_strndup(ctx, text, length);
+        names[i] = nv_strndup(ctx, length ? text : "", length);
     }
     return names;
 }
