@@ -291,6 +291,12 @@ static double glued_match(const name_words_t *column, const name_words_t *table,
             *used = i;
             return 1;
         }
+        /* "requesteruser", "orderdate": a role glued before the table's name. */
+        size_t n = strlen(column->word[i]), m = strlen(joined);
+        if (m >= 4 && n > m + 1 && strcmp(column->word[i] + n - m, joined) == 0) {
+            *used = i;
+            return 0.8;
+        }
         if (table->n >= 2 && strlen(column->word[i]) >= 3 && is_prefix_chain(column->word[i], table, 0)) {
             *used = i;
             return 0.85;
