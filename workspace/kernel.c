@@ -78,39 +78,50 @@ static void answer_all(ws_kernel_t *kernel, const nv_error_t *err)
 
 /* ---- sending */
 
-/* Sends under the write lock; a failure shows as the end of the stream to the reader, which answers all. */
-static void send_text(ws_kernel_t *kernel, const char *text, size_t length)
+/* The caller holds the write lock. A failure shows as the end of the stream to the reader, which answers all. */
+static void send_locked(ws_kernel_t *kernel, const char *text, size_t length)
 {
     nv_error_t err = NV_ERROR_INIT;
-    pthread_mutex_lock(&kernel->write_lock);
-    bool ok = kernel->process.fd >= 0 && ws_frame_send(kernel->process.fd, text, length, &err);
-    pthread_mutex_unlock(&kernel->write_lock);
-    if (!ok) {
+    if (kernel->process.fd < 0 || !ws_frame_send(kernel->process.fd, text, length, &err)) {
         nv_log(kernel->log, NV_WARN, "kernel", "message not sent", "error", err.message, NULL);
     }
 }
 
+static void send_text(ws_kernel_t *kernel, const char *text, size_t length)
+{
+    pthread_mutex_lock(&kernel->write_lock);
+    send_locked(kernel, text, length);
+    pthread_mutex_unlock(&kernel->write_lock);
+}
+
+/* The oldest request that was not sent, marked as sent; NULL: none. */
+static char *take_unsent(ws_kernel_t *kernel, size_t *length)
+{
+    pthread_mutex_lock(&kernel->lock);
+    pending_t *oldest = NULL;
+    for (pending_t *p = kernel->pending; p; p = p->next) {
+        oldest = p->text ? p : oldest; /* the list has the newest first */
+    }
+    char *text = oldest ? oldest->text : NULL;
+    if (oldest) {
+        *length = oldest->length;
+        nv_steal(NULL, oldest->text);
+        oldest->text = NULL;
+    }
+    pthread_mutex_unlock(&kernel->lock);
+    return text;
+}
+
+/* Under the write lock from the mark to the last byte, so that a cancel cannot overtake its request. */
 static void send_waiting(ws_kernel_t *kernel)
 {
-    for (;;) {
-        pthread_mutex_lock(&kernel->lock);
-        pending_t *oldest = NULL;
-        for (pending_t *p = kernel->pending; p; p = p->next) {
-            oldest = p->text ? p : oldest; /* the list has the newest first */
-        }
-        char *text = oldest ? oldest->text : NULL;
-        size_t length = oldest ? oldest->length : 0;
-        if (oldest) {
-            nv_steal(NULL, oldest->text);
-            oldest->text = NULL;
-        }
-        pthread_mutex_unlock(&kernel->lock);
-        if (!text) {
-            return;
-        }
-        send_text(kernel, text, length);
+    size_t length = 0;
+    pthread_mutex_lock(&kernel->write_lock);
+    for (char *text; (text = take_unsent(kernel, &length)) != NULL;) {
+        send_locked(kernel, text, length);
         nv_mem_free(text);
     }
+    pthread_mutex_unlock(&kernel->write_lock);
 }
 
 int64_t ws_kernel_begin(ws_kernel_t *kernel, nv_mem_t *mem, const char *op, nv_json_writer_t *w)
@@ -336,6 +347,14 @@ static void close_socket(ws_kernel_t *kernel)
     pthread_mutex_unlock(&kernel->write_lock);
 }
 
+static bool is_stopping(ws_kernel_t *kernel)
+{
+    pthread_mutex_lock(&kernel->lock);
+    bool stopping = kernel->stopping;
+    pthread_mutex_unlock(&kernel->lock);
+    return stopping;
+}
+
 /* One life of the process. True when it got ready. */
 static bool live_once(ws_kernel_t *kernel)
 {
@@ -346,10 +365,10 @@ static bool live_once(ws_kernel_t *kernel)
         answer_all(kernel, &err);
         return false;
     }
-    pthread_mutex_lock(&kernel->lock);
+    pthread_mutex_lock(&kernel->write_lock);
     kernel->process = process;
-    bool stopping = kernel->stopping;
-    pthread_mutex_unlock(&kernel->lock);
+    pthread_mutex_unlock(&kernel->write_lock);
+    bool stopping = is_stopping(kernel);
     if (!stopping) {
         read_all(kernel);
     }
@@ -387,14 +406,6 @@ static void pause_before_restart(ws_kernel_t *kernel, int seconds)
         pthread_cond_timedwait(&kernel->wake, &kernel->lock, &until);
     }
     pthread_mutex_unlock(&kernel->lock);
-}
-
-static bool is_stopping(ws_kernel_t *kernel)
-{
-    pthread_mutex_lock(&kernel->lock);
-    bool stopping = kernel->stopping;
-    pthread_mutex_unlock(&kernel->lock);
-    return stopping;
 }
 
 static void *supervise(void *arg)

@@ -112,7 +112,10 @@ static void on_done(void *arg, const nv_json_t *result, const nv_error_t *failur
     if (!reply) {
         reply = nv_strdup(mem, failure_text(mem, failure ? failure : &err));
     }
-    if (live->canceled && strcmp(state, "SUCCEEDED") != 0) {
+    pthread_mutex_lock(&app->statements->lock);
+    bool canceled = live->canceled;
+    pthread_mutex_unlock(&app->statements->lock);
+    if (canceled && strcmp(state, "SUCCEEDED") != 0) {
         state = "CANCELED";
     }
     if (!store_end(app, live->id, state, reply, &err)) {

@@ -83,21 +83,32 @@ class Kernel:
         thread.start()
 
     def _carry_out(self, run, request):
+        """Runs the request and answers it, once, whatever a cancel throws into this thread and when."""
+        result = None
+        while True:
+            try:
+                result = result or self._result_of(run, request)
+                with self._lock:  # _interrupt throws under this lock too: after it nothing more comes
+                    self._running.pop(request["id"], None)
+                    self._cancelled.discard(request["id"])
+                break
+            except notebook.Cancelled:
+                result = result or {"state": "CANCELED", "error": "The run was cancelled"}
+        self._answer(request["id"], result)
+
+    def _result_of(self, run, request):
         request["group"] = f"nuvyn-{request['id']}"
         try:
             self.spark.sparkContext.setJobGroup(request["group"], request["op"], interruptOnCancel=True)
             result = run(request)
-            if self.is_cancelled(request["id"]) and result.get("state") == "FAILED":
-                result["state"] = "CANCELED"
         except notebook.Cancelled:
-            result = {"state": "CANCELED"}
+            raise
         except BaseException as error:  # whatever it was, the server must get an answer
             result = {"state": "FAILED", "error_code": "INTERNAL_ERROR", "message": str(error),
                       "error": f"{type(error).__name__}: {error}", "error_trace": traceback.format_exc()}
-        with self._lock:
-            self._running.pop(request["id"], None)
-            self._cancelled.discard(request["id"])
-        self._answer(request["id"], result)
+        if self.is_cancelled(request["id"]) and result.get("state") == "FAILED":
+            result["state"] = "CANCELED"
+        return result
 
     def _answer(self, number, result):
         try:
