@@ -283,6 +283,10 @@ static const nv_option_t options[] = {
      .min = 1,
      .max = 600,
      .help = "length of each row"},
+    {.name = "check",
+     .type = NV_OPTION_BOOL,
+     .fallback = "true",
+     .help = "do not exit 1 where a target is missed (on a busy machine)"},
 };
 static const nv_config_schema_t schema = {.program = "bench_store",
                                           .usage = "[OPTION]…",
@@ -313,5 +317,5 @@ int main(int argc, char **argv)
     bool ok = bench(store, folder, (double)nv_config_int(config, "seconds"));
     store_close(store);
     char *command = nv_printf(ctx, "rm -rf '%s'", folder);
-    return system(command) != 0 || !ok;
+    return system(command) != 0 || (!ok && nv_config_bool(config, "check"));
 }
