@@ -19,9 +19,10 @@ static void say_found(agent_task_t *task, nv_mem_t *ctx, const Nv__Survey *surve
             task->host, "finding",
             nv_printf(ctx, "%s left out: %s", survey->skipped[i]->path, survey->skipped[i]->reason), 0, 0);
     for (size_t i = 0; i < survey->n_tables; i++)
-        task->ops->emit(task->host, "log",
-                        nv_printf(ctx, "table %s: %s", survey->tables[i]->name, survey->tables[i]->grouping),
-                        0, 0);
+        if (survey->tables[i]->n_files > 1)
+            task->ops->emit(
+                task->host, "finding",
+                nv_printf(ctx, "table %s: %s", survey->tables[i]->name, survey->tables[i]->grouping), 0, 0);
     task->ops->emit(task->host, "progress",
                     nv_printf(ctx, "%zu tables found in %s", survey->n_tables, survey->source),
                     (int64_t)survey->n_tables, (int64_t)survey->n_tables);

@@ -162,6 +162,18 @@ static bool run_job(agent_task_t *task, nv_mem_t *ctx, connection_t *to, const N
                    out->job_id, MAX_REPETITIONS + 1, out->run_id, out->state, out->message);
 }
 
+/* What the Evaluator learns from, should a later round pass. */
+static bool leave_critique(agent_task_t *task, const Nv__Execution *execution, const char *blame,
+                           nv_error_t *err)
+{
+    if (succeeded(execution))
+        return true;
+    Nv__Validation critique = NV__VALIDATION__INIT;
+    critique.critique = execution->message;
+    critique.blame = (char *)blame;
+    return task->ops->write(task->host, "critique", &critique.base, err);
+}
+
 bool agent_execute(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
 {
     ProtobufCMessage *message;
@@ -173,7 +185,8 @@ bool agent_execute(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_er
     nv__task_usage__init(&out->usage);
     if (!connection_open(task, ctx, where->schema, &to, err) ||
         !run_job(task, ctx, &to, where, execution, &out->blame, &out->usage, err) ||
-        !task->ops->write(task->host, "execution", &execution->base, err))
+        !task->ops->write(task->host, "execution", &execution->base, err) ||
+        !leave_critique(task, execution, out->blame, err))
         return nv_wrap(err, "execute");
     out->outcome = succeeded(execution) ? "pass" : "fail";
     return true;

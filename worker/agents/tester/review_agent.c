@@ -298,6 +298,19 @@ static void open_data(reviewing_t *r)
     }
 }
 
+/* What the Evaluator learns from, should a later round pass. */
+static bool leave_critique(reviewing_t *r, nv_error_t *err)
+{
+    if (r->review->passed)
+        return true;
+    Nv__Validation critique = NV__VALIDATION__INIT;
+    critique.critique = r->review->critique;
+    critique.blame = (char *)"design";
+    critique.n_checks = r->review->n_checks;
+    critique.checks = r->review->checks;
+    return r->task->ops->write(r->task->host, "critique", &critique.base, err);
+}
+
 bool agent_review(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
 {
     reviewing_t r = {.task = task, .ctx = ctx, .critique = nv_buf_make(ctx, CRITIQUE_MAX)};
@@ -319,7 +332,7 @@ bool agent_review(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_err
         failed += r.review->checks[i]->status == NV__CHECK_STATUS__CHECK_STATUS_FAIL;
     r.review->passed = failed == 0;
     r.review->critique = nv_strdup(ctx, nv_buf_text(&r.critique));
-    if (!task->ops->write(task->host, "review", &r.review->base, err))
+    if (!task->ops->write(task->host, "review", &r.review->base, err) || !leave_critique(&r, err))
         return nv_wrap(err, "review");
     task->ops->emit(task->host, failed == 0 ? "log" : "finding",
                     nv_printf(ctx, "review: %zu checks, %zu failed", r.review->n_checks, failed), 0, 0);

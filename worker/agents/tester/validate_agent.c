@@ -232,7 +232,8 @@ static bool validate(validator_t *v, const char *spill, nv_error_t *err)
     v->result = NV_NEW(v->ctx, Nv__Validation);
     nv__validation__init(v->result);
     return consult_oracle(v, spill, err) && check_all(v, err) &&
-           v->task->ops->write(v->task->host, "validation", &v->result->base, err);
+           v->task->ops->write(v->task->host, "validation", &v->result->base, err) &&
+           (v->result->passed || v->task->ops->write(v->task->host, "critique", &v->result->base, err));
 }
 
 bool agent_validate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
