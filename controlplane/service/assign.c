@@ -120,6 +120,7 @@ static void grant(cp_engine_t *engine, const cp_run_t *run, const nv_sched_effec
 {
     cp_holder_t holder = {
         .task = effect->lease.task, .attempt = effect->lease.attempt, .epoch = effect->lease.epoch};
+    holder.scheduled_us = cp_now_us() - effect->queued_ms * 1000;
     snprintf(holder.run, sizeof holder.run, "%s", run->id);
     snprintf(holder.tenant, sizeof holder.tenant, "%s", run->tenant);
     snprintf(holder.pool, sizeof holder.pool, "%s", session->pool);

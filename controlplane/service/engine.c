@@ -14,6 +14,13 @@ int64_t cp_unix_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+int64_t cp_now_us(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
 /* splitmix64 (Steele, Lea, Flood 2014): spreads retries, guards nothing. */
 uint32_t cp_random(cp_engine_t *engine)
 {
@@ -207,6 +214,9 @@ static void make_metrics(cp_engine_t *engine)
     engine->dispatch_seconds =
         nv_histogram(metrics, "nuvyn_dispatch_seconds", "", "From scheduled to assigned.", nv_latency_bounds,
                      NV_LATENCY_BOUNDS);
+    engine->start_seconds = nv_histogram(metrics, "nuvyn_task_start_seconds", "",
+                                         "From scheduled to the worker's word that it runs.",
+                                         nv_latency_bounds, NV_LATENCY_BOUNDS);
     engine->commit_seconds = nv_histogram(metrics, "nuvyn_commit_seconds", "", "From submitted to durable.",
                                           nv_latency_bounds, NV_LATENCY_BOUNDS);
 }

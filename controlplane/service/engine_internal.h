@@ -85,12 +85,13 @@ struct cp_engine {
     cp_watch_t *watches;
 
     nv_counter_t *committed, *commit_failures, *stale, *assigned;
-    nv_histogram_t *dispatch_seconds, *commit_seconds;
+    nv_histogram_t *dispatch_seconds, *commit_seconds, *start_seconds;
 };
 
 /* ---- engine.c ---- */
 void cp_post(cp_engine_t *engine, cp_engine_fn fn, void *arg); /* any thread */
 uint32_t cp_random(cp_engine_t *engine);
+int64_t cp_now_us(void); /* CLOCK_MONOTONIC; any thread */
 cp_run_t *cp_run_find(cp_engine_t *engine, const char *id);
 cp_session_t *cp_session_find(cp_engine_t *engine, const char *id);
 

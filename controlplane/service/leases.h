@@ -27,6 +27,7 @@ typedef struct cp_holder {
     char pool[NV_IDENTITY_NAME_MAX + 1];
     char session[CP_SESSION_MAX + 1];
     char worker[NV_SPIFFE_MAX + 1]; /* SPIFFE ID */
+    int64_t scheduled_us;           /* CLOCK_MONOTONIC: when it was queued */
 } cp_holder_t;
 
 cp_leases_t *cp_leases_new(void);

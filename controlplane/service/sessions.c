@@ -215,7 +215,11 @@ static void accepted(cp_engine_t *engine, cp_session_t *session, const Nv__TaskA
 {
     nv_lease_t lease;
     nv_error_t err = NV_ERROR_INIT;
+    cp_holder_t holder;
     cp_run_t *run = run_of(engine, session, message->lease, &lease);
+    if (run &&
+        cp_leases_find(engine->config.leases, message->lease, session->spiffe, session->id, &holder, &err))
+        nv_histogram_observe(engine->start_seconds, (double)(cp_now_us() - holder.scheduled_us) / 1e6);
     if (run && nv_super_started(run->super, lease.task, lease.attempt, cp_unix_ms(), run->effects, &err))
         cp_run_commit(engine, run, &(cp_change_t){.worker = session->name});
 }

@@ -103,6 +103,8 @@ void stack_start_control(plane_stack_t *stack)
                     nv_printf(stack->ctx, "%s/plane.key", stack->pki.dir),
                     stack_text("--lease"),
                     stack_text("1500ms"),
+                    stack->metrics ? stack_text("--metrics-listen") : NULL,
+                    stack->metrics,
                     NULL};
     stack->control = spawn(stack, "control", argv);
     for (int i = 0; i < 500 && !stack->address; i++, pause_ms(20))

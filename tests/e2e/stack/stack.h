@@ -14,6 +14,7 @@ typedef struct plane_stack {
     pki_t pki;
     char *dir;     /* of the control plane */
     char *address; /* host:port, the same over restarts */
+    char *metrics; /* host:port for /metrics of a control plane started after it was set; NULL: none */
     pid_t control;
     pid_t workers[8];
     nv_tls_paths_t op;
