@@ -60,11 +60,13 @@ Nv__Check *validation_judge(nv_mem_t *ctx, const validation_group_t *group, cons
     out->blame = nv_strdup(ctx, failed ? check->blame : "");
     if (unanswered)
         out->message = nv_printf(ctx, "not compared with the raw files: %s", answers->not_comparable);
-    else if (out->status != NV__CHECK_STATUS__CHECK_STATUS_PASS)
+    else if (out->status == NV__CHECK_STATUS__CHECK_STATUS_PASS)
+        out->message = nv_strdup(ctx, "");
+    else if (!check->oracle)
+        out->message = nv_printf(ctx, "%s of %s: broken by %s rows", out->name, out->subject, out->actual);
+    else
         out->message = nv_printf(ctx, "%s of %s: expected %s, found %s", out->name, out->subject,
                                  out->expected, out->actual);
-    else
-        out->message = nv_strdup(ctx, "");
     return out;
 }
 

@@ -41,6 +41,22 @@ static void recall(agent_task_t *task, nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__
         task->ops->emit(task->host, "retrieval", "no similar case for the Developer", 0, 0);
 }
 
+/* After a failed round: what was wrong. The code follows from the mapping alone, so a repetition mends what was wrong in the
+ * tables; what is wrong in the mapping is the Analyst's. */
+static void tell_critique(agent_task_t *task, nv_mem_t *ctx)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    ProtobufCMessage *message = NULL;
+    size_t n = task->ops->input_count(task->host, "validation");
+    if (n == 0 ||
+        !task->ops->input(task->host, ctx, "validation", n - 1, &nv__validation__descriptor, &message, &err))
+        return;
+    const Nv__Validation *validation = (const Nv__Validation *)message;
+    if (!validation->passed)
+        task->ops->emit(task->host, "log", nv_printf(ctx, "the last round failed: %s", validation->critique),
+                        0, 0);
+}
+
 static bool store_artifacts(agent_task_t *task, nv_mem_t *ctx, const Nv__Project *project, nv_error_t *err)
 {
     for (size_t i = 0; i < project->n_files; i++) {
@@ -61,6 +77,7 @@ bool agent_generate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_e
     if (!task->ops->input(task->host, ctx, "sttm", 0, &nv__sttm__descriptor, &message, err))
         return nv_wrap(err, "generate");
     const Nv__Sttm *sttm = (const Nv__Sttm *)message;
+    tell_critique(task, ctx);
     if (!codegen_project(ctx, sttm, &project, err))
         return nv_wrap(err, "generate");
     const Nv__RunSpec *spec = task->assignment->spec;
