@@ -189,21 +189,61 @@ static void add_hot(colstats_t *stats, const char *text, size_t length, uint64_t
     dict_add_new(&stats->hot, text, utf8_cut(text, length, COLSTATS_TEXT), hash, count);
 }
 
-/* The canonical text: borrowed raw text where that is canonical already, else written to buffer. */
-static const char *canonical(const parser_t *parser, const parsed_t *value, const char *text, size_t *length,
-                             char *buffer)
+/* Is a decimal's text canonical once the zeros at its end are cut? *length is then the cut one. */
+static bool plain_decimal(const char *text, size_t *length)
 {
-    if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_STRING)
-        return text;
-    *length = parser_text(parser, value, buffer);
-    return buffer;
+    size_t n = *length;
+    const char *point = memchr(text, '.', n);
+    bool whole = text[0] >= '1' && text[0] <= '9';
+    if (!point || n > 19 || (!whole && !(text[0] == '0' && point == text + 1)))
+        return false;
+    for (size_t i = 0; i < n; i++)
+        if ((text[i] < '0' || text[i] > '9') && text + i != point)
+            return false;
+    while (text[n - 1] == '0')
+        n--;
+    *length = text[n - 1] == '.' ? n - 1 : n;
+    return true;
 }
 
-static bool is_plain_integer(const parser_t *parser, const char *text, size_t length)
+/* The canonical text: borrowed raw text where that is canonical already, else written to buffer. *same: it is the raw
+ * text as a whole, so its hash is known. */
+static const char *canonical(const parser_t *parser, const parsed_t *value, const char *text, size_t *length,
+                             char *buffer, bool *same)
 {
-    return parser->type == NV__VALUE_TYPE__VALUE_TYPE_INT64 && length <= 18 && text[0] >= '1' &&
-           text[0] <= '9' && parser->number.n_currency == 0 && !parser->number.percent &&
-           !parser->number.group[0];
+    *same = false;
+    bool notation = parser->number.decimal == '.' && !parser->number.group[0];
+    switch (parser->type) {
+    case NV__VALUE_TYPE__VALUE_TYPE_STRING:
+        *same = true;
+        return text;
+    case NV__VALUE_TYPE__VALUE_TYPE_INT64:
+        *same = *length <= 18 && text[0] >= '1' && text[0] <= '9' && text[*length - 1] >= '0' &&
+                text[*length - 1] <= '9' && notation;
+        if (*same)
+            return text;
+        break;
+    case NV__VALUE_TYPE__VALUE_TYPE_DATE:
+        *same = *length == 10 && parser->iso_length == 10 && text[4] == '-' && text[7] == '-';
+        if (*same)
+            return text;
+        break;
+    case NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP:
+        if (*length != 19 || parser->iso_length != 19 || text[4] != '-' || text[7] != '-' ||
+            text[10] != parser->iso_gap || text[13] != ':' || text[16] != ':')
+            break;
+        memcpy(buffer, text, 19);
+        buffer[10] = 'T';
+        return buffer;
+    case NV__VALUE_TYPE__VALUE_TYPE_DECIMAL:
+        if (notation && plain_decimal(text, length))
+            return text;
+        break;
+    default:
+        break;
+    }
+    *length = parser_text(parser, value, buffer);
+    return buffer;
 }
 
 static void add_ok(colstats_t *stats, const parsed_t *value, const char *text, size_t length, uint64_t hash,
@@ -216,12 +256,11 @@ static void add_ok(colstats_t *stats, const parsed_t *value, const char *text, s
         add_text_range(stats, text, length);
     else
         add_number(stats, value, count);
-    const char *shown = text;
     size_t shown_length = length;
-    if (parser->type != NV__VALUE_TYPE__VALUE_TYPE_STRING && !is_plain_integer(parser, text, length)) {
-        shown = canonical(parser, value, text, &shown_length, buffer);
+    bool same;
+    const char *shown = canonical(parser, value, text, &shown_length, buffer, &same);
+    if (!same)
         hash = sketch_hash(shown, shown_length);
-    }
     add_distinct(stats, hash);
     add_hot(stats, shown, shown_length, hash, count);
 }

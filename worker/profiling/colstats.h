@@ -9,7 +9,7 @@
 #include "worker/profiling/parser.h"
 #include "worker/profiling/sketch.h"
 
-enum { COLSTATS_TEXT = 256, COLSTATS_HOT = 2048 };
+enum { COLSTATS_TEXT = 256, COLSTATS_HOT = 1024 };
 
 /* A value with how often it occurs, for exact quantiles. */
 typedef struct weighted {

@@ -278,9 +278,47 @@ static bool take_zone(scan_t *scan, uint8_t *zone)
     return scan->at == scan->end;
 }
 
+/* Two digits, or a number beyond any valid part. */
+static unsigned two_digits(const char *s)
+{
+    unsigned high = (unsigned char)s[0] - '0';
+    unsigned low = (unsigned char)s[1] - '0';
+    return high > 9 || low > 9 ? 1000 : high * 10 + low;
+}
+
+bool datetime_parse_iso(const char *s, size_t length, int64_t *out_micros)
+{
+    if ((length != 10 && length != 19) || s[4] != '-' || s[7] != '-')
+        return false;
+    unsigned century = two_digits(s);
+    unsigned year = two_digits(s + 2);
+    unsigned month = two_digits(s + 5);
+    unsigned day = two_digits(s + 8);
+    if (century > 99 || year > 99 || !datetime_exists((int)(century * 100 + year), (int)month, (int)day))
+        return false;
+    int64_t seconds = datetime_days((int)(century * 100 + year), (int)month, (int)day) * 86400;
+    if (length == 19) {
+        unsigned h = two_digits(s + 11);
+        unsigned m = two_digits(s + 14);
+        unsigned sec = two_digits(s + 17);
+        if ((s[10] != ' ' && s[10] != 'T') || s[13] != ':' || s[16] != ':' || h > 23 || m > 59 || sec > 59)
+            return false;
+        seconds += h * 3600 + m * 60 + sec;
+    }
+    *out_micros = seconds * 1000000;
+    return true;
+}
+
 bool datetime_classify(const char *text, size_t length, datetime_class_t *out)
 {
     *out = (datetime_class_t){0};
+    int64_t micros;
+    if (datetime_parse_iso(text, length, &micros)) {
+        out->dates = 1U << DATETIME_YMD_DASH;
+        out->time = length == 19 ? 2 : 0;
+        out->gap = length == 19 && text[10] == 'T';
+        return true;
+    }
     if (length < 6 || length > 40)
         return false;
     scan_t scan = {text, text + length};

@@ -56,6 +56,9 @@ bool datetime_classify_time(const char *text, size_t length, uint8_t *out_time);
 /* The strptime format of one date format of the class; date < 0: of the time alone. out holds DATETIME_FORMAT_MAX. */
 void datetime_format(int date, const datetime_class_t *class, char *out);
 
+/* "2024-01-31" or "2024-01-31 08:30:00" (or with "T"), the most common forms, quickly: microseconds since 1970. */
+bool datetime_parse_iso(const char *text, size_t length, int64_t *out_micros);
+
 /* Parses the whole text by one format into microseconds since 1970-01-01 (UTC where the format has a zone; since
  * midnight where it has no date). */
 bool datetime_parse(const char *format, const char *text, size_t length, int64_t *out_micros);

@@ -35,6 +35,7 @@ typedef struct evidence {
     evidence_entry_t *slots;
     size_t n_slots; /* power of two */
     size_t n_used;
+    size_t last; /* the slot found last: classes come in runs */
 } evidence_t;
 
 void evidence_add(evidence_t *evidence, const value_class_t *class, int64_t count);

@@ -51,6 +51,12 @@ value_class_t value_classify(const char *text, size_t length)
     }
     if (surely_text(text, length))
         return out;
+    datetime_class_t class;
+    bool iso = (length == 10 || length == 19) && text[4] == '-' && text[7] == '-';
+    if (iso && datetime_classify(text, length, &class)) {
+        out.key = datetime_key(CLASS_DATETIME, &class);
+        return out;
+    }
     size_t word;
     enum word_kind kind = word_find(text, length, &word);
     if (kind != WORD_NONE) {
@@ -64,7 +70,6 @@ value_class_t value_classify(const char *text, size_t length)
         memcpy(out.frac_digits, number.frac_digits, sizeof out.frac_digits);
         return out;
     }
-    datetime_class_t class;
     if (datetime_classify(text, length, &class)) {
         out.key = datetime_key(CLASS_DATETIME, &class);
         return out;
@@ -100,6 +105,7 @@ static void grow(evidence_t *evidence)
     nv_mem_free(evidence->slots);
     evidence->slots = slots;
     evidence->n_slots = n_slots;
+    evidence->last = 0;
 }
 
 static void widen(uint8_t *into, const uint8_t *from)
@@ -113,11 +119,14 @@ void evidence_add(evidence_t *evidence, const value_class_t *class, int64_t coun
 {
     if (evidence->n_used * 2 >= evidence->n_slots)
         grow(evidence);
-    evidence_entry_t *entry = find(evidence->slots, evidence->n_slots, class->key);
+    evidence_entry_t *entry = evidence->n_used && evidence->slots[evidence->last].class.key == class->key
+                                  ? &evidence->slots[evidence->last]
+                                  : find(evidence->slots, evidence->n_slots, class->key);
     if (!entry->count) {
         evidence->n_used++;
         entry->class = *class;
     }
+    evidence->last = (size_t)(entry - evidence->slots);
     entry->count += count;
     widen(entry->class.int_digits, class->int_digits);
     widen(entry->class.frac_digits, class->frac_digits);

@@ -317,18 +317,25 @@ nv_int128_t number_power(int n)
     return (nv_int128_t)small[18] * number_power(n - 18);
 }
 
-/* Only digits of a plain short integer: the common case, without the rule's machinery. */
-static bool parse_plain(const char *text, size_t length, nv_int128_t *mantissa)
+/* Up to 18 digits with at most one decimal separator between them: the common case, without the rule's machinery. */
+static bool parse_plain(const char *text, size_t length, char decimal, nv_int128_t *mantissa, int *scale)
 {
-    if (length == 0 || length > 18)
+    if (length == 0 || length > 19 || !is_digit(text[0]) || !is_digit(text[length - 1]))
         return false;
-    int64_t sum = 0;
+    uint64_t sum = 0;
+    size_t point = length - 1;
     for (size_t i = 0; i < length; i++) {
-        if (!is_digit(text[i]))
+        if (is_digit(text[i]))
+            sum = sum * 10 + (uint64_t)(text[i] - '0');
+        else if (text[i] == decimal && point == length - 1)
+            point = i;
+        else
             return false;
-        sum = sum * 10 + (text[i] - '0');
     }
-    *mantissa = sum;
+    if (length == 19 && point == length - 1)
+        return false;
+    *mantissa = (nv_int128_t)sum;
+    *scale = (int)(length - 1 - point);
     return true;
 }
 
@@ -336,7 +343,7 @@ bool number_parse(const number_rule_t *rule, const char *text, size_t length, nv
                   int *scale)
 {
     *scale = 0;
-    if (parse_plain(text, length, mantissa))
+    if (parse_plain(text, length, rule->decimal, mantissa, scale))
         return true;
     span_t span = {text, text + length};
     int sign;

@@ -17,7 +17,13 @@ parser_t parser_make(Nv__ValueType type, int precision, int scale, const Nv__Par
         .percent = rule->percent,
         .parentheses = rule->negative_parentheses,
     };
-    out.iso_date = rule->n_datetime_formats && strcmp(rule->datetime_formats[0], "%Y-%m-%d") == 0;
+    const char *first = rule->n_datetime_formats ? rule->datetime_formats[0] : "";
+    if (strcmp(first, "%Y-%m-%d") == 0)
+        out.iso_length = 10;
+    else if (strcmp(first, "%Y-%m-%d %H:%M:%S") == 0 || strcmp(first, "%Y-%m-%dT%H:%M:%S") == 0)
+        out.iso_length = 19;
+    if (out.iso_length == 19)
+        out.iso_gap = first[8];
     return out;
 }
 
@@ -85,31 +91,11 @@ static bool parse_decimal(const parser_t *parser, const char *text, size_t lengt
     return true;
 }
 
-/* "2024-01-31" without the general machinery. */
-static bool parse_iso_date(const char *s, size_t length, int64_t *micros)
-{
-    if (length != 10 || s[4] != '-' || s[7] != '-')
-        return false;
-    static const int at[] = {0, 1, 2, 3, 5, 6, 8, 9};
-    int digit[8];
-    for (int i = 0; i < 8; i++) {
-        digit[i] = s[at[i]] - '0';
-        if (digit[i] < 0 || digit[i] > 9)
-            return false;
-    }
-    int year = digit[0] * 1000 + digit[1] * 100 + digit[2] * 10 + digit[3];
-    int month = digit[4] * 10 + digit[5];
-    int day = digit[6] * 10 + digit[7];
-    if (!datetime_exists(year, month, day))
-        return false;
-    *micros = datetime_days(year, month, day) * DATETIME_MICROS_PER_DAY;
-    return true;
-}
-
 static bool parse_datetime(const parser_t *parser, const char *text, size_t length, parsed_t *out)
 {
     int64_t micros;
-    bool found = parser->iso_date && parse_iso_date(text, length, &micros);
+    bool found = length == parser->iso_length && datetime_parse_iso(text, length, &micros) &&
+                 (length == 10 || text[10] == parser->iso_gap);
     for (size_t i = 0; !found && i < parser->rule->n_datetime_formats; i++)
         found = datetime_parse(parser->rule->datetime_formats[i], text, length, &micros);
     if (!found)

@@ -22,7 +22,8 @@ typedef struct parser {
     int scale;
     const Nv__ParseRule *rule; /* borrowed */
     number_rule_t number;
-    bool iso_date; /* the first date format is %Y-%m-%d */
+    size_t iso_length; /* 10 or 19 when the first format is the ISO one with or without a time, else 0 */
+    char iso_gap;      /* between date and time of that format */
 } parser_t;
 
 enum { PARSED_TEXT_MAX = 64 };
