@@ -50,7 +50,6 @@ static bool run_task(analysis_t *analysis, const char *kind, agent_fn agent, con
     assignment.spec = &analysis->spec;
     assignment.round = analysis->round;
     assignment.run_started_unix_ms = analysis->started_unix_ms;
-    *out = (agent_result_t){.outcome = "", .blame = ""};
     return local_host_run(analysis->host, agent, &assignment, ctx, out, err);
 }
 

@@ -126,7 +126,8 @@ static void print_ending(const Nv__Scorecard *card, const analyze_options_t *opt
     if (strcmp(card->method, "evidence") == 0)
         fprintf(out, "\nDecided from evidence alone: no language model took part.\n");
     else
-        fprintf(out, "\nDecided by %s: %" PRId64 " model calls.\n", card->method, card->llm_calls);
+        fprintf(out, "\nDecided by %s: %" PRId64 " model calls, %" PRId64 " tokens.\n", card->method,
+                card->llm_calls, card->llm_tokens);
     fprintf(out, "Score %.0f of 100 (of what an analysis can measure), %.1f s.\n", card->score,
             card->seconds);
     if (options->output_dir)

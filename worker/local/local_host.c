@@ -18,10 +18,11 @@ typedef struct document {
 
 struct local_host {
     local_host_options_t options;
-    pthread_mutex_t lock; /* documents */
+    pthread_mutex_t lock; /* what follows */
     document_t *documents;
     size_t n_documents;
     size_t capacity;
+    Nv__TaskUsage usage; /* of all tasks that ended, failed ones included */
 };
 
 /* One running task: what it writes waits here until it has succeeded. */
@@ -169,6 +170,7 @@ local_host_t *local_host_new(const local_host_options_t *options)
 {
     local_host_t *host = NV_NEW(NULL, local_host_t);
     host->options = *options;
+    nv__task_usage__init(&host->usage);
     pthread_mutex_init(&host->lock, NULL);
     return host;
 }
@@ -186,10 +188,10 @@ void local_host_cleanup(local_host_t **host)
     local_host_free(*host);
 }
 
-/* Only `profile` and `critique` accumulate; on every other channel the last writer wins. */
+/* Only `profile` accumulates; on every other channel the last writer wins. */
 static bool accumulates(const char *channel)
 {
-    return strcmp(channel, "profile") == 0 || strcmp(channel, "critique") == 0;
+    return strcmp(channel, "profile") == 0;
 }
 
 static int by_item(const void *a, const void *b)
@@ -210,12 +212,38 @@ static void publish(local_host_t *host, const document_t *write)
         NV_PUSH(host, host->documents, host->n_documents, host->capacity) = copy;
 }
 
+static Nv__TaskUsage usage_so_far(local_host_t *host)
+{
+    pthread_mutex_lock(&host->lock);
+    Nv__TaskUsage usage = host->usage;
+    pthread_mutex_unlock(&host->lock);
+    return usage;
+}
+
+static void add_usage(local_host_t *host, const Nv__TaskUsage *used)
+{
+    pthread_mutex_lock(&host->lock);
+    host->usage.llm_calls += used->llm_calls;
+    host->usage.llm_input_tokens += used->llm_input_tokens;
+    host->usage.llm_output_tokens += used->llm_output_tokens;
+    host->usage.llm_cost_usd += used->llm_cost_usd;
+    host->usage.milliseconds += used->milliseconds;
+    host->usage.spark_milliseconds += used->spark_milliseconds;
+    pthread_mutex_unlock(&host->lock);
+}
+
 bool local_host_run(local_host_t *host, agent_fn agent, const Nv__TaskAssignment *assignment, nv_mem_t *ctx,
                     agent_result_t *out, nv_error_t *err)
 {
     local_task_t running = {.host = host, .item = assignment->item, .ctx = ctx};
-    agent_task_t task = {.assignment = assignment, .ops = &ops, .host = &running};
-    if (!agent(&task, ctx, out, err))
+    Nv__TaskUsage so_far = usage_so_far(host);
+    Nv__TaskAssignment handed = *assignment;
+    handed.run_usage = &so_far;
+    agent_task_t task = {.assignment = &handed, .ops = &ops, .host = &running};
+    *out = (agent_result_t){.outcome = "", .blame = "", .usage = NV__TASK_USAGE__INIT};
+    bool done = agent(&task, ctx, out, err);
+    add_usage(host, &out->usage); /* what a failed task spent is spent */
+    if (!done)
         return nv_wrap(err, "%s%s%s", assignment->kind, assignment->item[0] ? " " : "", assignment->item);
     pthread_mutex_lock(&host->lock);
     for (size_t i = 0; i < running.n_writes; i++)

@@ -25,7 +25,7 @@ void local_host_cleanup(local_host_t **host);
 #define LOCAL_HOST_SCOPE __attribute__((cleanup(local_host_cleanup)))
 
 /* Runs one task of a kind; what it wrote becomes visible on the channels if it succeeds (a fan-out task's writes are
- * ordered by item). */
+ * ordered by item). The assignment's run_usage is replaced by what the host's tasks have used so far. */
 bool local_host_run(local_host_t *host, agent_fn agent, const Nv__TaskAssignment *assignment, nv_mem_t *ctx,
                     agent_result_t *out, nv_error_t *err) NV_MUST_CHECK;
 
