@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+enum { LINE_WIDTH = 118 };
+
 static bool is_dates(const Nv__SttmTarget *target)
 {
     return target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
@@ -90,29 +92,34 @@ static int scd_number(const Nv__SttmColumn *column)
     return column->scd == NV__SCD_TYPE__SCD_TYPE_2 ? 2 : column->scd == NV__SCD_TYPE__SCD_TYPE_0 ? 0 : 1;
 }
 
-/* Mapped("M0042", "name", "TYPE", value, "comment", …), broken into lines where it is long. */
+/* Mapped("M0042", "name", "TYPE", value, comment="…", …), broken into lines where it is long. */
 static bool put_column(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *target,
                        const Nv__SttmColumn *column, nv_error_t *err)
 {
     char *value;
     if (!transform_expression(ctx, target, column, &value, err))
         return nv_wrap(err, "sttm.targets[%s].columns[%s]", target->name, column->name);
-    nv_buf_t more = nv_buf_make(ctx, 64 * 1024);
+    nv_buf_t more = nv_buf_make(ctx, NOTEBOOK_MAX);
     if (column->description[0])
-        nv_buf_printf(&more, ", comment=%s", py_string(ctx, column->description));
+        nv_buf_printf(&more, "comment=%s, ", py_string(ctx, column->description));
     if (scd_number(column) != 1)
-        nv_buf_printf(&more, ", scd=%d", scd_number(column));
+        nv_buf_printf(&more, "scd=%d, ", scd_number(column));
     if (column->unknown_member[0])
-        nv_buf_printf(&more, ", unknown=%s", py_string(ctx, column->unknown_member));
+        nv_buf_printf(&more, "unknown=%s, ", py_string(ctx, column->unknown_member));
     if (column->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_AUDIT)
-        nv_buf_printf(&more, ", audit=%s", py_string(ctx, column->transform->constant));
-    char *head = nv_printf(ctx, "Mapped(%s, %s, \"%s\"", py_string(ctx, column->mapping_id),
+        nv_buf_printf(&more, "audit=%s, ", py_string(ctx, column->transform->constant));
+    char *options = nv_strndup(ctx, nv_buf_text(&more), more.length >= 2 ? more.length - 2 : 0);
+    char *head = nv_printf(ctx, "        Mapped(%s, %s, \"%s\"", py_string(ctx, column->mapping_id),
                            py_string(ctx, column->name),
                            codegen_type(ctx, column->type, column->precision, column->scale));
-    char *tail = nv_printf(ctx, "%s%s%s", value ? ", " : "", value ? value : "", nv_buf_text(&more));
-    bool long_line = strlen(head) + strlen(tail) > 108;
-    nv_buf_printf(buf, "        %s%s%s),\n", head, long_line && *tail ? ",\n              " : "",
-                  long_line && *tail ? tail + 1 + (tail[1] == ' ') : tail);
+    size_t width = strlen(head) + (value ? strlen(value) : 0) + strlen(options) + 6;
+    const char *between = width > LINE_WIDTH ? ",\n               " : ", ";
+    nv_buf_puts(buf, head);
+    if (value)
+        nv_buf_printf(buf, "%s%s", between, value);
+    if (*options)
+        nv_buf_printf(buf, "%s%s", between, options);
+    nv_buf_puts(buf, "),\n");
     return true;
 }
 
@@ -155,15 +162,28 @@ static bool put_target(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm
     return true;
 }
 
+static char *join_condition(nv_mem_t *ctx, const Nv__SttmSourceJoin *join)
+{
+    char *text = nv_strdup(ctx, "");
+    bool several = join->n_columns > 1;
+    for (size_t i = 0; i < join->n_columns; i++)
+        text = nv_printf(ctx, "%s%s%s%s == %s%s", text, i ? " & " : "", several ? "(" : "",
+                         spark_column(ctx, join->parent_alias, join->columns[i]),
+                         spark_column(ctx, join->alias, join->to_columns[i]), several ? ")" : "");
+    return text;
+}
+
 static void put_join(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmSourceJoin *join)
 {
-    nv_buf_printf(buf, "    .join(silver(%s, %s), ",
-                  py_string(ctx, model_source(sttm, join->source)->silver_name), py_string(ctx, join->alias));
-    for (size_t i = 0; i < join->n_columns; i++)
-        nv_buf_printf(buf, "%s%s%s == %s%s", i ? " & " : "", join->n_columns > 1 ? "(" : "",
-                      spark_column(ctx, join->parent_alias, join->columns[i]),
-                      spark_column(ctx, join->alias, join->to_columns[i]), join->n_columns > 1 ? ")" : "");
-    nv_buf_puts(buf, ", \"left\")\n");
+    char *side =
+        nv_printf(ctx, "silver(%s, %s)", py_string(ctx, model_source(sttm, join->source)->silver_name),
+                  py_string(ctx, join->alias));
+    char *condition = join_condition(ctx, join);
+    if (strlen(side) + strlen(condition) > LINE_WIDTH - 24)
+        nv_buf_printf(buf, "    .join(\n        %s,\n        %s,\n        \"left\",\n    )\n", side,
+                      condition);
+    else
+        nv_buf_printf(buf, "    .join(%s, %s, \"left\")\n", side, condition);
 }
 
 /* The driving rows with everything that is joined to them. */
@@ -193,12 +213,12 @@ static void put_load(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm, 
     const char *load = model_is_history(target)     ? "load_history"
                        : model_is_dimension(target) ? "load_dimension"
                                                     : "load_rows";
-    nv_buf_printf(buf, "finish(%s, %s(target, rows, \"d\"", step, load);
+    nv_buf_printf(buf, "loaded = %s(target, rows, \"d\"", load);
     for (size_t i = 0; i < target->n_joins; i++)
         nv_buf_printf(buf, ", %s", py_string(ctx, target->joins[i]->alias));
     if (target->effective_from[0] && model_is_history(target))
         nv_buf_printf(buf, ", effective_from=%s", spark_column(ctx, "d", target->effective_from));
-    nv_buf_puts(buf, "))\n");
+    nv_buf_printf(buf, ")\nfinish(%s, loaded)\n", step);
 }
 
 bool emit_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target, Nv__ProjectFile **out,

@@ -135,7 +135,8 @@ static void put_members(const planner_t *p, nv_buf_t *sql, const Nv__SttmColumn 
                       input(p, t, k));
 }
 
-/* One row per member: the current one of a history, any of equal ones otherwise. */
+/* One row per member: the current one of a history; of several, the greatest column by column, as the mapping orders
+ * them. */
 static void put_one_per_member(const planner_t *p, nv_buf_t *sql, const Nv__SttmTarget *target)
 {
     char **key;
@@ -146,9 +147,13 @@ static void put_one_per_member(const planner_t *p, nv_buf_t *sql, const Nv__Sttm
     for (size_t i = 0; i < n_key; i++)
         nv_buf_printf(sql, "%s%s IS NOT NULL", i ? " AND " : " WHERE ",
                       sql_identifier(p->ctx, SQL_DUCKDB, key[i]));
-    nv_buf_printf(sql,
-                  " QUALIFY row_number() OVER (PARTITION BY %s ORDER BY nuvyn_version DESC NULLS LAST) = 1",
+    nv_buf_printf(sql, " QUALIFY row_number() OVER (PARTITION BY %s ORDER BY nuvyn_version DESC NULLS LAST",
                   nv_buf_text(&by));
+    for (size_t i = 0; i < target->n_columns; i++)
+        if (target_computes(target, target->columns[i]))
+            nv_buf_printf(sql, ", %s DESC NULLS LAST",
+                          sql_identifier(p->ctx, SQL_DUCKDB, target->columns[i]->name));
+    nv_buf_puts(sql, ") = 1");
 }
 
 char *target_relation(const planner_t *p, const Nv__SttmTarget *target)

@@ -361,10 +361,10 @@ def merge(name, rows, key, compared, delete_where=None):
 
 
 def one_per_key(rows, key, newest):
-    """One row per key, the newest; ties are broken by content, so that every run decides alike."""
+    """One row per key, the newest; ties are broken by content, column by column, so that every run decides alike."""
     if not key:
         return rows
-    order = [F.col(n).desc_nulls_last() for n in newest] + [F.to_json(F.struct(*map(column, rows.columns))).desc()]
+    order = [column(n).desc_nulls_last() for n in (*newest, *rows.columns)]
     ranked = rows.withColumn("_rank", F.row_number().over(Window.partitionBy(*map(column, key)).orderBy(*order)))
     return ranked.where("_rank = 1").drop("_rank")
 
@@ -654,7 +654,7 @@ class Lookup:
     """Finds the surrogate key of a dimension's member by its business key; for SCD2 as of a moment, else the current.
 
     Never multiplies rows: a business key has one current version, and versions do not overlap. Before the first
-    version the first one counts.
+    version the first one counts, and where the moment is not known the current one.
     """
 
     def __init__(self, alias, dimension, surrogate, business_key, versions=None, as_of=None):
@@ -680,7 +680,8 @@ class Lookup:
         if self.versions and self.as_of is not None:
             starts, ends = F.col(f"{self.alias}._starts"), F.col(f"{self.alias}._ends")
             moment = self.as_of.cast("timestamp")
-            condition &= (starts.isNull() | (moment >= starts)) & (ends.isNull() | (moment < ends))
+            in_force = (starts.isNull() | (moment >= starts)) & (ends.isNull() | (moment < ends))
+            condition &= F.when(moment.isNull(), ends.isNull()).otherwise(in_force)
         return rows.join(side, condition, "left")
 
     @property
@@ -726,8 +727,9 @@ def keep_history(target):
 
 
 def projected(target, rows, *extra):
-    """The target's columns as the mapping says, typed; keys and validity of a dimension come later."""
-    return rows.select(*[c.value.cast(c.type).alias(c.name) for c in target.columns if c.value is not None], *extra)
+    """The target's columns as the mapping says, typed; audit columns last. Keys and validity come later."""
+    mapped = sorted((c for c in target.columns if c.value is not None), key=lambda c: bool(c.audit))
+    return rows.select(*[c.value.cast(c.type).alias(c.name) for c in mapped], *extra)
 
 
 def unknown_members(target):

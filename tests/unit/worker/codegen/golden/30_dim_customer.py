@@ -25,7 +25,8 @@ target = Target(
         Mapped("M0010", "customer_key", "BIGINT"),
         Mapped("M0011", "customer_id", "BIGINT", F.col("d.customer_id")),
         Mapped("M0012", "full_name", "STRING",
-              F.concat_ws(" ", F.col("d.first_name"), F.col("d.last_name")), unknown="Unknown"),
+               F.concat_ws(" ", F.col("d.first_name"), F.col("d.last_name")),
+               unknown="Unknown"),
         Mapped("M0013", "email", "STRING", F.col("d.email")),
         Mapped("M0014", "birth_date", "DATE", F.col("d.birth_date")),
         Mapped("M0015", "gender", "STRING", F.coalesce(F.col("d.gender"), F.lit("unknown").cast("STRING"))),
@@ -47,4 +48,5 @@ target = Target(
 rows = (
     silver("silver_customers", "d")
 )
-finish("30_dim_customer", load_history(target, rows, "d"))
+loaded = load_history(target, rows, "d")
+finish("30_dim_customer", loaded)

@@ -41,4 +41,5 @@ target = Target(
 rows = (
     silver("silver_customer_addresses", "d")
 )
-finish("30_dim_customer_address", load_history(target, rows, "d", effective_from=F.col("d.valid_from")))
+loaded = load_history(target, rows, "d", effective_from=F.col("d.valid_from"))
+finish("30_dim_customer_address", loaded)

@@ -25,7 +25,7 @@ target = Target(
         Mapped("M0036", "product_name", "STRING", F.col("d.product_name"), unknown="Unknown"),
         Mapped("M0037", "category_name", "STRING", F.col("category.category_name")),
         Mapped("M0038", "department", "STRING",
-              F.coalesce(F.col("parent.category_name"), F.col("category.category_name"))),
+               F.coalesce(F.col("parent.category_name"), F.col("category.category_name"))),
         Mapped("M0039", "supplier_name", "STRING", F.col("supplier.supplier_name")),
         Mapped("M0040", "list_price", "DECIMAL(12,2)", F.col("d.list_price")),
         Mapped("M0041", "unit_cost", "DECIMAL(12,2)", F.col("d.unit_cost")),
@@ -42,7 +42,12 @@ target = Target(
 rows = (
     silver("silver_products", "d")
     .join(silver("silver_categories", "category"), F.col("d.category_id") == F.col("category.category_id"), "left")
-    .join(silver("silver_categories", "parent"), F.col("category.parent_category_id") == F.col("parent.category_id"), "left")
+    .join(
+        silver("silver_categories", "parent"),
+        F.col("category.parent_category_id") == F.col("parent.category_id"),
+        "left",
+    )
     .join(silver("silver_suppliers", "supplier"), F.col("d.supplier_id") == F.col("supplier.supplier_id"), "left")
 )
-finish("30_dim_product", load_dimension(target, rows, "d", "category", "parent", "supplier"))
+loaded = load_dimension(target, rows, "d", "category", "parent", "supplier")
+finish("30_dim_product", loaded)

@@ -98,4 +98,5 @@ rows = (
     .transform(store_key_lookup.join)
     .transform(promotion_key_lookup.join)
 )
-finish("40_fact_order_line", load_rows(target, rows, "d", "o"))
+loaded = load_rows(target, rows, "d", "o")
+finish("40_fact_order_line", loaded)

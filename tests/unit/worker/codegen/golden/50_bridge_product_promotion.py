@@ -52,4 +52,5 @@ rows = (
     .transform(product_key_lookup.join)
     .transform(promotion_key_lookup.join)
 )
-finish("50_bridge_product_promotion", load_rows(target, rows, "d"))
+loaded = load_rows(target, rows, "d")
+finish("50_bridge_product_promotion", loaded)
