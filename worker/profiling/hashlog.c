@@ -1,6 +1,5 @@
 #include "worker/profiling/hashlog.h"
 
-#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,86 +58,96 @@ void hashlog_merge(hashlog_t *into, hashlog_t *from)
     from->n = 0;
 }
 
-static void radix_pass(const uint64_t *from, uint64_t *to, size_t n, int shift)
+/* A super-part is copied and spread over PARTS by its hashes' next bits; each part then fits a small set in the cache. */
+enum { PART_BITS = 8, PARTS = 1 << PART_BITS, SUPER_MAX = 1 << 22 };
+
+typedef struct spread {
+    uint64_t *hashes; /* of the super-part, ordered by part */
+    size_t starts[PARTS + 1];
+    uint64_t *slots;
+    size_t n_slots;
+} spread_t;
+
+static size_t part_of(uint64_t hash, int skip)
 {
-    size_t starts[2048] = {0};
-    for (size_t i = 0; i < n; i++)
-        starts[from[i] >> shift & 2047]++;
-    size_t sum = 0;
-    for (size_t i = 0; i < 2048; i++) {
-        size_t count = starts[i];
-        starts[i] = sum;
-        sum += count;
-    }
-    for (size_t i = 0; i < n; i++)
-        to[starts[from[i] >> shift & 2047]++] = from[i];
+    return (size_t)(hash << skip >> (64 - PART_BITS));
 }
 
-static int by_value(const void *left, const void *right)
+static bool in_super(uint64_t hash, int bits, uint64_t super)
 {
-    uint64_t a;
-    uint64_t b;
-    memcpy(&a, left, sizeof a);
-    memcpy(&b, right, sizeof b);
-    return (a > b) - (a < b);
+    return !bits || hash >> (64 - bits) == super;
 }
 
-void hash_sort(uint64_t *hashes, uint64_t *scratch, size_t n)
+static void *grab(size_t size)
 {
-    if (n < 4096) {
-        if (n)
-            qsort(hashes, n, sizeof *hashes, by_value);
-        return;
-    }
-    uint64_t *from = hashes;
-    uint64_t *to = scratch;
-    for (int shift = 0; shift < 64; shift += 11) {
-        radix_pass(from, to, n, shift);
-        uint64_t *other = from;
-        from = to;
-        to = other;
-    }
-    assert(from == hashes); /* six passes */
+    void *out = malloc(size ? size : 1);
+    if (!out)
+        abort();
+    return out;
 }
 
-/* Distinct values by parts, so that sorting needs little beyond the log itself: part p holds the hashes whose top bits
- * are p. */
+static void fill(const hashlog_t *log, int bits, uint64_t super, spread_t *out)
+{
+    size_t counts[PARTS] = {0};
+    for (const hashlog_chunk_t *chunk = log->last; chunk; chunk = chunk->previous)
+        for (size_t i = 0; i < chunk->n; i++)
+            if (in_super(chunk->hashes[i], bits, super))
+                counts[part_of(chunk->hashes[i], bits)]++;
+    size_t largest = 0;
+    for (size_t p = 0; p < PARTS; p++) {
+        out->starts[p + 1] = out->starts[p] + counts[p];
+        largest = counts[p] > largest ? counts[p] : largest;
+        counts[p] = out->starts[p];
+    }
+    out->hashes = grab(out->starts[PARTS] * sizeof *out->hashes);
+    for (const hashlog_chunk_t *chunk = log->last; chunk; chunk = chunk->previous)
+        for (size_t i = 0; i < chunk->n; i++)
+            if (in_super(chunk->hashes[i], bits, super))
+                out->hashes[counts[part_of(chunk->hashes[i], bits)]++] = chunk->hashes[i];
+    out->n_slots = 64;
+    while (out->n_slots < 2 * largest)
+        out->n_slots *= 2;
+    out->slots = grab(out->n_slots * sizeof *out->slots);
+}
+
+/* Distinct hashes of one part, in a set with open addressing; 0 is kept apart. */
+static int64_t count_part(const spread_t *spread, size_t part)
+{
+    const uint64_t *at = spread->hashes + spread->starts[part];
+    size_t n = spread->starts[part + 1] - spread->starts[part];
+    size_t slots = 64;
+    while (slots < 2 * n)
+        slots *= 2;
+    memset(spread->slots, 0, slots * sizeof *spread->slots);
+    int64_t distinct = 0;
+    bool zero = false;
+    for (size_t i = 0; i < n; i++) {
+        size_t slot = at[i] & (slots - 1);
+        while (spread->slots[slot] && spread->slots[slot] != at[i])
+            slot = (slot + 1) & (slots - 1);
+        zero |= !at[i];
+        distinct += !spread->slots[slot] && at[i];
+        spread->slots[slot] = at[i];
+    }
+    return distinct + zero;
+}
+
 int64_t hashlog_distinct(hashlog_t *log)
 {
     if (log->dropped || !log->n)
         return 0;
     int bits = 0;
-    while (log->n >> bits > 1 << 20)
+    while (log->n >> bits > SUPER_MAX)
         bits++;
-    size_t most = log->n >> bits;
-    most += most / 2 + 65536;
-    uint64_t *part = malloc(2 * most * sizeof *part);
-    if (!part)
-        abort();
     int64_t distinct = 0;
-    for (uint64_t p = 0; p < UINT64_C(1) << bits; p++) {
-        size_t n = 0;
-        for (const hashlog_chunk_t *chunk = log->last; chunk; chunk = chunk->previous)
-            for (size_t i = 0; i < chunk->n; i++) {
-                if (bits && chunk->hashes[i] >> (64 - bits) != p)
-                    continue;
-                if (n == most) {
-                    /* a very frequent hash fills the part: squeeze out duplicates */
-                    hash_sort(part, part + most, n);
-                    size_t kept = 1;
-                    for (size_t k = 1; k < n; k++)
-                        if (part[k] != part[kept - 1])
-                            part[kept++] = part[k];
-                    n = kept;
-                    assert(n < most);
-                }
-                part[n++] = chunk->hashes[i];
-            }
-        hash_sort(part, part + most, n);
-        for (size_t i = 0; i < n; i++)
-            distinct += i == 0 || part[i] != part[i - 1];
+    for (uint64_t super = 0; super < UINT64_C(1) << bits; super++) {
+        spread_t spread = {0};
+        fill(log, bits, super, &spread);
+        for (size_t p = 0; p < PARTS; p++)
+            distinct += count_part(&spread, p);
+        free(spread.hashes);
+        free(spread.slots);
     }
-    free(part);
     free_chunks(log);
     return distinct;
 }

@@ -1,4 +1,5 @@
-/* All hashes of a column or of the rows, to count the distinct ones exactly. Appending is cheap; the counting sorts.
+/* All hashes of a column or of the rows, to count the distinct ones exactly. Appending is cheap; counting spreads the
+ * hashes over small sets.
  * Equal texts have equal hashes, so "all distinct" is certain; a count below that errs by a 64-bit collision at most.
  */
 #ifndef WORKER_PROFILING_HASHLOG_H
@@ -47,7 +48,5 @@ void hashlog_drop(hashlog_t *log);
 void hashlog_merge(hashlog_t *into, hashlog_t *from);
 /* Distinct hashes; frees the log. */
 int64_t hashlog_distinct(hashlog_t *log);
-/* Sorts n hashes (LSD radix) using scratch of the same size. */
-void hash_sort(uint64_t *hashes, uint64_t *scratch, size_t n);
 
 #endif
