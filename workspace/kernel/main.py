@@ -7,6 +7,7 @@ import argparse
 import ctypes
 import os
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -94,7 +95,20 @@ class Kernel:
                 break
             except notebook.Cancelled:
                 result = result or {"state": "CANCELED", "error": "The run was cancelled"}
+        if result.get("state") == "FAILED" and self._driver_is_dead(result):
+            threading.Event().wait()  # the process ends, and the server says why
         self._answer(request["id"], result)
+
+    def _driver_is_dead(self, result):
+        """Whether a failure is but the sign of a JVM that has gone, which may show a moment later."""
+        words = str(result.get("error") or result.get("message"))
+        suspicious = any(sign in words for sign in ("Py4JNetworkError", "Py4JError", "Connection refused", "Connection reset",
+                                                    "Broken pipe"))
+        try:
+            self.spark.sparkContext._gateway.proc.wait(2 if suspicious else 0)
+            return True
+        except subprocess.TimeoutExpired:
+            return False
 
     def _result_of(self, run, request):
         request["group"] = f"nuvyn-{request['id']}"
