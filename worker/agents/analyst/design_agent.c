@@ -66,8 +66,15 @@ static bool ask_model(designing_t *d, nv_error_t *err)
 {
     const char *fingerprint = "", *why = "";
     const Nv__KnowledgeReply *cases = analyst_recall(d->task, d->ctx, d->profile, "design", &fingerprint);
-    Nv__DesignProposal *proposal =
-        analyst_ask(d->task, d->ctx, d->profile, d->input.relations, cases, critique_of(d), d->usage, &why);
+    proposal_check_t check = {
+        .ctx = d->ctx, .profile = d->profile, .relations = d->input.relations, .star = d->star};
+    analyst_question_t question = {.profile = d->profile,
+                                   .relations = d->input.relations,
+                                   .cases = cases,
+                                   .critique = critique_of(d),
+                                   .check = proposal_check,
+                                   .check_arg = &check};
+    Nv__DesignProposal *proposal = analyst_ask(d->task, d->ctx, &question, d->usage, &why);
     if (analyst_is_cancelled(d->task))
         return nv_fail(err, NV_CANCELLED, "design was cancelled");
     if (proposal == NULL) {

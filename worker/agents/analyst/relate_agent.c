@@ -78,8 +78,14 @@ static bool use_cases(relating_t *r, const Nv__KnowledgeReply *cases, const char
 static bool ask_model(relating_t *r, const Nv__KnowledgeReply *cases, nv_error_t *err)
 {
     const char *why = "";
-    Nv__DesignProposal *proposal =
-        analyst_ask(r->task, r->ctx, r->profile, r->relations, cases, NULL, r->usage, &why);
+    proposal_check_t check = {
+        .ctx = r->ctx, .profile = r->profile, .relations = r->relations, .exact = exact_of(r)};
+    analyst_question_t question = {.profile = r->profile,
+                                   .relations = r->relations,
+                                   .cases = cases,
+                                   .check = proposal_check,
+                                   .check_arg = &check};
+    Nv__DesignProposal *proposal = analyst_ask(r->task, r->ctx, &question, r->usage, &why);
     if (analyst_is_cancelled(r->task))
         return nv_fail(err, NV_CANCELLED, "relate was cancelled");
     if (proposal == NULL) {

@@ -1,0 +1,96 @@
+#include "worker/agents/model/model_ask.h"
+
+#include "worker/llm/llm.h"
+
+#include <string.h>
+
+enum { LLM_CALLS = 6, LLM_TOKENS = 60000, LLM_MS = 120000, REPAIRS = 1 };
+
+static bool is_cancelled(void *arg)
+{
+    const agent_task_t *task = arg;
+    return task->ops->cancelled(task->host);
+}
+
+static void on_token(void *arg, const char *text, size_t length)
+{
+    const agent_task_t *task = arg;
+    char piece[512];
+    if (text == NULL) {
+        task->ops->emit(task->host, "llm", "the answer begins anew", 0, 0);
+        return;
+    }
+    while (length > 0) {
+        size_t n = length < sizeof piece - 1 ? length : sizeof piece - 1;
+        while (n > 1 && n < length && ((unsigned char)text[n] & 0xC0) == 0x80)
+            n--;
+        memcpy(piece, text, n);
+        piece[n] = '\0';
+        task->ops->emit(task->host, "token", piece, 0, 0);
+        text += n;
+        length -= n;
+    }
+}
+
+static ProtobufCMessage *propose(agent_task_t *task, nv_mem_t *ctx, llm_t *llm,
+                                 const model_question_t *question, nv_error_t *err)
+{
+    llm_proposal_t request = {.system = question->prompt.system,
+                              .user = question->prompt.user,
+                              .type = question->type,
+                              .name = question->name,
+                              .describe = prompt_describe_field,
+                              .check = question->check,
+                              .check_arg = question->check_arg,
+                              .max_repairs = REPAIRS,
+                              .max_output_tokens = question->max_output_tokens};
+    ProtobufCMessage *message = NULL;
+    const char *complaints = NULL;
+    task->ops->emit(task->host, "llm", nv_printf(ctx, "asking %s", llm_name(llm)), 0, 0);
+    if (!llm_propose(llm, ctx, &request, &message, &complaints, err))
+        return NULL;
+    if (complaints != NULL && complaints[0] != '\0')
+        task->ops->emit(
+            task->host, "llm",
+            nv_printf(ctx, "what remains wrong in the proposal is checked item by item: %s", complaints), 0,
+            0);
+    return message;
+}
+
+static void add_usage(const llm_t *llm, Nv__TaskUsage *usage)
+{
+    llm_usage_t used = llm_usage(llm);
+    usage->llm_calls += used.calls;
+    usage->llm_input_tokens += used.input_tokens;
+    usage->llm_output_tokens += used.output_tokens;
+    usage->llm_cost_usd += used.cost_usd;
+}
+
+ProtobufCMessage *model_ask(agent_task_t *task, nv_mem_t *ctx, const model_question_t *question,
+                            Nv__TaskUsage *usage, const char **why)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    Nv__LlmCredential *credential = NULL;
+    llm_t *llm = NULL;
+    *why = "no language model was asked for";
+    if (task->assignment->spec != NULL && !task->assignment->spec->use_llm)
+        return NULL;
+    if (!task->ops->llm(task->host, ctx, &credential, &err)) {
+        *why = nv_printf(ctx, "no language model: %s", err.message);
+        return NULL;
+    }
+    llm_options_t options = {.credential = credential,
+                             .budget = {.max_calls = LLM_CALLS, .max_tokens = LLM_TOKENS, .max_ms = LLM_MS},
+                             .cancelled = is_cancelled,
+                             .cancelled_arg = task,
+                             .on_token = on_token,
+                             .on_token_arg = task};
+    ProtobufCMessage *proposal = NULL;
+    if (llm_new(ctx, &options, &llm, &err)) {
+        proposal = propose(task, ctx, llm, question, &err);
+        add_usage(llm, usage);
+        llm_free(llm);
+    }
+    *why = proposal != NULL ? "" : nv_printf(ctx, "the language model did not help: %s", err.message);
+    return proposal;
+}
