@@ -5,7 +5,7 @@
 #include <pthread.h>
 #include <string.h>
 
-enum { ER_COLUMNS_SHOWN = 14, ER_DOT_MAX_BYTES = 8 * 1024 * 1024 };
+enum { ER_COLUMNS_SHOWN = 10, ER_DOT_MAX_BYTES = 8 * 1024 * 1024 };
 
 static const char *header_colour(Nv__TargetKind kind)
 {
@@ -108,7 +108,10 @@ static void put_edge(nv_buf_t *buf, const Nv__Sttm *sttm, size_t from, const Nv_
                                 find_date_target(sttm, &to)));
     if (!found)
         return;
-    nv_buf_printf(buf, "  t%zu -> t%zu [label=<", from, to);
+    /* Facts stand in the middle: every other dimension goes to their left, its arrow drawn backwards. */
+    bool left = to % 2 == 1 && sttm->targets[to]->kind != NV__TARGET_KIND__TARGET_KIND_FACT;
+    nv_buf_printf(buf, "  t%zu -> t%zu [%slabel=<", left ? to : from, left ? from : to,
+                  left ? "dir=back, " : "");
     html_text(buf, column->role[0] ? column->role : " ");
     nv_buf_puts(buf, ">];\n");
 }
