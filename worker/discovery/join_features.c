@@ -85,8 +85,8 @@ void joins_name_evidence(const dsc_state_t *state, const dsc_column_t *from, con
     out->synonym = key_column ? synonym_score(&from->bare, &target->name) : 0;
     if (from->table != to->table && from->bare.keylike)
         out->own = max2(name_speaks_of(&from->bare, &own->name, NULL), from->bare.core == 0 ? 1 : 0);
-    out->person =
-        share_in(from, LEXICON_PERSON_ROLE, from->bare.core) > 0 && schema_table_is(target, LEXICON_PERSON);
+    out->person = share_in(from, LEXICON_PERSON_ROLE, from->bare.core) > 0 &&
+                  schema_table_is(target, LEXICON_PERSON) && !schema_mentions(from, LEXICON_MEASURE);
     out->self_hint = from->table == to->table && schema_mentions(from, LEXICON_SELF);
     out->any = max2(max2(out->equal, 0.95 * out->suffix), out->speaks * (1 - 0.25 * out->unused));
     out->any = max2(out->any, max2(0.65 * out->synonym, 0.6 * out->person));

@@ -383,24 +383,49 @@ static bool is_part(const dsc_state_t *state, const dsc_column_t *column, double
            (column->index < 3 && column->kind != CLASS_NUMBER && column->p->length_mean <= 20);
 }
 
+/* Fewer combinations than records: cannot identify them. */
+static bool may_identify(const dsc_table_t *table, const int *columns, int n)
+{
+    double combinations = 1;
+    for (int i = 0; i < n; i++)
+        combinations *= fmax(1, table->columns[columns[i]].distinct);
+    return combinations >= 0.97 * table->records;
+}
+
+/* In a large table each question costs; where the profile already found composite keys, only sets of references are asked about. */
+static bool is_settled(const dsc_table_t *table)
+{
+    bool composite = false;
+    for (size_t i = 0; i < table->p->n_unique_sets; i++)
+        composite = composite || (table->p->unique_sets[i]->n_columns > 1 && table->p->unique_sets[i]->exact);
+    return table->rows > 50000 && composite;
+}
+
 static void propose_for_table(dsc_state_t *state, proposals_t *out, int t)
 {
-    enum { PARTS_MAX = 7 };
+    enum { PARTS_MAX = 7, PER_TABLE_MAX = 60, PER_LARGE_TABLE_MAX = 6 };
     const dsc_table_t *table = &state->schema->tables[t];
     int parts[PARTS_MAX], n = 0;
+    bool settled = is_settled(table);
     for (int c = 0; c < table->n_columns && n < PARTS_MAX; c++) {
-        if (is_part(state, &table->columns[c], strongest_out(state, t, c)))
+        double strongest = strongest_out(state, t, c);
+        if (is_part(state, &table->columns[c], strongest) && (!settled || strongest >= 0.5))
             parts[n++] = c;
     }
-    for (unsigned mask = 1; n >= 2 && mask < 1u << n; mask++) {
-        int bits = __builtin_popcount(mask), columns[KEY_MAX], m = 0;
-        if (bits < 2 || bits > 4)
-            continue;
-        for (int i = 0; i < n; i++) {
-            if (mask & (1u << i))
-                columns[m++] = parts[i];
+    size_t most = out->n + (table->rows > 50000 ? PER_LARGE_TABLE_MAX : PER_TABLE_MAX);
+    for (int size = 2; n >= 2 && size <= 4 && size <= n; size++) {
+        for (unsigned mask = 1; mask < 1u << n && out->n < most; mask++) {
+            int columns[KEY_MAX], m = 0;
+            if (__builtin_popcount(mask) != size)
+                continue;
+            for (int i = 0; i < n; i++) {
+                if (mask & (1u << i))
+                    columns[m++] = parts[i];
+            }
+            bool larger = size > 2 && table->rows > 5000 && covers_known_key(&state->keys[t], columns, m);
+            if (may_identify(table, columns, m) && !larger)
+                propose(state, out, t, columns, m);
         }
-        propose(state, out, t, columns, m);
     }
 }
 

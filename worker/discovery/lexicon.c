@@ -101,7 +101,7 @@ static const char *const lists[LEXICON_N] = {
     [LEXICON_SELF] = " parent manager mgr reports supervisor boss prev previous next original replaced "
                      "replaces child root "
                      "related linked upline referred referrer superior sup duplicate predecessor successor "
-                     "mentor lead head "
+                     "mentor head "
                      "alternate base master reply replied chief ",
     [LEXICON_LOG] = " log logs config configuration setting settings migration migrations audit version "
                     "versions metadata "

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-enum { JOIN_FEATURES = 60, KEY_FEATURES = 50, ROLE_FEATURES = 46, ROLE_CLASSES = 4 };
+enum { JOIN_FEATURES = 60, KEY_FEATURES = 50, ROLE_FEATURES = 48, ROLE_CLASSES = 4 };
 
 extern const double model_join_n1[JOIN_FEATURES];
 extern const double model_join_11[JOIN_FEATURES];

@@ -2,6 +2,7 @@
 
 #include <math.h>
 #include <string.h>
+#include <strings.h>
 
 #include "worker/discovery/lexicon.h"
 
@@ -115,6 +116,28 @@ static void read_columns(const dsc_state_t *state, int t, facts_of_table_t *x)
     }
 }
 
+/* "low_qty" and "high_qty", "min_lvl" and "max_lvl": bounds of a range. */
+static bool has_range_pair(const dsc_table_t *table)
+{
+    static const char *const pairs[][2] = {{"low", "high"}, {"lo", "hi"},     {"min", "max"},
+                                           {"from", "to"},  {"start", "end"}, {"lower", "upper"}};
+    for (int a = 0; a < table->n_columns; a++) {
+        for (int b = 0; b < table->n_columns && table->n_columns <= 200; b++) {
+            const dsc_column_t *x = &table->columns[a], *y = &table->columns[b];
+            bool numbers = x->kind != CLASS_TEXT && x->kind != CLASS_DATE && y->kind != CLASS_TEXT &&
+                           y->kind != CLASS_DATE;
+            for (size_t k = 0; a != b && numbers && k < sizeof pairs / sizeof pairs[0]; k++) {
+                size_t n = strlen(pairs[k][0]), m = strlen(pairs[k][1]);
+                if (strncasecmp(x->p->name, pairs[k][0], n) == 0 &&
+                    strncasecmp(y->p->name, pairs[k][1], m) == 0 &&
+                    strcmp(x->p->name + n, y->p->name + m) == 0)
+                    return true;
+            }
+        }
+    }
+    return false;
+}
+
 /* How many other tables' names stand in this one's: "playlist_track". */
 static double names_of_others(const dsc_state_t *state, int t)
 {
@@ -208,6 +231,8 @@ static void role_features(const dsc_state_t *state, int t, double typical, doubl
     f[43] = alone && x.measures == 0;
     f[44] = x.in > 0 && x.out > 0 && x.named && !x.event_date;
     f[45] = x.version_key && x.measures > 0;
+    f[46] = has_range_pair(table);
+    f[47] = f[46] && !x.event_date && x.in == 0;
 }
 
 static void emit_role(const dsc_state_t *state, int t, const double *f, const double *p)
@@ -269,6 +294,8 @@ static const char *const feature_words[ROLE_FEATURES] = {
     [43] = "stands alone without numbers",
     [44] = "named, between what it references and what references it",
     [45] = "numbers by version",
+    [46] = "has the bounds of a range",
+    [47] = "a rate by range",
 };
 
 static Nv__Evidence **role_evidence(nv_mem_t *ctx, const double *f, int best, int second, size_t *n)

@@ -80,6 +80,29 @@ static void read_points(dsc_column_t *column)
         column->density = column->distinct / (column->points[SKETCH_POINTS - 1] - column->points[0] + 1);
 }
 
+static bool is_whole(const char *text)
+{
+    const char *dot = strchr(text, '.');
+    return dot != NULL && strspn(dot + 1, "0") == strlen(dot + 1);
+}
+
+/* "12.0": whole numbers that a tool wrote as fractions because some were missing. */
+static bool is_integer_in_disguise(const Nv__ColumnProfile *p)
+{
+    if (p->type != NV__VALUE_TYPE__VALUE_TYPE_DECIMAL || p->scale < 1 || p->n_quantiles == 0 ||
+        !is_whole(p->min) || !is_whole(p->max))
+        return false;
+    for (size_t i = 0; i < p->n_quantiles; i++) {
+        if (!is_whole(p->quantiles[i]))
+            return false;
+    }
+    for (size_t i = 0; i < p->n_top; i++) {
+        if (!is_whole(p->top[i]->value))
+            return false;
+    }
+    return true;
+}
+
 static void read_column(dsc_table_t *table, int table_index, int index)
 {
     dsc_column_t *column = &table->columns[index];
@@ -94,6 +117,10 @@ static void read_column(dsc_table_t *table, int table_index, int index)
     column->unique = records > 0 ? fmin(1, column->distinct / fmax(records, 1)) : 0;
     column->sketch = sketch_make(p->kmv.data, p->kmv.len, column->distinct);
     column->made_up = !table->p->header_detected;
+    if (is_integer_in_disguise(p) && column->name.keylike) {
+        column->kind = CLASS_INTEGER;
+        column->sketch = (sketch_t){0}; /* of "12.0", which no "12" equals: only counting can compare them */
+    }
     read_points(column);
 }
 

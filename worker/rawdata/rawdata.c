@@ -10,14 +10,22 @@
 
 #include "worker/profiling/parse_sql.h"
 
+/* A copy of some columns of one table, typed. */
+typedef struct segment {
+    int table;
+    bool *columns;
+} segment_t;
+
 struct rawdata {
     nv_mem_t *ctx;
     const Nv__Profile *profile;
     rawdata_options_t options;
     duckdb_database database;
     duckdb_connection connection;
-    bool *loaded;   /* per table: all rows, typed */
-    bool *distinct; /* per table: without exact duplicates */
+    segment_t *segments; /* in the database as s0, s1 … */
+    size_t n_segments, cap_segments;
+    bool **wanted;  /* per table and column: asked for by the questions at hand */
+    bool *distinct; /* per table: u<t> holds its rows without exact duplicates */
     char *folder;
     char *sql;
 };
@@ -105,7 +113,9 @@ bool rawdata_open(nv_mem_t *ctx, const Nv__Profile *profile, const rawdata_optio
     raw->profile = profile;
     if (options != NULL)
         raw->options = *options;
-    raw->loaded = NV_NEW_ARRAY(raw, bool, profile->n_tables + 1);
+    raw->wanted = NV_NEW_ARRAY(raw, bool *, profile->n_tables + 1);
+    for (size_t t = 0; t < profile->n_tables; t++)
+        raw->wanted[t] = NV_NEW_ARRAY(raw, bool, profile->tables[t]->n_columns + 1);
     raw->distinct = NV_NEW_ARRAY(raw, bool, profile->n_tables + 1);
     const char *base = getenv("TMPDIR");
     char *folder = nv_printf(raw, "%s/nuvyn-raw-XXXXXX", base != NULL && base[0] != '\0' ? base : "/tmp");
@@ -148,50 +158,98 @@ static bool is_worth_loading(const Nv__ColumnProfile *column)
     return column->type != NV__VALUE_TYPE__VALUE_TYPE_DOUBLE && column->length_mean <= 200;
 }
 
-static char *load_sql(rawdata_t *raw, nv_mem_t *ctx, int t)
+static char *column_list(const rawdata_t *raw, nv_mem_t *ctx, int t, const bool *chosen)
 {
     const Nv__TableProfile *table = raw->profile->tables[t];
     char *columns = nv_strdup(ctx, "");
     for (size_t c = 0; c < table->n_columns; c++) {
-        if (is_worth_loading(table->columns[c]))
+        if (chosen != NULL ? chosen[c] : is_worth_loading(table->columns[c]))
             columns = nv_printf(ctx, "%s%s%s", columns, columns[0] != '\0' ? ", " : "",
                                 sql_identifier(ctx, SQL_DUCKDB, table->columns[c]->name));
     }
-    return nv_printf(ctx, "CREATE TABLE t%d AS SELECT %s FROM (%s)", t,
-                     columns[0] != '\0' ? columns : "1 AS \"1\"", typed_scan_sql(ctx, table));
+    return columns;
 }
 
-static bool ensure_loaded(rawdata_t *raw, nv_mem_t *ctx, int t, bool distinct, nv_error_t *err)
+static bool covers(const segment_t *segment, const bool *needed, size_t n)
+{
+    for (size_t c = 0; c < n; c++) {
+        if (needed[c] && !segment->columns[c])
+            return false;
+    }
+    return true;
+}
+
+static void mark_columns(const rawdata_t *raw, int t, const char *const *names, int n, bool *needed)
+{
+    for (int i = 0; i < n; i++) {
+        for (size_t c = 0; c < raw->profile->tables[t]->n_columns; c++)
+            needed[c] = needed[c] || strcmp(raw->profile->tables[t]->columns[c]->name, names[i]) == 0;
+    }
+}
+
+/* The segment that holds the columns; read from the files now if there is none, together with all that is wanted of the table. */
+static bool ensure_segment(rawdata_t *raw, nv_mem_t *ctx, int t, const char *const *names, int n, int *out,
+                           nv_error_t *err)
 {
     const Nv__TableProfile *table = raw->profile->tables[t];
-    if (!raw->loaded[t]) {
-        if (!execute(raw, load_sql(raw, ctx, t), err))
-            return nv_wrap(err, "reading %s", table->name);
-        raw->loaded[t] = true;
+    bool *needed = NV_NEW_ARRAY(ctx, bool, table->n_columns + 1);
+    mark_columns(raw, t, names, n, needed);
+    for (size_t i = 0; i < raw->n_segments; i++) {
+        *out = (int)i;
+        if (raw->segments[i].table == t && covers(&raw->segments[i], needed, table->n_columns))
+            return true;
     }
-    if (!distinct || raw->distinct[t])
+    bool *columns = NV_NEW_ARRAY(raw->ctx, bool, table->n_columns + 1);
+    for (size_t c = 0; c < table->n_columns; c++)
+        columns[c] = needed[c] || raw->wanted[t][c];
+    const char *sql = nv_printf(ctx, "CREATE TABLE s%zu AS SELECT %s FROM (%s)", raw->n_segments,
+                                column_list(raw, ctx, t, columns), typed_scan_sql(ctx, table));
+    if (!execute(raw, sql, err))
+        return nv_wrap(err, "reading %s", table->name);
+    *out = (int)raw->n_segments;
+    NV_PUSH(raw->ctx, raw->segments, raw->n_segments, raw->cap_segments) =
+        (segment_t){.table = t, .columns = columns};
+    return true;
+}
+
+/* The relation to ask uniqueness of: where exact duplicates were seen, one that has lost them. */
+static bool ensure_distinct(rawdata_t *raw, nv_mem_t *ctx, const discovery_check_t *check, int t,
+                            const char **out, nv_error_t *err)
+{
+    const Nv__TableProfile *table = raw->profile->tables[t];
+    if (table->duplicate_row_count == 0) {
+        int segment = 0;
+        if (!ensure_segment(raw, ctx, t, check->columns, check->n, &segment, err))
+            return false;
+        *out = nv_printf(ctx, "s%d", segment);
         return true;
-    const char *form = table->duplicate_row_count > 0 ? "CREATE TABLE u%d AS SELECT DISTINCT * FROM t%d"
-                                                      : "CREATE VIEW u%d AS SELECT * FROM t%d";
-    char sql[128];
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-    (void)snprintf(sql, sizeof sql, form, t, t);
-#pragma GCC diagnostic pop
+    }
+    *out = nv_printf(ctx, "u%d", t);
+    if (raw->distinct[t])
+        return true;
+    const char *sql = nv_printf(ctx, "CREATE TABLE u%d AS SELECT DISTINCT %s FROM (%s)", t,
+                                column_list(raw, ctx, t, NULL), typed_scan_sql(ctx, table));
     raw->distinct[t] = execute(raw, sql, err);
     return raw->distinct[t] || nv_wrap(err, "deduplicating %s", table->name);
+}
+
+static bool is_number(const Nv__ColumnProfile *column)
+{
+    return column->type == NV__VALUE_TYPE__VALUE_TYPE_INT64 ||
+           column->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL;
 }
 
 /* A column as it is compared: as text where the two sides have different types. */
 static char *compared(nv_mem_t *ctx, const Nv__ColumnProfile *column, const Nv__ColumnProfile *other)
 {
     const char *name = sql_identifier(ctx, SQL_DUCKDB, column->name);
-    if (other == NULL || other->type == column->type)
+    if (other == NULL || other->type == column->type || (is_number(column) && is_number(other)))
         return nv_strdup(ctx, name);
     return nv_printf(ctx, "CAST(%s AS VARCHAR)", name);
 }
 
-static char *inclusion_sql(rawdata_t *raw, nv_mem_t *ctx, const discovery_check_t *check, int from, int to)
+static char *inclusion_sql(rawdata_t *raw, nv_mem_t *ctx, const discovery_check_t *check, int from, int to,
+                           const int segments[2])
 {
     char *source = nv_strdup(ctx, ""), *target = nv_strdup(ctx, ""), *filled = nv_strdup(ctx, ""),
          *equal = nv_strdup(ctx, "");
@@ -208,15 +266,15 @@ static char *inclusion_sql(rawdata_t *raw, nv_mem_t *ctx, const discovery_check_
         equal = nv_printf(ctx, "%s%ss.k%d = t.k%d", equal, and, i, i);
     }
     return nv_printf(ctx,
-                     "WITH s AS (SELECT *, count(*) AS n FROM (SELECT %s FROM t%d WHERE %s) GROUP BY ALL), "
-                     "t AS (SELECT *, count(*) AS m FROM (SELECT %s FROM t%d WHERE %s) GROUP BY ALL) "
+                     "WITH s AS (SELECT *, count(*) AS n FROM (SELECT %s FROM s%d WHERE %s) GROUP BY ALL), "
+                     "t AS (SELECT *, count(*) AS m FROM (SELECT %s FROM s%d WHERE %s) GROUP BY ALL) "
                      "SELECT coalesce(sum(n), 0)::BIGINT, coalesce(sum(n) FILTER (WHERE m IS NULL), "
                      "0)::BIGINT, count(*)::BIGINT, "
                      "count(m)::BIGINT, coalesce(max(m), 0)::BIGINT FROM s LEFT JOIN t ON %s",
-                     source, from, filled, target, to, target_filled, equal);
+                     source, segments[0], filled, target, segments[1], target_filled, equal);
 }
 
-static char *uniqueness_sql(nv_mem_t *ctx, const discovery_check_t *check, int from)
+static char *uniqueness_sql(nv_mem_t *ctx, const discovery_check_t *check, const char *from)
 {
     char *columns = nv_strdup(ctx, ""), *filled = nv_strdup(ctx, "");
     for (int i = 0; i < check->n; i++) {
@@ -225,8 +283,8 @@ static char *uniqueness_sql(nv_mem_t *ctx, const discovery_check_t *check, int f
         filled = nv_printf(ctx, "%s%s%s IS NOT NULL", filled, i > 0 ? " AND " : "", name);
     }
     return nv_printf(ctx,
-                     "WITH k AS (SELECT %s, count(*) AS n FROM u%d WHERE %s GROUP BY ALL) "
-                     "SELECT coalesce(sum(n), 0)::BIGINT, ((SELECT count(*) FROM u%d) - coalesce(sum(n), "
+                     "WITH k AS (SELECT %s, count(*) AS n FROM %s WHERE %s GROUP BY ALL) "
+                     "SELECT coalesce(sum(n), 0)::BIGINT, ((SELECT count(*) FROM %s) - coalesce(sum(n), "
                      "0))::BIGINT, count(*)::BIGINT, "
                      "count(*)::BIGINT, coalesce(max(n), 0)::BIGINT FROM k",
                      columns, from, filled, from);
@@ -281,11 +339,18 @@ bool rawdata_count(rawdata_t *raw, const discovery_check_t *check, discovery_cou
     if (!can_answer(raw, from, check->columns, check->n) ||
         (check->to != NULL && !can_answer(raw, to, check->to_columns, check->n)))
         return true;
-    if (!ensure_loaded(raw, ctx, from, check->to == NULL, err) ||
-        (to >= 0 && !ensure_loaded(raw, ctx, to, false, err)))
-        return false;
-    const char *sql =
-        check->to != NULL ? inclusion_sql(raw, ctx, check, from, to) : uniqueness_sql(ctx, check, from);
+    const char *sql = NULL, *distinct = NULL;
+    int segments[2] = {0, 0};
+    if (check->to == NULL) {
+        if (!ensure_distinct(raw, ctx, check, from, &distinct, err))
+            return false;
+        sql = uniqueness_sql(ctx, check, distinct);
+    } else {
+        if (!ensure_segment(raw, ctx, from, check->columns, check->n, &segments[0], err) ||
+            !ensure_segment(raw, ctx, to, check->to_columns, check->n, &segments[1], err))
+            return false;
+        sql = inclusion_sql(raw, ctx, check, from, to, segments);
+    }
     nv_mem_free(raw->sql);
     raw->sql = nv_strdup(raw->ctx, sql);
     return fetch_counts(raw, sql, out, err);
@@ -294,8 +359,18 @@ bool rawdata_count(rawdata_t *raw, const discovery_check_t *check, discovery_cou
 static bool count_all(void *self, const discovery_check_t *checks, size_t n, discovery_counts_t *out,
                       nv_error_t *err)
 {
+    rawdata_t *raw = self;
+    /* All columns of the batch are read together, so that a file is read once for it. */
     for (size_t i = 0; i < n; i++) {
-        if (!rawdata_count(self, &checks[i], &out[i], err))
+        int from = find_table(raw, checks[i].from),
+            to = checks[i].to != NULL ? find_table(raw, checks[i].to) : -1;
+        if (can_answer(raw, from, checks[i].columns, checks[i].n))
+            mark_columns(raw, from, checks[i].columns, checks[i].n, raw->wanted[from]);
+        if (to >= 0 && can_answer(raw, to, checks[i].to_columns, checks[i].n))
+            mark_columns(raw, to, checks[i].to_columns, checks[i].n, raw->wanted[to]);
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (!rawdata_count(raw, &checks[i], &out[i], err))
             return nv_wrap(err, "%s.%s", checks[i].from, checks[i].columns[0]);
     }
     return true;

@@ -356,7 +356,7 @@ class Maker:
                     columns[at] = [v[k] for v in chosen]
                     headers.append(names[at][1])
                     continue
-                header = self.style.write(pre + parent["part_words"][k])
+                header = parent["part_headers"][k] if not pre else self.style.write(pre + parent["part_words"][k])
                 roles[part] = len(names)
                 names.append(("fk", header))
                 columns.append([v[k] for v in chosen])

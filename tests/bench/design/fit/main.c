@@ -178,7 +178,8 @@ typedef struct newton {
     double loss;
 } newton_t;
 
-static void add_outer(newton_t *s, size_t row, size_t column, const double *x, const double *y, int n, double weight)
+static void add_outer(newton_t *s, size_t row, size_t column, const double *x, const double *y, int n,
+                      double weight)
 {
     for (int i = 0; i < n; i++) {
         double a = weight * x[i];
@@ -201,7 +202,8 @@ static void add_choice(newton_t *s, const data_t *data, const example_t *example
             mean[k] += p[i] * option->x[k];
         }
         if (p[i] > 1e-9)
-            add_outer(s, 0, 0, option->x, option->x, data->features, data->logistic ? p[i] * (1 - p[i]) : p[i]);
+            add_outer(s, 0, 0, option->x, option->x, data->features,
+                      data->logistic ? p[i] * (1 - p[i]) : p[i]);
         s->loss -= option->target * log(fmax(p[i], 1e-12));
         if (data->logistic)
             s->loss -= (1 - option->target) * log(fmax(1 - p[i], 1e-12));
@@ -333,7 +335,9 @@ static double validate(const data_t *data, double ridge, FILE *report)
     }
     FILE *const reports[] = {report, stdout};
     for (int r = 0; r < 2 && report != NULL; r++) {
-        fprintf(reports[r], " * %s: %.0f examples, log loss %.4f, accuracy %.4f\n *   said/came true:", data->name, n, loss / n, right / n);
+        fprintf(reports[r],
+                " * %s: %.0f examples, log loss %.4f, accuracy %.4f\n *   said/came true:", data->name, n,
+                loss / n, right / n);
         for (int i = 0; i < 10; i++) {
             if (count[i] > 0)
                 fprintf(reports[r], " %.2f/%.2f(%.0f)", said[i] / count[i], came[i] / count[i], count[i]);
