@@ -6,14 +6,26 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 extern char **environ;
 
-enum { CHILD_FD = 3 };
+enum { CHILD_FD = 3, MAX_LOG = 16 * 1024 * 1024 };
+
+/* Keeps the kernel's log from growing without end: a long one becomes LOG.old. */
+static void turn_log(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st) == 0 && st.st_size > MAX_LOG) {
+        NV_MEM_SCOPE nv_mem_t *mem = nv_mem_root("log");
+        rename(path, nv_printf(mem, "%s.old", path));
+    }
+}
 
 static void set_actions(posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes, int child_fd,
                         const char *log_path)
@@ -69,6 +81,7 @@ static int spawn_python(const ws_kernel_config_t *config, int child_fd, pid_t *p
 bool ws_process_spawn(const ws_kernel_config_t *config, ws_process_t *out, nv_error_t *err)
 {
     int pair[2];
+    turn_log(config->log_path);
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
         return nv_fail_errno(err, errno, "socketpair for the Spark kernel");
     }

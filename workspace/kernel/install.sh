@@ -46,9 +46,9 @@ fetch_jar() {
     IFS=: read -r group artifact version <<<"$1"
     need mvn "maven"
     folder=$(mktemp -d "$jars/.fetch.XXXXXX")
-    (cd "$folder" && mvn --quiet --batch-mode dependency:get "-Dartifact=$1" -Dtransitive=false \
+    (cd "$folder" && mvn --quiet --batch-mode -Dstyle.color=never dependency:get "-Dartifact=$1" -Dtransitive=false \
         ${NUVYN_MAVEN_URL:+"-DremoteRepositories=$NUVYN_MAVEN_URL"} &&
-        mvn --quiet --batch-mode dependency:copy "-Dartifact=$1" "-DoutputDirectory=$folder") ||
+        mvn --quiet --batch-mode -Dstyle.color=never dependency:copy "-Dartifact=$1" "-DoutputDirectory=$folder") ||
         die "Maven could not fetch $1"
     mv "$folder/$artifact-$version.jar" "$2"
     rm -rf "$folder"
@@ -79,7 +79,7 @@ install_catalog() {
     echo "Compiling the workspace's catalog ..."
     spark=$("$venv/bin/python" -c 'import os, pyspark; print(os.path.dirname(pyspark.__file__))')/jars
     classes=$(mktemp -d "$jars/.classes.XXXXXX")
-    javac -nowarn -Xlint:-unchecked --release 17 -d "$classes" -cp "$spark/*:$jars/*" "${sources[@]}" ||
+    javac -nowarn --release 17 -d "$classes" -cp "$spark/*:$jars/*" "${sources[@]}" ||
         die "the catalog in $here/java does not compile"
     jar --create --file "$jars/.nuvyn-catalog.jar" -C "$classes" .
     mv "$jars/.nuvyn-catalog.jar" "$jars/nuvyn-catalog.jar"

@@ -19,6 +19,7 @@ import scala.Option;
 import scala.collection.immutable.Nil$;
 
 /** Session-catalog entries out of what is on disk, and back. */
+@SuppressWarnings({"unchecked", "rawtypes"}) // Scala's collections come without their types
 final class CatalogEntries {
     private CatalogEntries() {
     }
@@ -89,7 +90,6 @@ final class CatalogEntries {
                                 Option.empty(), Option.empty(), empty(), false, true, none(), Option.apply(viewText));
     }
 
-    @SuppressWarnings("unchecked")
     private static scala.collection.immutable.Seq<String> empty() {
         return (scala.collection.immutable.Seq<String>) (Object) Nil$.MODULE$;
     }
