@@ -1,7 +1,8 @@
 /* generate: from the mapping to the project. The code comes from the mapping alone; what the knowledge base holds for
- * similar sources is shown and noted, never mixed into the code. */
+ * similar sources is shown and noted, and what a model says becomes comments of tables and columns, never code. */
 #include "common/core/buf.h"
 #include "worker/agents/agent.h"
+#include "worker/agents/developer/describe.h"
 #include "worker/codegen/codegen.h"
 #include "worker/knowledge/fingerprint.h"
 
@@ -9,9 +10,9 @@
 
 enum { CASES = 3, FINGERPRINT_MAX = 64 * 1024 };
 
-/* What the tenant's knowledge base knows of a mapping like this one; its lessons become notes of the project. A
- * knowledge base that does not answer costs the notes, not the run. */
-static void recall(agent_task_t *task, nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__Project *project)
+/* What the tenant's knowledge base knows of a mapping like this one. A knowledge base that does not answer costs the
+ * notes, not the run: NULL. */
+static Nv__KnowledgeReply *recall(agent_task_t *task, nv_mem_t *ctx, const Nv__Sttm *sttm)
 {
     nv_error_t err = NV_ERROR_INIT;
     Nv__KnowledgeReply *reply = NULL;
@@ -25,36 +26,30 @@ static void recall(agent_task_t *task, nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__
     Nv__KnowledgeQuery *query = fingerprint_query(ctx, nv_buf_text(&words), "generate", CASES);
     if (!task->ops->knowledge_search(task->host, ctx, query, &reply, &err)) {
         task->ops->emit(task->host, "retrieval", nv_printf(ctx, "knowledge base: %s", err.message), 0, 0);
-        return;
+        return NULL;
     }
-    project->notes =
-        nv_realloc_array(ctx, project->notes, sizeof(char *), project->n_notes + reply->n_hits + 1);
     for (size_t i = 0; i < reply->n_hits; i++) {
         const Nv__KnowledgeCase *found = reply->hits[i]->found;
         task->ops->emit(task->host, "retrieval",
                         nv_printf(ctx, "similar case %s (%.2f): %s", found->id, reply->hits[i]->similarity,
                                   found->lesson),
                         (int64_t)i + 1, (int64_t)reply->n_hits);
-        project->notes[project->n_notes++] = nv_printf(ctx, "case %s: %s", found->id, found->lesson);
     }
     if (reply->n_hits == 0)
         task->ops->emit(task->host, "retrieval", "no similar case for the Developer", 0, 0);
+    return reply;
 }
 
-/* After a failed round: what was wrong. The code follows from the mapping alone, so a repetition mends what was wrong in the
- * tables; what is wrong in the mapping is the Analyst's. */
-static void tell_critique(agent_task_t *task, nv_mem_t *ctx)
+/* Lessons of earlier runs become notes of the project. */
+static void note_cases(nv_mem_t *ctx, const Nv__KnowledgeReply *cases, Nv__Project *project)
 {
-    nv_error_t err = NV_ERROR_INIT;
-    ProtobufCMessage *message = NULL;
-    size_t n = task->ops->input_count(task->host, "validation");
-    if (n == 0 ||
-        !task->ops->input(task->host, ctx, "validation", n - 1, &nv__validation__descriptor, &message, &err))
+    if (cases == NULL)
         return;
-    const Nv__Validation *validation = (const Nv__Validation *)message;
-    if (!validation->passed)
-        task->ops->emit(task->host, "log", nv_printf(ctx, "the last round failed: %s", validation->critique),
-                        0, 0);
+    project->notes =
+        nv_realloc_array(ctx, project->notes, sizeof(char *), project->n_notes + cases->n_hits + 1);
+    for (size_t i = 0; i < cases->n_hits; i++)
+        project->notes[project->n_notes++] =
+            nv_printf(ctx, "case %s: %s", cases->hits[i]->found->id, cases->hits[i]->found->lesson);
 }
 
 static bool store_artifacts(agent_task_t *task, nv_mem_t *ctx, const Nv__Project *project, nv_error_t *err)
@@ -74,15 +69,20 @@ bool agent_generate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_e
 {
     ProtobufCMessage *message;
     Nv__Project *project;
+    *out = (agent_result_t){.outcome = "done", .blame = "", .usage = NV__TASK_USAGE__INIT};
     if (!task->ops->input(task->host, ctx, "sttm", 0, &nv__sttm__descriptor, &message, err))
         return nv_wrap(err, "generate");
     const Nv__Sttm *sttm = (const Nv__Sttm *)message;
-    tell_critique(task, ctx);
-    if (!codegen_project(ctx, sttm, &project, err))
-        return nv_wrap(err, "generate");
     const Nv__RunSpec *spec = task->assignment->spec;
-    if (spec && spec->use_knowledge)
-        recall(task, ctx, sttm, project);
+    const Nv__KnowledgeReply *cases = spec && spec->use_knowledge ? recall(task, ctx, sttm) : NULL;
+    const Nv__Sttm *described = describe_targets(task, ctx, sttm, cases, &out->usage);
+    if (task->ops->cancelled(task->host))
+        return nv_fail(err, NV_CANCELLED, "generate was cancelled");
+    if (!codegen_project(ctx, described ? described : sttm, &project, err))
+        return nv_wrap(err, "generate");
+    if (described)
+        project->method = nv_printf(ctx, "%s+llm", project->method);
+    note_cases(ctx, cases, project);
     for (size_t i = 0; i < project->n_notes; i++)
         task->ops->emit(task->host, "log", project->notes[i], 0, 0);
     if (!store_artifacts(task, ctx, project, err) ||
@@ -90,7 +90,5 @@ bool agent_generate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_e
         return nv_wrap(err, "generate");
     task->ops->emit(task->host, "progress",
                     nv_printf(ctx, "%zu files for %zu tables", project->n_files, sttm->n_targets), 1, 1);
-    out->outcome = "done";
-    out->blame = "";
     return true;
 }
