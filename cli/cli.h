@@ -85,6 +85,8 @@ char *cli_time(nv_mem_t *ctx, int64_t unix_ms);
 char *cli_duration(nv_mem_t *ctx, int64_t ms);
 /* Text of strangers for a terminal: control characters become '?'; below ctx. */
 char *cli_safe(nv_mem_t *ctx, const char *text);
+/* The same, with line breaks and tabs kept: for text that is shown as it comes. */
+char *cli_safe_lines(nv_mem_t *ctx, const char *text);
 
 /* ---- files ---- */
 

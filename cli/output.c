@@ -83,11 +83,29 @@ char *cli_duration(nv_mem_t *ctx, int64_t ms)
     return nv_printf(ctx, "%" PRId64 " m %02d s", ms / 60000, (int)(ms / 1000 % 60));
 }
 
-char *cli_safe(nv_mem_t *ctx, const char *text)
+/* Control characters, also the eight-bit ones (U+0080 to U+009F) that some terminals obey, become "?". */
+static char *make_safe(nv_mem_t *ctx, const char *text, bool lines)
 {
     char *copy = nv_strdup(ctx, text);
-    for (unsigned char *p = (unsigned char *)copy; *p; p++)
-        if (*p < 0x20 || *p == 0x7f)
-            *p = *p == '\n' || *p == '\t' ? ' ' : '?';
+    for (unsigned char *p = (unsigned char *)copy; *p; p++) {
+        if (p[0] == 0xC2 && p[1] >= 0x80 && p[1] < 0xA0) {
+            p[0] = p[1] = '?';
+            p++;
+        } else if (*p == '\n' || *p == '\t') {
+            *p = lines ? *p : ' ';
+        } else if (*p < 0x20 || *p == 0x7f) {
+            *p = '?';
+        }
+    }
     return copy;
+}
+
+char *cli_safe(nv_mem_t *ctx, const char *text)
+{
+    return make_safe(ctx, text, false);
+}
+
+char *cli_safe_lines(nv_mem_t *ctx, const char *text)
+{
+    return make_safe(ctx, text, true);
 }

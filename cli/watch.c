@@ -148,7 +148,7 @@ static void on_token(watch_t *watch, const Nv__RunEvent *event)
 {
     if (!watch->in_tokens)
         clear_status(watch);
-    fputs(cli_safe(watch->event, event->text), stdout);
+    fputs(cli_safe_lines(watch->event, event->text), stdout);
     watch->in_tokens = true;
 }
 

@@ -25,15 +25,29 @@ static int64_t now_unix_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
+typedef struct news {
+    FILE *out;
+    bool in_tokens; /* a line of the model's text is open; guarded by out's lock */
+} news_t;
+
 static void show_news(void *arg, const char *kind, const char *text, int64_t done, int64_t total)
 {
-    FILE *progress = arg;
+    news_t *news = arg;
+    bool token = strcmp(kind, "token") == 0;
     if (strcmp(kind, "progress") == 0 || strcmp(kind, "finding") == 0)
-        return; /* the ending says both */
+        return;           /* the ending says both */
+    flockfile(news->out); /* tables are profiled on several threads */
+    if (news->in_tokens && !token)
+        fputc('\n', news->out);
+    news->in_tokens = token;
+    if (!token)
+        fprintf(news->out, "%s: ", kind);
+    analyze_put_safe(text, strlen(text), news->out);
     if (total > 0)
-        fprintf(progress, "%s: %s (%lld/%lld)\n", kind, text, (long long)done, (long long)total);
-    else
-        fprintf(progress, "%s: %s\n", kind, text);
+        fprintf(news->out, " (%lld/%lld)", (long long)done, (long long)total);
+    if (!token)
+        fputc('\n', news->out);
+    funlockfile(news->out);
 }
 
 /* One task on the calling thread, with memory of its own. */
@@ -153,9 +167,10 @@ static void fill_spec(analysis_t *analysis)
 bool analyze_folder(const analyze_options_t *options, nv_error_t *err)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("analyze");
+    news_t news = {.out = options->progress};
     local_host_options_t host_options = {.artifact_dir = options->output_dir,
                                          .news = options->progress ? show_news : NULL,
-                                         .news_arg = options->progress,
+                                         .news_arg = &news,
                                          .llm = options->llm};
     LOCAL_HOST_SCOPE local_host_t *host = local_host_new(&host_options);
     analysis_t analysis = {.options = options, .host = host, .ctx = ctx, .started_unix_ms = now_unix_ms()};

@@ -5,7 +5,9 @@
 #include "nuvyn/design.pb-c.h"
 #include "nuvyn/sttm.pb-c.h"
 
+#include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *role_name(Nv__TableRole role)
@@ -134,6 +136,40 @@ static void print_ending(const Nv__Scorecard *card, const analyze_options_t *opt
         fprintf(out, "Everything is in %s; begin with report.html.\n", options->output_dir);
 }
 
+void analyze_put_safe(const char *text, size_t length, FILE *out)
+{
+    const unsigned char *p = (const unsigned char *)text;
+    for (size_t i = 0; i < length; i++) {
+        bool eight_bit = p[i] == 0xC2 && i + 1 < length && p[i + 1] >= 0x80 && p[i + 1] < 0xA0;
+        bool control = (p[i] < 0x20 && p[i] != '\n' && p[i] != '\t') || p[i] == 0x7f;
+        fputc(eight_bit || control ? '?' : p[i], out);
+        i += eight_bit;
+    }
+}
+
+/* Names come from files that anybody may have written: the summary goes through a buffer, and to a terminal only what
+ * cannot command it. */
+static bool print_summary(nv_mem_t *ctx, const Nv__Relations *relations, const Nv__Sttm *sttm,
+                          const Nv__Scorecard *card, const analyze_options_t *options, nv_error_t *err)
+{
+    char *text = NULL;
+    size_t length = 0;
+    FILE *memory = open_memstream(&text, &length);
+    if (!memory)
+        return nv_fail_errno(err, errno, "the summary");
+    print_relations(ctx, relations, memory);
+    print_star(sttm, memory);
+    print_findings(card, memory);
+    print_ending(card, options, memory);
+    if (fclose(memory) != 0) {
+        free(text);
+        return nv_fail_errno(err, errno, "the summary");
+    }
+    analyze_put_safe(text, length, options->out);
+    free(text);
+    return true;
+}
+
 bool analyze_print(local_host_t *host, const analyze_options_t *options, nv_error_t *err)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("analyze print");
@@ -155,9 +191,6 @@ bool analyze_print(local_host_t *host, const analyze_options_t *options, nv_erro
         fprintf(options->out, "%s\n", json);
         return true;
     }
-    print_relations(ctx, (const Nv__Relations *)relations, options->out);
-    print_star((const Nv__Sttm *)sttm, options->out);
-    print_findings((const Nv__Scorecard *)card, options->out);
-    print_ending((const Nv__Scorecard *)card, options, options->out);
-    return true;
+    return print_summary(ctx, (const Nv__Relations *)relations, (const Nv__Sttm *)sttm,
+                         (const Nv__Scorecard *)card, options, err);
 }

@@ -7,4 +7,7 @@
 
 bool analyze_print(local_host_t *host, const analyze_options_t *options, nv_error_t *err) NV_MUST_CHECK;
 
+/* Text of strangers for a terminal: control characters but line breaks and tabs become "?". */
+void analyze_put_safe(const char *text, size_t length, FILE *out);
+
 #endif
