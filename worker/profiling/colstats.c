@@ -10,6 +10,7 @@ enum {
     PATTERN_EVERY = 8,
     KEEP_EVERY = 16,
     KEEP_EVERY_UNIQUE = 256,
+    SAMPLE_EVERY = 8,
     LOG_STEP = 1 << 16
 };
 
@@ -24,7 +25,6 @@ colstats_t colstats_make(nv_mem_t *ctx, const parser_t *parser, bool exact, uint
     out.log = (hashlog_t){.budget = budget};
     out.log_check = 4 * LOG_STEP;
     if (!exact) {
-        out.hll = NV_NEW(ctx, hll_t);
         out.reservoir = reservoir_make(ctx, seed);
     }
     return out;
@@ -154,12 +154,23 @@ static void add_number(colstats_t *stats, const parsed_t *value, int64_t count)
     add_sample(stats, number, count);
 }
 
+/* From the log to estimating: what was logged goes into the sketch. */
+static void give_up_log(colstats_t *stats)
+{
+    if (!stats->hll)
+        stats->hll = NV_NEW(stats->ctx, hll_t);
+    for (const hashlog_chunk_t *chunk = stats->log.last; chunk; chunk = chunk->previous)
+        for (size_t i = 0; i < chunk->n; i++)
+            hll_add(stats->hll, chunk->hashes[i]);
+    hashlog_drop(&stats->log);
+}
+
 /* The log is worth its memory only while nearly every value is new. */
 static void judge_log(colstats_t *stats)
 {
     stats->log_check += 4 * LOG_STEP;
-    if (!stats->exact && hll_estimate(stats->hll) < 0.9 * (double)stats->log.n)
-        hashlog_drop(&stats->log);
+    if (!stats->exact && kmv_estimate(&stats->kmv) < 0.9 * (double)stats->log.n)
+        give_up_log(stats);
 }
 
 static void add_distinct(colstats_t *stats, uint64_t hash)
@@ -167,22 +178,34 @@ static void add_distinct(colstats_t *stats, uint64_t hash)
     if (!stats->kmv.pending)
         stats->kmv = kmv_make(stats->ctx);
     kmv_add(&stats->kmv, hash);
-    if (stats->hll)
-        hll_add(stats->hll, hash);
+    if (!stats->log.dropped && !hashlog_add(&stats->log, hash))
+        give_up_log(stats);
     if (stats->log.dropped)
-        return;
-    hashlog_add(&stats->log, hash);
-    if ((int64_t)stats->log.n >= stats->log_check)
+        hll_add(stats->hll, hash);
+    else if ((int64_t)stats->log.n >= stats->log_check)
         judge_log(stats);
+}
+
+/* Where nearly every value is new, one in SAMPLE_EVERY is looked up, and a repetition stands for as many. */
+static void add_hot_sampled(colstats_t *stats, const char *text, size_t length, uint64_t hash)
+{
+    if (stats->tick % SAMPLE_EVERY || dict_count(&stats->hot, hash, SAMPLE_EVERY) ||
+        stats->tick % KEEP_EVERY_UNIQUE)
+        return;
+    if (stats->hot.n_entries >= stats->hot.max_entries)
+        dict_prune(&stats->hot, stats->hot.max_entries / 2);
+    dict_add_new(&stats->hot, text, utf8_cut(text, length, COLSTATS_TEXT), hash, 1);
 }
 
 static void add_hot(colstats_t *stats, const char *text, size_t length, uint64_t hash, int64_t count)
 {
+    if (!stats->exact && count == 1 && !stats->log.dropped) {
+        add_hot_sampled(stats, text, length, hash);
+        return;
+    }
     if (dict_count(&stats->hot, hash, count))
         return;
-    /* where nearly every value is new, few are worth keeping */
-    int every = stats->log.dropped ? KEEP_EVERY : KEEP_EVERY_UNIQUE;
-    if (!stats->exact && count == 1 && stats->tick % every)
+    if (!stats->exact && count == 1 && stats->tick % KEEP_EVERY)
         return;
     if (stats->hot.n_entries >= stats->hot.max_entries)
         dict_prune(&stats->hot, stats->hot.max_entries / 2);
@@ -336,6 +359,18 @@ static void merge_lengths(colstats_t *into, const colstats_t *from)
     into->length_sum += from->length_sum;
 }
 
+/* Logs together, or sketches together. */
+static void merge_distinct(colstats_t *into, colstats_t *from)
+{
+    if (!into->log.dropped && !from->log.dropped) {
+        hashlog_merge(&into->log, &from->log);
+        return;
+    }
+    give_up_log(into);
+    give_up_log(from);
+    hll_merge(into->hll, from->hll);
+}
+
 void colstats_merge(colstats_t *into, colstats_t *from)
 {
     merge_lengths(into, from);
@@ -345,13 +380,12 @@ void colstats_merge(colstats_t *into, colstats_t *from)
     into->ok += from->ok;
     into->zero += from->zero;
     into->negative += from->negative;
-    hll_merge(into->hll, from->hll);
     for (size_t i = 0; i < from->kmv.n; i++) {
         if (!into->kmv.pending)
             into->kmv = kmv_make(into->ctx);
         kmv_add(&into->kmv, from->kmv.pending[i]);
     }
-    hashlog_merge(&into->log, &from->log);
+    merge_distinct(into, from);
     merge_dict(&into->hot, &from->hot, true);
     merge_dict(&into->bad, &from->bad, false);
     merge_dict(&into->patterns, &from->patterns, false);

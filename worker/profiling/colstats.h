@@ -36,7 +36,7 @@ typedef struct colstats {
     double shift, sum, sum_squares;  /* of value - shift */
     int64_t length_sum, length_count;
     int32_t length_min, length_max;
-    hll_t *hll;
+    hll_t *hll; /* from when the log is given up */
     kmv_t kmv;
     reservoir_t reservoir;
     weighted_t *weights;
@@ -46,7 +46,7 @@ typedef struct colstats {
     dict_t hot; /* canonical texts; in streaming: those seen often, counted from when they were first kept */
     dict_t bad; /* invalid texts */
     dict_t patterns;
-    int64_t tick; /* streamed values so far */
+    uint64_t tick; /* streamed values so far */
 } colstats_t;
 
 colstats_t colstats_make(nv_mem_t *ctx, const parser_t *parser, bool exact, uint64_t seed,

@@ -64,6 +64,8 @@ static bool take_month(scan_t *scan, int *month, bool *full, bool *brief)
     if (n < 3 || n > 9)
         return false;
     for (int m = 0; m < 12; m++) {
+        if (word[0] != months[m][0])
+            continue;
         *full = strcmp(word, months[m]) == 0;
         *brief = n == 3 && strncmp(word, months[m], 3) == 0;
         if (*full || *brief) {

@@ -15,15 +15,14 @@ static void free_chunks(hashlog_t *log)
     log->n = 0;
 }
 
-void hashlog_new_chunk(hashlog_t *log)
+bool hashlog_new_chunk(hashlog_t *log)
 {
+    int64_t size = (int64_t)sizeof(hashlog_chunk_t);
     if (log->dropped)
-        return;
-    if (log->budget && atomic_fetch_sub(&log->budget->left, (int64_t)sizeof(hashlog_chunk_t)) <
-                           (int64_t)sizeof(hashlog_chunk_t)) {
-        atomic_fetch_add(&log->budget->left, (int64_t)sizeof(hashlog_chunk_t));
-        hashlog_drop(log);
-        return;
+        return false;
+    if (log->budget && atomic_fetch_sub(&log->budget->left, size) < size) {
+        atomic_fetch_add(&log->budget->left, size);
+        return false;
     }
     hashlog_chunk_t *chunk = malloc(sizeof *chunk);
     if (!chunk)
@@ -31,6 +30,7 @@ void hashlog_new_chunk(hashlog_t *log)
     chunk->n = 0;
     chunk->previous = log->last;
     log->last = chunk;
+    return true;
 }
 
 void hashlog_drop(hashlog_t *log)

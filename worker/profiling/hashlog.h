@@ -32,15 +32,15 @@ typedef struct hashlog {
     hashlog_budget_t *budget;
 } hashlog_t;
 
-void hashlog_new_chunk(hashlog_t *log);
-static inline void hashlog_add(hashlog_t *log, uint64_t hash)
+bool hashlog_new_chunk(hashlog_t *log);
+/* False when there is no room: the hash was not added and the log should be dropped. */
+static inline bool hashlog_add(hashlog_t *log, uint64_t hash)
 {
-    if (!log->last || log->last->n == HASHLOG_CHUNK)
-        hashlog_new_chunk(log);
-    if (log->dropped)
-        return;
+    if ((!log->last || log->last->n == HASHLOG_CHUNK) && !hashlog_new_chunk(log))
+        return false;
     log->last->hashes[log->last->n++] = hash;
     log->n++;
+    return true;
 }
 /* Gives up and frees. */
 void hashlog_drop(hashlog_t *log);

@@ -16,19 +16,61 @@ static uint64_t datetime_key(enum class_kind kind, const datetime_class_t *class
            (uint64_t) class->gap << 36 | (uint64_t) class->zone << 38;
 }
 
-static uint8_t clip(size_t value)
+value_class_t class_of_number(const number_class_t *number)
 {
-    return (uint8_t)(value > 255 ? 255 : value);
+    value_class_t out = {.key = number_key(number)};
+    memcpy(out.int_digits, number->int_digits, sizeof out.int_digits);
+    memcpy(out.frac_digits, number->frac_digits, sizeof out.frac_digits);
+    return out;
 }
 
-/* Up to 18 digits without a leading zero: the most common value by far. */
-static bool short_integer(const char *text, size_t length)
+static unsigned whole_flags(const char *text, size_t length)
 {
-    if (length == 0 || length > 18 || length == 8 || length == 1 || text[0] == '0')
+    unsigned flags = length > 1 && text[0] == '0' ? NUMBER_LEADING_ZERO : 0;
+    if (length == 1 && text[0] <= '1')
+        flags |= NUMBER_ZERO_ONE;
+    datetime_class_t unused;
+    char dashed[10];
+    if (length != 8)
+        return flags;
+    memcpy(dashed, text, 4);
+    dashed[4] = dashed[7] = '-';
+    memcpy(dashed + 5, text + 4, 2);
+    memcpy(dashed + 8, text + 6, 2);
+    bool century = memcmp(text, "1900", 4) >= 0 && memcmp(text, "2100", 4) <= 0;
+    return flags | (century && datetime_classify(dashed, sizeof dashed, &unused) ? NUMBER_YMD : 0);
+}
+
+/* What number_classify says, for up to 18 digits with at most one point between them: the most common values. */
+static bool plain_number(const char *text, size_t length, value_class_t *out)
+{
+    if (length == 0 || length > 18)
         return false;
-    for (size_t i = 0; i < length; i++)
-        if (text[i] < '0' || text[i] > '9')
+    size_t point = length;
+    size_t zeros = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (text[i] >= '0' && text[i] <= '9')
+            zeros += text[i] == '0' && zeros == i;
+        else if (text[i] == '.' && point == length && i > 0 && i + 1 < length)
+            point = i;
+        else
             return false;
+    }
+    number_class_t number = {.notations = 255};
+    size_t fraction = point < length ? length - point - 1 : 0;
+    if (fraction) {
+        bool group = fraction == 3 && point <= 3;
+        number.notations =
+            (uint8_t)(1U << NUMBER_POINT | 1U << NUMBER_COMMA_GROUPS | 1U << NUMBER_BLANK_POINT |
+                      1U << NUMBER_APOSTROPHE_POINT | (unsigned)group << NUMBER_POINT_GROUPS);
+    } else {
+        number.flags = (uint8_t)whole_flags(text, length);
+    }
+    zeros = zeros < point ? zeros : point;
+    number.int_digits[0] = (uint8_t)(point - zeros);
+    number.int_digits[1] = (uint8_t)(point - zeros + fraction);
+    number.frac_digits[0] = (uint8_t)fraction;
+    *out = class_of_number(&number);
     return true;
 }
 
@@ -44,11 +86,8 @@ static bool surely_text(const char *text, size_t length)
 value_class_t value_classify(const char *text, size_t length)
 {
     value_class_t out = {.key = CLASS_TEXT};
-    if (short_integer(text, length)) {
-        out.key = CLASS_NUMBER | UINT64_C(255) << 8;
-        out.int_digits[0] = out.int_digits[1] = clip(length);
+    if (plain_number(text, length, &out))
         return out;
-    }
     if (surely_text(text, length))
         return out;
     datetime_class_t class;
@@ -64,12 +103,8 @@ value_class_t value_classify(const char *text, size_t length)
         return out;
     }
     number_class_t number;
-    if (number_classify(text, length, &number)) {
-        out.key = number_key(&number);
-        memcpy(out.int_digits, number.int_digits, sizeof out.int_digits);
-        memcpy(out.frac_digits, number.frac_digits, sizeof out.frac_digits);
-        return out;
-    }
+    if (number_classify(text, length, &number))
+        return class_of_number(&number);
     if (datetime_classify(text, length, &class)) {
         out.key = datetime_key(CLASS_DATETIME, &class);
         return out;

@@ -43,6 +43,8 @@ static inline enum word_kind class_word_kind(uint64_t key)
     return (enum word_kind)(key >> 16 & 15);
 }
 
+value_class_t class_of_number(const number_class_t *number);
+
 /* Each fills type, rule, formats and warning of out. plain: eight-digit numbers are dates here. */
 void infer_datetime(nv_mem_t *ctx, const evidence_t *evidence, const infer_hints_t *hints, bool plain,
                     infer_result_t *out);

@@ -102,6 +102,12 @@ static uint64_t set_hash(const key_set_t *set, const uint64_t *hashes)
     return sum;
 }
 
+static void keep_hash(hashlog_t *log, uint64_t hash)
+{
+    if (!log->dropped && !hashlog_add(log, hash))
+        hashlog_drop(log);
+}
+
 void lane_use_sets(lane_t *lane, const key_set_t *sets, size_t n)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("sets");
@@ -115,7 +121,7 @@ void lane_use_sets(lane_t *lane, const key_set_t *sets, size_t n)
         for (size_t c = 0; c < lane->n_columns; c++)
             hashes[c] = lane->trace[c][row];
         for (size_t i = 0; i < n; i++)
-            hashlog_add(&lane->set_logs[i], set_hash(&sets[i], hashes));
+            keep_hash(&lane->set_logs[i], set_hash(&sets[i], hashes));
     }
 }
 
@@ -133,9 +139,9 @@ static void take_row(lane_t *lane, uint64_t *hashes)
     lane->file_rows[lane->block.file]++;
     if (wanted)
         return;
-    hashlog_add(&lane->row_log, row_hash);
+    keep_hash(&lane->row_log, row_hash);
     for (size_t i = 0; i < lane->n_sets; i++)
-        hashlog_add(&lane->set_logs[i], set_hash(&lane->sets[i], hashes));
+        keep_hash(&lane->set_logs[i], set_hash(&lane->sets[i], hashes));
     remember_row(lane, hashes);
 }
 

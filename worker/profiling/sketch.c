@@ -66,6 +66,14 @@ const uint64_t *kmv_smallest(kmv_t *kmv, size_t *n)
     return kmv->pending;
 }
 
+double kmv_estimate(kmv_t *kmv)
+{
+    kmv_compact(kmv);
+    if (kmv->n < KMV_SIZE)
+        return (double)kmv->n;
+    return (KMV_SIZE - 1) / ldexp((double)kmv->pending[KMV_SIZE - 1], -64);
+}
+
 static double uniform(uint64_t *state)
 {
     /* splitmix64; never 0, so that its logarithm exists */

@@ -48,6 +48,8 @@ static inline void kmv_add(kmv_t *kmv, uint64_t hash)
     if (kmv->n == 2 * KMV_SIZE)
         kmv_compact(kmv);
 }
+/* Distinct count within about 3 %. */
+double kmv_estimate(kmv_t *kmv);
 /* Sorted, distinct, at most KMV_SIZE; borrowed until the next add. */
 const uint64_t *kmv_smallest(kmv_t *kmv, size_t *n);
 

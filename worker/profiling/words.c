@@ -58,12 +58,18 @@ static const struct {
     {"n", WORD_FALSE},
     {"off", WORD_FALSE},
 };
+static const bool starts_word[256] = {
+    ['N'] = true, ['n'] = true, ['#'] = true, ['\\'] = true, ['('] = true, ['<'] = true,
+    ['['] = true, ['-'] = true, ['?'] = true, ['.'] = true,  ['u'] = true, ['U'] = true,
+    ['m'] = true, ['T'] = true, ['t'] = true, ['0'] = true,  ['y'] = true, ['Y'] = true,
+    ['o'] = true, ['O'] = true, ['f'] = true, ['F'] = true,
+};
 enum { N_WORDS = sizeof words / sizeof words[0], SHORT = 9, LONGEST = 19 };
 
 enum word_kind word_find(const char *text, size_t length, size_t *index)
 {
     bool long_word = length > SHORT && text[0] != '0'; /* the long ones are dates of zeros */
-    if (length == 0 || length > LONGEST || long_word)
+    if (length == 0 || length > LONGEST || long_word || !starts_word[(unsigned char)text[0]])
         return WORD_NONE;
     for (size_t i = 0; i < N_WORDS; i++) {
         const char *word = words[i].text;

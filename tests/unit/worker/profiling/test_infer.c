@@ -1,5 +1,6 @@
 /* Types and parse rules from the values of a column. */
 #include "worker/profiling/infer.h"
+#include "worker/profiling/infer_class.h"
 #include "worker/profiling/parser.h"
 
 #include <setjmp.h>
@@ -174,6 +175,45 @@ static void test_dirt_does_not_turn_a_column_to_text(void **state)
     assert_int_equal(out.type, STRING);
 }
 
+/* The short cut for plain numbers says what the full classification says. */
+static void test_plain_numbers_are_classified_alike(void **state)
+{
+    (void)state;
+    static const char *const texts[] = {"0",
+                                        "1",
+                                        "7",
+                                        "00",
+                                        "007",
+                                        "12",
+                                        "1234",
+                                        "1.5",
+                                        "0.5",
+                                        "00.50",
+                                        "1.234",
+                                        "12.345",
+                                        "1234.567",
+                                        "0.000",
+                                        "20240131",
+                                        "20240230",
+                                        "18991231",
+                                        "21001231",
+                                        "21010101",
+                                        "100.0",
+                                        "123456789012345678",
+                                        "12345678901234.567"};
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++) {
+        number_class_t number;
+        assert_true(number_classify(texts[i], strlen(texts[i]), &number));
+        value_class_t full = class_of_number(&number);
+        value_class_t quick = value_classify(texts[i], strlen(texts[i]));
+        if (full.key != quick.key)
+            fail_msg("%s: %llx and %llx", texts[i], (unsigned long long)full.key,
+                     (unsigned long long)quick.key);
+        assert_memory_equal(full.int_digits, quick.int_digits, 2);
+        assert_memory_equal(full.frac_digits, quick.frac_digits, 2);
+    }
+}
+
 static void test_plain_dates_need_a_name(void **state)
 {
     (void)state;
@@ -202,6 +242,7 @@ int main(void)
         cmocka_unit_test(test_booleans),
         cmocka_unit_test(test_null_spellings),
         cmocka_unit_test(test_dirt_does_not_turn_a_column_to_text),
+        cmocka_unit_test(test_plain_numbers_are_classified_alike),
         cmocka_unit_test(test_plain_dates_need_a_name),
         cmocka_unit_test(test_order_of_evidence_does_not_matter),
     };
