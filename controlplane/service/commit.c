@@ -30,8 +30,8 @@ typedef struct commit {
 
 /* ---- building ---- */
 
-static bool add_checkpoint(commit_t *commit, const cp_run_t *run, const nv_graph_effect_t *effect,
-                           int64_t now_ms, nv_error_t *err)
+static bool add_checkpoint(commit_t *commit, cp_run_t *run, const nv_graph_effect_t *effect, int64_t now_ms,
+                           nv_error_t *err)
 {
     const nv_graph_run_t *graph = nv_super_graph_run(run->super);
     nv_bytes_t data;
@@ -44,6 +44,7 @@ static bool add_checkpoint(commit_t *commit, const cp_run_t *run, const nv_graph
                              .step = (int64_t)nv_graph_run_step_count(graph),
                              .snapshot = effect->snapshot,
                              .created_unix_ms = now_ms,
+                             .nodes = cp_run_take_ran(commit, run),
                              .data = data};
     commit->batch.checkpoints = list;
     /* Task records are kept under step + 1, because the store counts from 1. */

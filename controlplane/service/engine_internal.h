@@ -37,6 +37,7 @@ typedef struct cp_run {
     int64_t epoch, created_ms, due_ms;
     Nv__TaskUsage usage;
     int64_t node_started[NV_SUPER_NODES], node_finished[NV_SUPER_NODES];
+    uint32_t visits[NV_SUPER_NODES]; /* of each node, at the last checkpoint */
     double score;
     unsigned in_flight; /* commits submitted, outcome not known yet */
     bool broken;        /* a commit failed: memory and store differ; reload when in_flight is 0 */
@@ -137,6 +138,8 @@ void cp_watch_notify(cp_engine_t *engine, const char *tenant, const char *run_id
 /* The event of an EMIT effect, below ctx. */
 Nv__RunEvent *cp_event_of(nv_mem_t *ctx, const cp_run_t *run, const nv_graph_effect_t *effect,
                           const cp_change_t *change, int64_t now_ms);
+/* Names of the nodes that completed a superstep since the last call, separated by commas, below ctx. */
+char *cp_run_take_ran(nv_mem_t *ctx, cp_run_t *run);
 void cp_run_note_times(cp_run_t *run, const nv_graph_effect_t *effect, int64_t now_ms);
 /* What listings show: a packed nuvyn.v1.Run without its spec. */
 nv_bytes_t cp_run_summary(nv_mem_t *ctx, const cp_run_t *run, const nv_super_status_t *status);

@@ -123,9 +123,27 @@ void cp_run_note_times(cp_run_t *run, const nv_graph_effect_t *effect, int64_t n
             continue;
         if (effect->news == NV_NEWS_TASK_SCHEDULED && run->node_finished[i] >= run->node_started[i])
             run->node_started[i] = now_ms;
-        if (effect->news == NV_NEWS_TASK_DONE || effect->news == NV_NEWS_TASK_FAILED)
+        if (effect->news == NV_NEWS_TASK_DONE || effect->news == NV_NEWS_TASK_FAILED) {
             run->node_finished[i] = now_ms;
+            if (run->node_started[i] == 0)
+                run->node_started[i] = now_ms; /* it ran inside, without being scheduled */
+        }
     }
+}
+
+char *cp_run_take_ran(nv_mem_t *ctx, cp_run_t *run)
+{
+    const nv_graph_run_t *graph = nv_super_graph_run(run->super);
+    nv_buf_t names = nv_buf_make(ctx, 1024);
+    for (int i = 0; i < NV_SUPER_NODES; i++) {
+        const char *name = nv_super_node_name((nv_super_node_t)i);
+        nv_node_id_t node = nv_graph_find_node(nv_graph_run_graph(graph), name);
+        uint32_t visits = node == NV_GRAPH_NONE ? 0 : nv_graph_node_visits(graph, node);
+        if (visits > run->visits[i])
+            nv_buf_printf(&names, "%s%s", names.length ? "," : "", name);
+        run->visits[i] = visits;
+    }
+    return nv_strdup(ctx, nv_buf_text(&names));
 }
 
 static Nv__NodeState *node_state(nv_mem_t *ctx, const cp_run_t *run, nv_super_node_t node)

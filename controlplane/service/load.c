@@ -74,6 +74,7 @@ static bool load_checkpoints(store_t *store, nv_mem_t *ctx, cp_run_t *run, int64
     for (size_t i = 0; i < n; i++)
         if (!nv_graph_decode_checkpoint(nv_super_graph_run(run->super), list[i].data, err))
             return nv_wrap(err, "checkpoint %" PRId64, list[i].seq);
+    nv_mem_free(cp_run_take_ran(ctx, run)); /* these were told before */
     return true;
 }
 

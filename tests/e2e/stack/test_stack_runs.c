@@ -141,6 +141,8 @@ static void a_run_is_forked_from_a_checkpoint(void **state)
     Nv__ListCheckpointsReply *list = (Nv__ListCheckpointsReply *)stack_call(
         stack, "RunService/ListCheckpoints", &request.base, &nv__list_checkpoints_reply__descriptor);
     assert_true(list->n_checkpoints >= 12);
+    assert_int_equal(list->checkpoints[2]->n_nodes, 1);
+    assert_string_equal(list->checkpoints[2]->nodes[0], "profile");
     get.step = fork.checkpoint = 3;
     Nv__Checkpoint *third = (Nv__Checkpoint *)stack_call(stack, "RunService/GetCheckpoint", &get.base,
                                                          &nv__checkpoint__descriptor);
