@@ -10,6 +10,8 @@ test_unit() {
 test_e2e() {
     local suite name passed=0 failed=0 log started
     mkdir -p "$BUILD_DIR/e2e"
+    step "end to end: programs of the test tree (stack, pipeline, agents)"
+    test_unit "$BUILD_DIR" -j1 -L e2e -LE bench || failed=1
     for suite in "$ROOT"/tests/e2e/*/run.sh; do
         name=$(basename "$(dirname "$suite")")
         log=$BUILD_DIR/e2e/$name.log
@@ -33,10 +35,10 @@ cmd_test() {
     deps_test
     build "$BUILD_DIR"
     case $what in
-    unit) test_unit "$BUILD_DIR" ;;
+    unit) test_unit "$BUILD_DIR" -LE "e2e|spark|bench" ;;
     e2e) test_e2e ;;
     all)
-        test_unit "$BUILD_DIR"
+        test_unit "$BUILD_DIR" -LE "e2e|spark|bench"
         test_e2e
         ;;
     *) die "test $what: expected unit, e2e or all" ;;
@@ -53,9 +55,9 @@ cmd_bench() {
     fi
     shift
     [ -d "$ROOT/tests/bench/$name" ] || die "no benchmark named $name; see ./bldr bench"
-    if [ -f "$ROOT/tests/bench/$name/run.sh" ]; then
-        bash "$ROOT/tests/bench/$name/run.sh" "$BUILD_DIR" "$@"
-    else
-        "$BUILD_DIR/bench/bench_$name" "$@"
-    fi
+    local program
+    for program in "$BUILD_DIR/bin/bench_$name" "$BUILD_DIR/bench/bench_$name"; do
+        [ ! -x "$program" ] || exec "$program" "$@"
+    done
+    die "the benchmark $name has no program bench_$name in $BUILD_DIR"
 }

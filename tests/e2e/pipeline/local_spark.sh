@@ -1,5 +1,5 @@
 #!/bin/sh
-# The generated pipeline on a plain local Spark: run.sh PIPELINE_GENERATE [TEST …]
+# The generated pipeline on a plain local Spark: local_spark.sh PIPELINE_GENERATE [TEST …]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 PIPELINE_GENERATE=$(realpath "$1")
