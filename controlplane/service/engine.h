@@ -75,6 +75,9 @@ void cp_engine_leave(cp_engine_t *engine, const char *session);
 /* Any other message of a session but uploads and requests. Takes ownership of ctx, which holds message. */
 void cp_engine_message(cp_engine_t *engine, const char *session, nv_mem_t *ctx,
                        const Nv__WorkerMessage *message);
+/* The same for a result that brings the run's score (from its scorecard). */
+void cp_engine_scored_message(cp_engine_t *engine, const char *session, nv_mem_t *ctx,
+                              const Nv__WorkerMessage *message, double score);
 
 /* ---- administration ---- */
 

@@ -19,6 +19,8 @@ typedef struct said {
     nv_mem_t *ctx;
     const Nv__Hello *hello;
     const Nv__WorkerMessage *message;
+    bool scored;
+    double score;
 } said_t;
 
 static said_t *said_new(const char *session)
@@ -338,6 +340,8 @@ static void result(cp_engine_t *engine, cp_session_t *session, const said_t *sai
         return;
     }
     add_usage(run, message->usage);
+    if (said->scored)
+        run->score = said->score;
     cp_change_t change = {.worker = session->name, .result = message->ok ? message : NULL};
     change.after.session = session->id;
     change.after.lease = message->lease;
@@ -405,5 +409,16 @@ void cp_engine_message(cp_engine_t *engine, const char *session, nv_mem_t *ctx,
     said_t *said = said_new(session);
     said->ctx = ctx;
     said->message = message;
+    cp_post(engine, said_something, said);
+}
+
+void cp_engine_scored_message(cp_engine_t *engine, const char *session, nv_mem_t *ctx,
+                              const Nv__WorkerMessage *message, double score)
+{
+    said_t *said = said_new(session);
+    said->ctx = ctx;
+    said->message = message;
+    said->scored = true;
+    said->score = score;
     cp_post(engine, said_something, said);
 }

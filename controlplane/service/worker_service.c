@@ -21,7 +21,8 @@ enum {
     UPLOADS_MAX = 64,
     REQUESTS_MAX = 32,
     DOCUMENTS_MAX = 10000,
-    ITEMS_MAX = 10000
+    ITEMS_MAX = 10000,
+    SCORECARD_MAX_BYTES = 16 * 1024 * 1024
 };
 
 typedef struct item {
@@ -163,8 +164,34 @@ static bool check_result(link_t *link, const Nv__TaskResult *result, nv_error_t 
            check_documents(link, holder.tenant, result->artifacts, result->n_artifacts, err);
 }
 
+/* The score that the result's scorecard gives the run; false when it brings none. */
+static bool read_score(link_t *link, nv_mem_t *ctx, const Nv__TaskResult *result, double *out)
+{
+    cp_holder_t holder;
+    nv_error_t err = NV_ERROR_INIT;
+    nv_bytes_t bytes;
+    ProtobufCMessage *scorecard;
+    const char *sha256 = NULL;
+    for (size_t i = 0; result->ok && i < result->n_writes; i++)
+        if (strcmp(result->writes[i]->name, "scorecard") == 0)
+            sha256 = result->writes[i]->sha256;
+    if (!sha256)
+        return false;
+    if (!cp_leases_find(link->service->leases, result->lease, spiffe_of(link), link->session, &holder,
+                        &err) ||
+        !store_document_get(link->service->store, ctx, holder.tenant, sha256, SCORECARD_MAX_BYTES, &bytes,
+                            &err) ||
+        !nv_unpack(ctx, &nv__scorecard__descriptor, bytes.data, bytes.length, &scorecard, &err)) {
+        nv_log(link->service->log, NV_WARN, "worker", "scorecard not readable", "reason", err.message, NULL);
+        return false;
+    }
+    *out = ((Nv__Scorecard *)scorecard)->score;
+    return *out >= 0 && *out <= 100;
+}
+
 static void forward_result(link_t *link, item_t *item)
 {
+    double score;
     nv_error_t err = NV_ERROR_INIT;
     Nv__TaskResult *result = item->message->result;
     if (result->ok && !check_result(link, result, &err)) {
@@ -175,7 +202,10 @@ static void forward_result(link_t *link, item_t *item)
         result->error_message = nv_strdup(item->ctx, err.message);
         result->retryable = nv_code_is_transient(err.code) || err.code == NV_NOT_FOUND;
     }
-    cp_engine_message(link->service->engine, link->session, item->ctx, item->message);
+    if (read_score(link, item->ctx, result, &score))
+        cp_engine_scored_message(link->service->engine, link->session, item->ctx, item->message, score);
+    else
+        cp_engine_message(link->service->engine, link->session, item->ctx, item->message);
 }
 
 /* ---- the strand ---- */
