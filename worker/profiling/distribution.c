@@ -96,7 +96,7 @@ static void put_histogram(nv_mem_t *ctx, const colstats_t *stats, const weighted
     }
 }
 
-void distribution_report(nv_mem_t *ctx, const colstats_t *stats, Nv__ColumnProfile *out)
+void distribution_report(nv_mem_t *ctx, const colstats_t *stats, bool histogram, Nv__ColumnProfile *out)
 {
     if (!has_order(out->type) || !stats->any)
         return;
@@ -107,5 +107,6 @@ void distribution_report(nv_mem_t *ctx, const colstats_t *stats, Nv__ColumnProfi
     if (!n)
         return;
     put_quantiles(ctx, stats->parser, all, n, total, out);
-    put_histogram(ctx, stats, all, n, total, out);
+    if (histogram)
+        put_histogram(ctx, stats, all, n, total, out);
 }

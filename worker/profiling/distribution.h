@@ -5,7 +5,7 @@
 #include "nuvyn/profile.pb-c.h"
 #include "worker/profiling/colstats.h"
 
-/* Fills quantiles and histogram of out, whose type is set; needs numbers or points in time. */
-void distribution_report(nv_mem_t *ctx, const colstats_t *stats, Nv__ColumnProfile *out);
+/* Fills quantiles and, where wanted, the histogram of out, whose type is set; needs numbers or points in time. */
+void distribution_report(nv_mem_t *ctx, const colstats_t *stats, bool histogram, Nv__ColumnProfile *out);
 
 #endif

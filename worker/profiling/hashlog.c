@@ -3,13 +3,18 @@
 #include <stdlib.h>
 #include <string.h>
 
+static int64_t chunk_size(size_t capacity)
+{
+    return (int64_t)(sizeof(hashlog_chunk_t) + capacity * sizeof(uint64_t));
+}
+
 static void free_chunks(hashlog_t *log)
 {
     while (log->last) {
         hashlog_chunk_t *previous = log->last->previous;
-        free(log->last);
         if (log->budget)
-            atomic_fetch_add(&log->budget->left, (int64_t)sizeof(hashlog_chunk_t));
+            atomic_fetch_add(&log->budget->left, chunk_size(log->last->capacity));
+        free(log->last);
         log->last = previous;
     }
     log->n = 0;
@@ -17,17 +22,21 @@ static void free_chunks(hashlog_t *log)
 
 bool hashlog_new_chunk(hashlog_t *log)
 {
-    int64_t size = (int64_t)sizeof(hashlog_chunk_t);
+    size_t capacity = log->last ? 2 * log->last->capacity : HASHLOG_FIRST_CHUNK;
+    if (capacity > HASHLOG_CHUNK)
+        capacity = HASHLOG_CHUNK;
+    int64_t size = chunk_size(capacity);
     if (log->dropped)
         return false;
     if (log->budget && atomic_fetch_sub(&log->budget->left, size) < size) {
         atomic_fetch_add(&log->budget->left, size);
         return false;
     }
-    hashlog_chunk_t *chunk = malloc(sizeof *chunk);
+    hashlog_chunk_t *chunk = malloc((size_t)size);
     if (!chunk)
         abort();
     chunk->n = 0;
+    chunk->capacity = capacity;
     chunk->previous = log->last;
     log->last = chunk;
     return true;

@@ -12,12 +12,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HASHLOG_CHUNK = 4096 };
+enum { HASHLOG_FIRST_CHUNK = 64, HASHLOG_CHUNK = 4096 };
 
 typedef struct hashlog_chunk {
     struct hashlog_chunk *previous;
-    size_t n;
-    uint64_t hashes[HASHLOG_CHUNK];
+    size_t n, capacity; /* each is twice the one before, up to HASHLOG_CHUNK: many columns have few values */
+    uint64_t hashes[];
 } hashlog_chunk_t;
 
 /* What all logs of a run may hold together. */
@@ -36,7 +36,7 @@ bool hashlog_new_chunk(hashlog_t *log);
 /* False when there is no room: the hash was not added and the log should be dropped. */
 static inline bool hashlog_add(hashlog_t *log, uint64_t hash)
 {
-    if ((!log->last || log->last->n == HASHLOG_CHUNK) && !hashlog_new_chunk(log))
+    if ((!log->last || log->last->n == log->last->capacity) && !hashlog_new_chunk(log))
         return false;
     log->last->hashes[log->last->n++] = hash;
     log->n++;

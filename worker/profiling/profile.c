@@ -16,7 +16,13 @@
 #include "worker/profiling/report.h"
 #include "worker/profiling/scan.h"
 
-enum { SAMPLE_BYTES = 1 << 20, MAX_COLUMNS = 100000, MAX_WARNINGS = 64, PARALLEL_ROWS = 100000 };
+enum {
+    SAMPLE_BYTES = 1 << 20,
+    MAX_COLUMNS = 100000,
+    MAX_WARNINGS = 64,
+    PARALLEL_ROWS = 100000,
+    WIDE_COLUMNS = 2000
+};
 
 /* A profile in the making. */
 typedef struct job {
@@ -285,7 +291,8 @@ static void report_one(void *arg, size_t worker, size_t i)
     nv__column_profile__init(column);
     column->name = job->names[i];
     column->position = (int32_t)i;
-    report_column(ctx, &job->scan.columns[i], &job->inferred[i], &job->parsers[i], column);
+    report_column(ctx, &job->scan.columns[i], &job->inferred[i], &job->parsers[i],
+                  report_limits(job->dialect.n_columns), column);
     job->out->columns[i] = column;
 }
 
@@ -353,6 +360,8 @@ static bool run(job_t *job, nv_error_t *err)
 {
     if (!sniff(job, err))
         return false;
+    if (job->dialect.n_columns > WIDE_COLUMNS)
+        job->options.threads = 1; /* each lane keeps every column */
     make_names(job);
     size_t n = job->dialect.n_columns;
     job->parsers = NV_NEW_ARRAY(job->ctx, parser_t, n);

@@ -79,7 +79,14 @@ static void report_moments(const colstats_t *stats, Nv__ColumnProfile *out)
     out->negative_count = stats->negative;
 }
 
-static void report_distinct(nv_mem_t *ctx, colstats_t *stats, Nv__ColumnProfile *out)
+report_limits_t report_limits(size_t n_columns)
+{
+    if (n_columns <= 1000)
+        return (report_limits_t){KMV_SIZE, MAX_TOP, MAX_PATTERNS, true};
+    return (report_limits_t){128, 5, 3, false};
+}
+
+static void report_distinct(nv_mem_t *ctx, colstats_t *stats, size_t most, Nv__ColumnProfile *out)
 {
     out->distinct_exact = !stats->log.dropped;
     if (out->distinct_exact)
@@ -92,6 +99,7 @@ static void report_distinct(nv_mem_t *ctx, colstats_t *stats, Nv__ColumnProfile 
         return;
     size_t n;
     const uint64_t *smallest = kmv_smallest(&stats->kmv, &n);
+    n = n < most ? n : most;
     out->kmv.len = n * sizeof(uint64_t);
     out->kmv.data = nv_alloc(ctx, out->kmv.len);
     for (size_t i = 0; i < n; i++)
@@ -99,10 +107,11 @@ static void report_distinct(nv_mem_t *ctx, colstats_t *stats, Nv__ColumnProfile 
             out->kmv.data[8 * i + b] = (uint8_t)(smallest[i] >> (8 * b));
 }
 
-static void report_texts(nv_mem_t *ctx, const colstats_t *stats, Nv__ColumnProfile *out)
+static void report_texts(nv_mem_t *ctx, const colstats_t *stats, report_limits_t limits,
+                         Nv__ColumnProfile *out)
 {
-    out->top = value_counts(ctx, &stats->hot, MAX_TOP, &out->n_top);
-    out->patterns = value_counts(ctx, &stats->patterns, MAX_PATTERNS, &out->n_patterns);
+    out->top = value_counts(ctx, &stats->hot, limits.top, &out->n_top);
+    out->patterns = value_counts(ctx, &stats->patterns, limits.patterns, &out->n_patterns);
     out->invalid = value_counts(ctx, &stats->bad, MAX_INVALID, &out->n_invalid);
     out->length_min = stats->length_min;
     out->length_max = stats->length_max;
@@ -112,7 +121,7 @@ static void report_texts(nv_mem_t *ctx, const colstats_t *stats, Nv__ColumnProfi
 }
 
 void report_column(nv_mem_t *ctx, column_t *column, const infer_result_t *inferred, const parser_t *parser,
-                   Nv__ColumnProfile *out)
+                   report_limits_t limits, Nv__ColumnProfile *out)
 {
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("column report");
     if (!column->streaming)
@@ -131,9 +140,9 @@ void report_column(nv_mem_t *ctx, column_t *column, const infer_result_t *inferr
     out->monotonic = column_is_monotonic(column);
     report_range(ctx, stats, out);
     report_moments(stats, out);
-    report_distinct(ctx, stats, out);
-    report_texts(ctx, stats, out);
-    distribution_report(ctx, stats, out);
+    report_distinct(ctx, stats, limits.kmv, out);
+    report_texts(ctx, stats, limits, out);
+    distribution_report(ctx, stats, limits.histogram, out);
     semantic_report(ctx, column->values, out);
     hashlog_drop(&stats->log);
 }

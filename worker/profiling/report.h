@@ -5,9 +5,16 @@
 #include "worker/profiling/column.h"
 #include "worker/profiling/sniff.h"
 
+/* How much is told of each column: less where there are thousands, so that a profile stays a document. */
+typedef struct report_limits {
+    size_t kmv, top, patterns;
+    bool histogram;
+} report_limits_t;
+report_limits_t report_limits(size_t n_columns);
+
 /* Fills out, all below ctx. The column's own statistics must be under `parser` where it streamed; a dictionary is
  * evaluated here. Uses the column up. */
 void report_column(nv_mem_t *ctx, column_t *column, const infer_result_t *inferred, const parser_t *parser,
-                   Nv__ColumnProfile *out);
+                   report_limits_t limits, Nv__ColumnProfile *out);
 
 #endif

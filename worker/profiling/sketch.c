@@ -35,7 +35,18 @@ double hll_estimate(const hll_t *hll)
 
 kmv_t kmv_make(nv_mem_t *ctx)
 {
-    return (kmv_t){.pending = NV_NEW_ARRAY(ctx, uint64_t, (size_t)2 * KMV_SIZE), .limit = UINT64_MAX};
+    enum { FIRST = 32 };
+    return (kmv_t){
+        .ctx = ctx, .pending = NV_NEW_ARRAY(ctx, uint64_t, FIRST), .capacity = FIRST, .limit = UINT64_MAX};
+}
+
+void kmv_make_room(kmv_t *kmv)
+{
+    kmv_compact(kmv);
+    if (kmv->n * 2 <= kmv->capacity || kmv->capacity == 2 * (size_t)KMV_SIZE)
+        return;
+    kmv->capacity *= 2;
+    kmv->pending = nv_realloc_array(kmv->ctx, kmv->pending, sizeof *kmv->pending, kmv->capacity);
 }
 
 static int by_value(const void *left, const void *right)

@@ -33,20 +33,23 @@ double hll_estimate(const hll_t *hll);
 
 /* The KMV_SIZE smallest distinct hashes (Cohen and Kaplan 2007); a max-heap plus a set by sorting at the end. */
 typedef struct kmv {
+    nv_mem_t *ctx;
     uint64_t *pending; /* unsorted; compacted when full */
-    size_t n;
+    size_t n, capacity;
     uint64_t limit; /* hashes at or above are not among the smallest */
 } kmv_t;
 
 kmv_t kmv_make(nv_mem_t *ctx);
 void kmv_compact(kmv_t *kmv);
+/* Compacts, or grows up to twice KMV_SIZE. */
+void kmv_make_room(kmv_t *kmv);
 static inline void kmv_add(kmv_t *kmv, uint64_t hash)
 {
     if (hash >= kmv->limit)
         return;
+    if (kmv->n == kmv->capacity)
+        kmv_make_room(kmv);
     kmv->pending[kmv->n++] = hash;
-    if (kmv->n == 2 * KMV_SIZE)
-        kmv_compact(kmv);
 }
 /* Distinct count within about 3 %. */
 double kmv_estimate(kmv_t *kmv);
