@@ -3,6 +3,7 @@
 #include "common/rpc/server_internal.h"
 #include "nuvyn/health.pb-c.h"
 
+#include <stdio.h>
 #include <string.h>
 
 typedef NvHealth__HealthCheckResponse__ServingStatus status_t;
@@ -84,7 +85,7 @@ static void set_locked(nv_rpc_health_t *health, const char *service, bool servin
     if (i == MAX_SERVICES || strlen(service) >= SERVICE_NAME_MAX)
         return;
     if (i == health->n)
-        strcpy(health->services[health->n++].name, service);
+        snprintf(health->services[health->n++].name, SERVICE_NAME_MAX, "%s", service);
     health->services[i].serving = serving;
     tell_all_locked(health);
 }
@@ -149,7 +150,7 @@ static void watch_asked(nv_rpc_stream_t *stream, void *user, nv_mem_t *ctx, Prot
         nv_rpc_stream_finish(stream, &err);
     } else {
         pthread_mutex_lock(&watcher->health->lock);
-        strcpy(watcher->service, asked->service);
+        snprintf(watcher->service, sizeof watcher->service, "%s", asked->service);
         watcher->asked = true;
         tell_locked(watcher);
         pthread_mutex_unlock(&watcher->health->lock);

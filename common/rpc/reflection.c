@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-extern const uint8_t nv_rpc_descriptors[], nv_rpc_descriptors_end[];
+extern const uint8_t nv_rpc_descriptors[];
+extern const uint64_t nv_rpc_descriptors_size;
 
 typedef Google__Protobuf__FileDescriptorProto file_t;
 typedef Google__Protobuf__DescriptorProto message_t;
@@ -86,7 +87,7 @@ static bool load_catalog(nv_mem_t *ctx, catalog_t **out, nv_error_t *err)
     catalog_t *catalog = NV_NEW(ctx, catalog_t);
     ProtobufCAllocator allocator;
     nv_mem_protobuf(catalog, &allocator);
-    size_t length = (size_t)(nv_rpc_descriptors_end - nv_rpc_descriptors);
+    size_t length = (size_t)nv_rpc_descriptors_size;
     catalog->set = google__protobuf__file_descriptor_set__unpack(&allocator, length, nv_rpc_descriptors);
     if (!catalog->set)
         return nv_fail(err, NV_DATA_LOSS, "embedded descriptor set: cannot be read");
