@@ -229,7 +229,8 @@ static void accepted(cp_engine_t *engine, cp_session_t *session, const Nv__TaskA
 /* The kinds a task may speak in; "run", "task" and the like are the control plane's own words. */
 static bool may_say(const Nv__TaskEvent *message)
 {
-    static const char *const kinds[] = {"progress", "token", "log", "finding", "retrieval", "llm", "spark"};
+    static const char *const kinds[] = {"progress", "token", "log",     "finding", "retrieval",
+                                        "llm",      "spark", "learned", "summary"};
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (strcmp(kinds[i], message->kind) == 0)
             return strlen(message->text) <= EVENT_TEXT_MAX;

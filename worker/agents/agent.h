@@ -28,7 +28,8 @@ typedef struct agent_host_ops {
     /* Stores a file for people; name is a relative path below the run's output folder. */
     bool (*artifact)(void *host, const char *name, const char *media_type, const void *data, size_t length,
                      nv_error_t *err);
-    /* Live news: kinds "progress", "token", "log", "finding", "retrieval", "llm", "spark". Never fails; may coalesce. */
+    /* Live news: kinds "progress", "token", "log", "finding", "retrieval", "llm",
+     * "spark", "learned", and "summary" (told when the run has ended). Never fails; may coalesce. */
     void (*emit)(void *host, const char *kind, const char *text, int64_t done, int64_t total);
     /* The tenant's short-lived credentials. NOT_FOUND when the tenant has none of this kind. Call again when expired. */
     bool (*databricks)(void *host, nv_mem_t *ctx, Nv__DatabricksCredential **out, nv_error_t *err);
