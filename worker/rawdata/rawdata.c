@@ -158,6 +158,30 @@ static bool is_worth_loading(const Nv__ColumnProfile *column)
     return column->type != NV__VALUE_TYPE__VALUE_TYPE_DOUBLE && column->length_mean <= 200;
 }
 
+/* Nothing but digits and a sign, by the profile: then a cast is the parse rule, and many times faster. */
+static bool is_plain_integer(const Nv__ColumnProfile *column)
+{
+    const Nv__ParseRule *rule = column->parse;
+    if (column->type != NV__VALUE_TYPE__VALUE_TYPE_INT64 || column->invalid_count > 0)
+        return false;
+    if (rule == NULL)
+        return true;
+    for (size_t i = 0; i < rule->n_null_spellings; i++) {
+        if (strpbrk(rule->null_spellings[i], "0123456789") != NULL)
+            return false;
+    }
+    return rule->group_separator[0] == '\0' && rule->n_currency_marks == 0 && !rule->percent &&
+           !rule->negative_parentheses;
+}
+
+static char *value_sql(nv_mem_t *ctx, const Nv__ColumnProfile *column)
+{
+    const char *name = sql_identifier(ctx, SQL_DUCKDB, column->name);
+    if (is_plain_integer(column))
+        return nv_printf(ctx, "TRY_CAST(%s AS BIGINT) AS %s", name, name);
+    return nv_printf(ctx, "%s AS %s", parse_rule_sql(ctx, SQL_DUCKDB, column, name), name);
+}
+
 static char *column_list(const rawdata_t *raw, nv_mem_t *ctx, int t, const bool *chosen)
 {
     const Nv__TableProfile *table = raw->profile->tables[t];
@@ -165,7 +189,7 @@ static char *column_list(const rawdata_t *raw, nv_mem_t *ctx, int t, const bool 
     for (size_t c = 0; c < table->n_columns; c++) {
         if (chosen != NULL ? chosen[c] : is_worth_loading(table->columns[c]))
             columns = nv_printf(ctx, "%s%s%s", columns, columns[0] != '\0' ? ", " : "",
-                                sql_identifier(ctx, SQL_DUCKDB, table->columns[c]->name));
+                                value_sql(ctx, table->columns[c]));
     }
     return columns;
 }
@@ -202,8 +226,8 @@ static bool ensure_segment(rawdata_t *raw, nv_mem_t *ctx, int t, const char *con
     bool *columns = NV_NEW_ARRAY(raw->ctx, bool, table->n_columns + 1);
     for (size_t c = 0; c < table->n_columns; c++)
         columns[c] = needed[c] || raw->wanted[t][c];
-    const char *sql = nv_printf(ctx, "CREATE TABLE s%zu AS SELECT %s FROM (%s)", raw->n_segments,
-                                column_list(raw, ctx, t, columns), typed_scan_sql(ctx, table));
+    const char *sql = nv_printf(ctx, "CREATE TABLE s%zu AS SELECT %s FROM %s", raw->n_segments,
+                                column_list(raw, ctx, t, columns), raw_scan_sql(ctx, table));
     if (!execute(raw, sql, err))
         return nv_wrap(err, "reading %s", table->name);
     *out = (int)raw->n_segments;
@@ -227,8 +251,8 @@ static bool ensure_distinct(rawdata_t *raw, nv_mem_t *ctx, const discovery_check
     *out = nv_printf(ctx, "u%d", t);
     if (raw->distinct[t])
         return true;
-    const char *sql = nv_printf(ctx, "CREATE TABLE u%d AS SELECT DISTINCT %s FROM (%s)", t,
-                                column_list(raw, ctx, t, NULL), typed_scan_sql(ctx, table));
+    const char *sql = nv_printf(ctx, "CREATE TABLE u%d AS SELECT DISTINCT %s FROM %s", t,
+                                column_list(raw, ctx, t, NULL), raw_scan_sql(ctx, table));
     raw->distinct[t] = execute(raw, sql, err);
     return raw->distinct[t] || nv_wrap(err, "deduplicating %s", table->name);
 }
