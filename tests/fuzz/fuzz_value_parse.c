@@ -43,20 +43,23 @@ static void add_value(void *arg, const char *text, size_t length)
 /* The rule that reads canonical text. */
 static parser_t canonical_parser(nv_mem_t *ctx, const parser_t *parser)
 {
-    static char *dates[] = {"%Y-%m-%d"};
-    static char *times[] = {"%H:%M:%S", "%H:%M:%S.%f"};
-    static char *timestamps[] = {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f"};
-    static char *truths[] = {"true"};
-    static char *falsehoods[] = {"false"};
+    const char *const *formats[] = {
+        (const char *const[]){"%Y-%m-%d", NULL},
+        (const char *const[]){"%H:%M:%S", "%H:%M:%S.%f", NULL},
+        (const char *const[]){"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M:%S.%f", NULL},
+    };
     Nv__ParseRule *rule = NV_NEW(ctx, Nv__ParseRule);
     nv__parse_rule__init(rule);
-    rule->true_spellings = truths;
-    rule->false_spellings = falsehoods;
-    rule->n_true_spellings = rule->n_false_spellings = 1;
     bool date = parser->type == NV__VALUE_TYPE__VALUE_TYPE_DATE;
     bool time = parser->type == NV__VALUE_TYPE__VALUE_TYPE_TIME;
-    rule->datetime_formats = date ? dates : time ? times : timestamps;
-    rule->n_datetime_formats = date ? 1 : 2;
+    const char *const *wanted = formats[date ? 0 : time ? 1 : 2];
+    rule->datetime_formats = NV_NEW_ARRAY(ctx, char *, 2);
+    for (; *wanted; wanted++)
+        rule->datetime_formats[rule->n_datetime_formats++] = nv_strdup(ctx, *wanted);
+    rule->true_spellings = NV_NEW_ARRAY(ctx, char *, 1);
+    rule->true_spellings[rule->n_true_spellings++] = nv_strdup(ctx, "true");
+    rule->false_spellings = NV_NEW_ARRAY(ctx, char *, 1);
+    rule->false_spellings[rule->n_false_spellings++] = nv_strdup(ctx, "false");
     return parser_make(parser->type, parser->precision, parser->scale, rule);
 }
 
