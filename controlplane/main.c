@@ -236,6 +236,22 @@ static bool start_server(plane_t *plane, const nv_tls_paths_t *paths, nv_error_t
     return nv_rpc_server_start(plane->server, err) && write_address(plane, err);
 }
 
+/* Gauges from live state; on the metrics server's thread. */
+static void collect(nv_metrics_t *metrics, void *arg)
+{
+    const plane_t *plane = arg;
+    Nv__ClusterStatus status = NV__CLUSTER_STATUS__INIT;
+    nv_error_t err = NV_ERROR_INIT;
+    if (!cp_engine_status(plane->service.engine, &status, &err))
+        return;
+    nv_gauge_set(nv_gauge(metrics, "nuvyn_runs_active", "", "Runs that have not ended."), status.runs_active);
+    nv_gauge_set(nv_gauge(metrics, "nuvyn_workers", "", "Connected workers."), status.workers);
+    nv_gauge_set(nv_gauge(metrics, "nuvyn_tasks_running", "", "Tasks that workers hold."),
+                 status.tasks_running);
+    nv_gauge_set(nv_gauge(metrics, "nuvyn_tasks_waiting", "", "Tasks that wait for a worker."),
+                 status.tasks_waiting);
+}
+
 static bool ready(void *arg, nv_error_t *err)
 {
     const plane_t *plane = arg;
@@ -248,6 +264,7 @@ static bool start(plane_t *plane, nv_error_t *err)
     const char *metrics = nv_config_string(plane->config, "metrics-listen");
     plane->state_dir = nv_config_string(plane->config, "state-dir");
     plane->metrics = nv_metrics_new();
+    nv_metrics_on_collect(plane->metrics, collect, plane);
     return open_log(plane, err) && nv_private_dir(plane->state_dir, err) && nv_http_global_init(err) &&
            open_store(plane, err) && load_identity(plane, &paths, err) && start_engine(plane, err) &&
            start_server(plane, &paths, err) &&
