@@ -393,7 +393,7 @@ static void put_options(nv_mem_t *ctx, nv_buf_t *out, const Nv__TableProfile *ta
     nv_buf_printf(out, ", encoding = %s", sql_literal(ctx, SQL_DUCKDB, d->encoding));
     nv_buf_puts(out,
                 ", strict_mode = true, null_padding = false, ignore_errors = true, max_line_size = 16777216");
-    nv_buf_puts(out, ", compression = 'none', nullstr = '', filename = true, columns = {");
+    nv_buf_puts(out, ", compression = 'none', nullstr = '', filename = 'nuvyn_file', columns = {");
     for (size_t i = 0; i < table->n_columns; i++)
         nv_buf_printf(out, "%s%s: 'VARCHAR'", i ? ", " : "",
                       sql_literal(ctx, SQL_DUCKDB, table->columns[i]->name));
@@ -420,7 +420,7 @@ char *raw_scan_sql(nv_mem_t *ctx, const Nv__TableProfile *table)
     nv_buf_puts(&out, "(SELECT ");
     for (size_t i = 0; i < table->n_columns; i++)
         nv_buf_printf(&out, "%s, ", sql_identifier(scratch, SQL_DUCKDB, table->columns[i]->name));
-    nv_buf_puts(&out, "filename AS nuvyn_file FROM read_csv([");
+    nv_buf_puts(&out, "nuvyn_file FROM read_csv([");
     for (size_t i = 0; i < table->n_files; i++)
         nv_buf_printf(&out, "%s%s", i ? ", " : "", sql_literal(scratch, SQL_DUCKDB, table->files[i]->path));
     nv_buf_puts(&out, "]");
