@@ -1,4 +1,5 @@
 /* What a column is worth in a star: measure, attribute, event date, or nothing; and how it changes. */
+#include <stdio.h>
 #include <string.h>
 
 #include "worker/design/plan.h"
@@ -7,9 +8,8 @@
 static bool has_word(const dsc_column_t *column, const char *words)
 {
     for (int i = 0; i < column->bare.n; i++) {
-        char needle[NAME_WORD_BYTES + 2] = " ";
-        strncat(needle, column->bare.word[i], NAME_WORD_BYTES - 1);
-        strcat(needle, " ");
+        char needle[NAME_WORD_BYTES + 2];
+        snprintf(needle, sizeof needle, " %s ", column->bare.word[i]);
         if (strstr(words, needle) != NULL)
             return true;
     }

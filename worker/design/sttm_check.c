@@ -43,7 +43,7 @@ static const Nv__SttmSourceColumn *find_silver(const Nv__SttmSource *source, con
 
 static const Nv__SttmColumn *find_column(const Nv__SttmTarget *target, const char *name)
 {
-    for (size_t i = 0; i < target->n_columns; i++) {
+    for (size_t i = 0; target != NULL && i < target->n_columns; i++) {
         if (strcmp(target->columns[i]->name, name) == 0)
             return target->columns[i];
     }

@@ -22,8 +22,8 @@ static double synonym_score(const name_words_t *from, const name_words_t *table)
     for (int i = 0; i < from->n; i++) {
         for (int j = 0; j < table->n; j++) {
             char a[NAME_WORD_BYTES], b[NAME_WORD_BYTES];
-            strcpy(a, from->word[i]);
-            strcpy(b, table->word[j]);
+            memcpy(a, from->word[i], sizeof a);
+            memcpy(b, table->word[j], sizeof b);
             name_singular(a);
             name_singular(b);
             if (!lexicon_synonyms(a, b))

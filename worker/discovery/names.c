@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "worker/discovery/lexicon.h"
@@ -86,7 +87,7 @@ static void cut_glued_key(name_words_t *name)
             continue;
         if (name->n == NAME_WORDS_MAX)
             return;
-        strcpy(name->word[name->n], glued[i]);
+        snprintf(name->word[name->n], sizeof name->word[0], "%s", glued[i]);
         name->n++;
         last[stem] = '\0';
         return;
@@ -111,8 +112,9 @@ void name_drop_front(name_words_t *name, int count)
 {
     if (count >= name->n)
         count = name->n - 1;
-    if (count <= 0)
+    if (count <= 0) /* nothing to drop, or a single word, which stays */
         return;
+    /* cppcheck-suppress arrayIndexOutOfBoundsCond ; count < n <= NAME_WORDS_MAX */
     memmove(name->word[0], name->word[count], sizeof name->word[0] * (size_t)(name->n - count));
     name->n -= count;
     name_find_key(name);
@@ -123,13 +125,13 @@ void name_singular(char *word)
     size_t n = strlen(word), stem = 0;
     const char *irregular = lexicon_singular(word);
     if (irregular != NULL && strlen(irregular) < NAME_WORD_BYTES) {
-        strcpy(word, irregular);
+        memcpy(word, irregular, strlen(irregular) + 1);
         return;
     }
     if (n < 4)
         return;
     if (ends_with(word, "ies", &stem) && stem >= 2)
-        strcpy(word + stem, "y");
+        memcpy(word + stem, "y", 2);
     else if (ends_with(word, "sses", &stem) || ends_with(word, "xes", &stem) ||
              ends_with(word, "ches", &stem) || ends_with(word, "shes", &stem))
         word[n - 2] = '\0';

@@ -187,7 +187,7 @@ static uint64_t header_hash(const dsc_column_t *column)
     uint64_t hash = 1469598103934665603u;
     for (int i = 0; i < column->bare.n; i++) {
         char word[NAME_WORD_BYTES];
-        strcpy(word, column->bare.word[i]);
+        memcpy(word, column->bare.word[i], sizeof word);
         name_singular(word);
         for (const char *c = word; *c != '\0'; c++)
             hash = (hash ^ (unsigned char)*c) * 1099511628211u;
@@ -319,7 +319,7 @@ bool schema_mentions(const dsc_column_t *column, int lexicon)
 {
     for (int i = 0; i < column->bare.n; i++) {
         char word[NAME_WORD_BYTES];
-        strcpy(word, column->bare.word[i]);
+        memcpy(word, column->bare.word[i], sizeof word);
         if (lexicon_has((lexicon_t)lexicon, word))
             return true;
         name_singular(word);

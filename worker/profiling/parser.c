@@ -141,7 +141,7 @@ size_t parser_text(const parser_t *parser, const parsed_t *value, char *out)
 {
     switch (parser->type) {
     case NV__VALUE_TYPE__VALUE_TYPE_BOOLEAN:
-        strcpy(out, value->n ? "true" : "false");
+        memcpy(out, value->n ? "true" : "false", value->n ? 5 : 6);
         return strlen(out);
     case NV__VALUE_TYPE__VALUE_TYPE_DOUBLE:
         return number_double_text(value->d, out);

@@ -1,6 +1,7 @@
 #include "worker/profiling/semantic.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,10 +117,10 @@ static bool looks_currency(const char *text)
 {
     static const char known[] =
         " USD EUR GBP JPY CHF CAD AUD CNY INR SEK NOK DKK PLN BRL MXN NZD SGD HKD ZAR TRY CZK HUF ";
-    char padded[8] = " ";
+    char padded[8];
     if (strlen(text) != 3)
         return false;
-    strcat(strcat(padded, text), " ");
+    snprintf(padded, sizeof padded, " %s ", text);
     return strstr(known, padded) != NULL;
 }
 

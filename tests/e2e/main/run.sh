@@ -38,7 +38,10 @@ check tables --output "$NUVYN_OUTPUT/$first" --save "$work/tables.json"
 
 echo "== 2. the same again changes no row, and remembers"
 ./bldr run --source-dir data/ecommerce >"$work/second.txt"
-second=$(ls "$NUVYN_OUTPUT" | grep -vx "$first")
+for second in "$NUVYN_OUTPUT"/*; do
+    second=$(basename "$second")
+    [ "$second" = "$first" ] || break
+done
 check unchanged --output "$NUVYN_OUTPUT/$second" --save "$work/tables.json"
 ctl run watch "$second" -o json | grep -q '"kind": "retrieval"' || { echo "the second run retrieved nothing"; exit 1; }
 ctl kb search "orders customers products" -o json | grep -q "$first" || { echo "the knowledge base does not have the first run"; exit 1; }
