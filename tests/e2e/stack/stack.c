@@ -103,6 +103,9 @@ void stack_start_control(plane_stack_t *stack)
                     nv_printf(stack->ctx, "%s/plane.key", stack->pki.dir),
                     stack_text("--lease"),
                     stack_text("1500ms"),
+                    stack_text("--store"),
+                    getenv("STACK_STORE") ? getenv("STACK_STORE")
+                                          : nv_printf(stack->ctx, "sqlite:%s/nuvyn.db", stack->dir),
                     stack->metrics ? stack_text("--metrics-listen") : NULL,
                     stack->metrics,
                     NULL};

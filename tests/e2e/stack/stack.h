@@ -1,4 +1,7 @@
-/* A control plane and workers as real processes in a temporary folder, and calls to them. Aborts the test on surprises. */
+/* A control plane and workers as real processes in a temporary folder, and calls to them. Aborts the test on surprises.
+ *
+ * STACK_STORE (a store URL, say of a PostgreSQL with an empty schema) replaces the SQLite file; SHOW_LOGS prints the ends of
+ * all logs. The first argument of a test program is a filter ("a_killed*"). */
 #ifndef TESTS_E2E_STACK_H
 #define TESTS_E2E_STACK_H
 
