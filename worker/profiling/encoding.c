@@ -124,7 +124,7 @@ void sniff_encoding(const char *data, size_t length, bool whole, sniff_encoding_
     size_t nul = 0;
     for (size_t i = 0; i < length; i++)
         nul += data[i] == 0;
-    out->binary = nul * 200 > length || (nul > 0 && length < 64);
+    out->binary = nul * 400 > length || (nul > 0 && length < 64); /* random bytes: one in 256 */
     count_utf8(data + out->bom, length - out->bom, whole, out);
     if (out->invalid > out->multibyte && !out->bom)
         out->encoding = TEXT_LATIN1;

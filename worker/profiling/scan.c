@@ -127,9 +127,10 @@ static void choose_sets(const scan_config_t *config, lane_t *lanes)
     size_t n_found = keys_find(&rows, columns, n, found);
     key_set_t sets[SCAN_SETS];
     size_t n_sets = 0;
-    for (size_t i = 0; i < n_found && n_sets < SCAN_SETS; i++)
-        if (found[i].n > 1)
-            sets[n_sets++] = found[i];
+    for (int exact = 1; exact >= 0; exact--)
+        for (size_t i = 0; i < n_found && n_sets < SCAN_SETS; i++)
+            if (found[i].n > 1 && (found[i].uniqueness == 1) == exact)
+                sets[n_sets++] = found[i];
     for (int lane = 0; lane < config->options->threads; lane++)
         lane_use_sets(&lanes[lane], sets, n_sets);
 }
