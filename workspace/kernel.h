@@ -23,6 +23,7 @@ typedef struct ws_kernel_config {
     const char *work_dir;
     const char *log_path; /* the kernel's stdout and stderr, appended */
     const char *memory;   /* of the driver, as Spark writes it: 2g */
+    const char *jit;      /* quick or full; see kernel/session.py */
     int cores;
 } ws_kernel_config_t;
 

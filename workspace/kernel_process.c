@@ -65,6 +65,8 @@ static int spawn_python(const ws_kernel_config_t *config, int child_fd, pid_t *p
         nv_strdup(mem, config->work_dir),
         nv_strdup(mem, "--memory"),
         nv_strdup(mem, config->memory),
+        nv_strdup(mem, "--jit"),
+        nv_strdup(mem, config->jit),
         nv_strdup(mem, "--cores"),
         nv_printf(mem, "%d", config->cores),
         NULL,

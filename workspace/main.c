@@ -91,6 +91,10 @@ static bool start(server_t *s, nv_error_t *err)
 {
     ws_options_t *o = &s->options;
     ws_app_t *app = &s->app;
+    /* A kernel that can never start would be tried again for ever: better told at once. */
+    if (access(o->kernel_python, X_OK) != 0) {
+        return nv_fail_errno(err, errno, "--kernel-python %s", o->kernel_python);
+    }
     if (!open_state(s, err) || !open_http(s, err)) {
         return false;
     }
@@ -101,6 +105,7 @@ static bool start(server_t *s, nv_error_t *err)
                                             .work_dir = in_state(s, "work"),
                                             .log_path = in_state(s, "kernel.log"),
                                             .memory = o->memory,
+                                            .jit = o->jit,
                                             .cores = o->cores};
     app->faults = o->test_faults ? ws_faults_new() : NULL;
     app->statements = ws_statements_new(app);

@@ -26,6 +26,7 @@ const char *ws_options_usage(void)
            "  --kernel-dir DIR           the kernel's own files\n"
            "  --jars DIR                 Delta Lake and catalog jars (default $NUVYN_HOME/jars)\n"
            "  --driver-memory SIZE       of Spark, such as 2g (the default)\n"
+           "  --driver-jit quick|full    quick (the default) suits small data, full long runs over much\n"
            "  --cores N                  for Spark (default 2)\n"
            "  --connections N            handled at once (default 48)\n"
            "  --chunk-bytes N            size of a statement's result chunks (default 4194304)\n"
@@ -47,6 +48,7 @@ enum option_id {
     KERNEL_DIR,
     JARS,
     MEMORY,
+    JIT,
     CORES,
     CONNECTIONS,
     CHUNK_BYTES,
@@ -70,6 +72,7 @@ static const struct option long_options[] = {
     {"kernel-dir", required_argument, NULL, KERNEL_DIR},
     {"jars", required_argument, NULL, JARS},
     {"driver-memory", required_argument, NULL, MEMORY},
+    {"driver-jit", required_argument, NULL, JIT},
     {"cores", required_argument, NULL, CORES},
     {"connections", required_argument, NULL, CONNECTIONS},
     {"chunk-bytes", required_argument, NULL, CHUNK_BYTES},
@@ -158,6 +161,10 @@ static bool take(nv_mem_t *mem, int id, const char *text, ws_options_t *out, nv_
     case MEMORY:
         out->memory = text;
         return true;
+    case JIT:
+        out->jit = text;
+        return strcmp(text, "quick") == 0 || strcmp(text, "full") == 0 ||
+               nv_fail(err, NV_INVALID_ARGUMENT, "--driver-jit %s: expected quick or full", text);
     case CORES:
         return int_option("cores", text, 1, 256, &out->cores, err);
     case CONNECTIONS:
@@ -218,6 +225,7 @@ bool ws_options_parse(nv_mem_t *mem, int argc, char **argv, ws_options_t *out, n
         .port = 8443,
         .client_id = "nuvyn",
         .memory = "2g",
+        .jit = "quick",
         .cores = 2,
         .connections = 48,
         .chunk_bytes = 4 * 1024 * 1024,

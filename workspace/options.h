@@ -23,6 +23,7 @@ typedef struct ws_options {
     const char *client_id;
     const char *client_secret_file; /* or NULL: in the state directory */
     const char *memory;
+    const char *jit;
     int cores;
     int connections;
     int64_t chunk_bytes;

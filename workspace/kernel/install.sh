@@ -42,8 +42,8 @@ has_checksum() {
 
 # fetch_jar group:artifact:version target
 fetch_jar() {
-    local group artifact version folder
-    IFS=: read -r group artifact version <<<"$1"
+    local artifact version folder
+    IFS=: read -r _ artifact version <<<"$1"
     need mvn "maven"
     folder=$(mktemp -d "$jars/.fetch.XXXXXX")
     (cd "$folder" && mvn --quiet --batch-mode -Dstyle.color=never dependency:get "-Dartifact=$1" -Dtransitive=false \

@@ -1,6 +1,6 @@
 """The kernel: one process with one Spark, told by the workspace server what to run (wire.py).
 
-    main.py --fd N --root UNITY --jars DIR --work DIR [--cores 2] [--memory 2g]
+    main.py --fd N --root UNITY --jars DIR --work DIR [--cores 2] [--memory 2g] [--jit quick|full]
 """
 
 import argparse
@@ -215,6 +215,7 @@ def main():
     parser.add_argument("--work", required=True)
     parser.add_argument("--cores", default="2")
     parser.add_argument("--memory", default="2g")
+    parser.add_argument("--jit", choices=("quick", "full"), default="quick")
     options = parser.parse_args()
     os.environ["TZ"] = "UTC"
     time.tzset()

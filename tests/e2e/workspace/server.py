@@ -59,8 +59,11 @@ class Server:
     def wait_for_spark(self, seconds=300):
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if self.health()["spark"] == "ready":
+            health = self.health()
+            if health["spark"] == "ready":
                 return self
+            if health["spark"] == "broken":
+                break
             time.sleep(0.1)
         raise RuntimeError(f"Spark did not start: {self.health()} {(self.state / 'kernel.log').read_text()}")
 
