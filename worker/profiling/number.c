@@ -74,9 +74,12 @@ static int strip_sign(span_t *span)
 
 static bool strip_mark(span_t *span, const char *mark)
 {
+    if (span->at == span->end)
+        return false;
     size_t n = strlen(mark);
+    bool may = *span->at == mark[0] || span->end[-1] == mark[n - 1];
     size_t have = (size_t)(span->end - span->at);
-    if (have <= n)
+    if (!may || have <= n)
         return false;
     if (memcmp(span->at, mark, n) == 0)
         span->at += n;
