@@ -91,9 +91,10 @@ static bool start(server_t *s, nv_error_t *err)
 {
     ws_options_t *o = &s->options;
     ws_app_t *app = &s->app;
-    /* A kernel that can never start would be tried again for ever: better told at once. */
+    /* Files, jobs' definitions and tokens are served without Spark too; but say at once why nothing will run. */
     if (access(o->kernel_python, X_OK) != 0) {
-        return nv_fail_errno(err, errno, "--kernel-python %s", o->kernel_python);
+        nv_log(app->log, NV_ERROR, "main", "Spark cannot start", "kernel_python", o->kernel_python, "error",
+               strerror(errno), NULL);
     }
     if (!open_state(s, err) || !open_http(s, err)) {
         return false;

@@ -238,28 +238,30 @@ class Certificates(Case):
 
 
 class Surroundings(Case):
-    def test_no_python_for_the_workspace(self):
-        self.refused(run(program("nuvyn-workspace"), "--state-dir", self.path("state"), "--listen", "127.0.0.1:0", "--kernel-python",
-                         self.path("no-python"), timeout=30), "no-python")
-
-    def test_no_java_for_the_workspace(self):
+    def logged(self, expected, *options, path=ENVIRONMENT["PATH"]):
         """It serves its files without Spark, and its log says why there is none."""
-        os.mkdir(self.path("bin"))
         with open(self.path("log"), "w+") as log:
-            process = subprocess.Popen([program("nuvyn-workspace"), "--state-dir", self.path("state"), "--listen", "127.0.0.1:0"],
-                                       env={**ENVIRONMENT, "PATH": self.path("bin")}, stderr=log, stdout=log)
+            process = subprocess.Popen([program("nuvyn-workspace"), "--state-dir", self.path("state"), "--listen", "127.0.0.1:0",
+                                        *options], env={**ENVIRONMENT, "PATH": path}, stderr=log, stdout=log)
             try:
                 for _ in range(300):
                     with open(self.path("log")) as file:
                         text = file.read()
-                    if "Java" in text:
+                    if all(word in text for word in expected):
                         break
                     time.sleep(0.1)
-                self.assertIn("Spark did not start", text)
-                self.assertIn("Java", text)
+                for word in expected:
+                    self.assertIn(word, text)
             finally:
                 process.terminate()
                 process.wait(30)
+
+    def test_no_python_for_the_workspace(self):
+        self.logged(["Spark cannot start", self.path("no-python"), "No such file"], "--kernel-python", self.path("no-python"))
+
+    def test_no_java_for_the_workspace(self):
+        os.mkdir(self.path("bin"))
+        self.logged(["Spark did not start", "Java"], path=self.path("bin"))
 
 
 if __name__ == "__main__":
