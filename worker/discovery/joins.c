@@ -228,13 +228,19 @@ static void consider_composite(dsc_state_t *state, int table, const key_candidat
 
 void joins_enumerate_composite(dsc_state_t *state)
 {
+    /* Not only of the key chosen so far: which set others refer to is what decides between equally unique ones. */
+    enum { KEYS_TRIED = 3 };
     for (int u = 0; u < state->schema->n_tables; u++) {
         const table_keys_t *keys = &state->keys[u];
-        if (keys->chosen < 0 || keys->list[keys->chosen].n < 2)
-            continue;
-        for (int t = 0; t < state->schema->n_tables; t++) {
-            if (t != u)
-                consider_composite(state, t, &keys->list[keys->chosen]);
+        int tried = 0;
+        for (int k = 0; k < keys->n && tried < KEYS_TRIED; k++) {
+            if (keys->list[k].n < 2 || (k != keys->chosen && keys->list[k].p < 0.1))
+                continue;
+            tried++;
+            for (int t = 0; t < state->schema->n_tables; t++) {
+                if (t != u)
+                    consider_composite(state, t, &keys->list[k]);
+            }
         }
     }
 }

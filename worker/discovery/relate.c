@@ -172,6 +172,26 @@ static void drop_shadowed(dsc_state_t *state)
     state->n_joins = kept;
 }
 
+/* Composite joins lead to the key that was chosen in the end, or nowhere. */
+static void drop_other_keys(dsc_state_t *state)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *join = &state->joins[i];
+        const table_keys_t *keys = &state->keys[join->to];
+        bool fits = join->n == 1 || (keys->chosen >= 0 && keys->list[keys->chosen].n == join->n);
+        for (int k = 0; fits && join->n > 1 && k < join->n; k++) {
+            bool found = false;
+            for (int c = 0; c < join->n; c++)
+                found = found || keys->list[keys->chosen].columns[c] == join->to_columns[k];
+            fits = found;
+        }
+        if (fits)
+            state->joins[kept++] = *join;
+    }
+    state->n_joins = kept;
+}
+
 static bool run(dsc_state_t *state, nv_error_t *err)
 {
     keys_collect(state);
@@ -232,6 +252,7 @@ bool discovery_relate(nv_mem_t *ctx, const Nv__Profile *profile, const discovery
         return false;
     if (state.options->cancelled != NULL && state.options->cancelled(state.options->cancelled_arg))
         return nv_fail(err, NV_CANCELLED, "discovery was cancelled");
+    drop_other_keys(&state);
     drop_shadowed(&state);
     exclude_rivals(&state);
     choose_forest(&state);

@@ -315,12 +315,24 @@ int schema_find_column(const dsc_table_t *table, const char *name)
     return -1;
 }
 
+/* "reportsto", "parentaccount": a hint of a self-reference glued to the next word. */
+static bool starts_with_self_hint(const char *word)
+{
+    static const char *const hints[] = {"parent",   "manager", "reports", "supervisor", "previous",
+                                        "original", "related", "prereq",  "follow"};
+    for (size_t i = 0; i < sizeof hints / sizeof hints[0]; i++) {
+        if (strncmp(word, hints[i], strlen(hints[i])) == 0)
+            return true;
+    }
+    return false;
+}
+
 bool schema_mentions(const dsc_column_t *column, int lexicon)
 {
     for (int i = 0; i < column->bare.n; i++) {
         char word[NAME_WORD_BYTES];
         memcpy(word, column->bare.word[i], sizeof word);
-        if (lexicon_has((lexicon_t)lexicon, word))
+        if (lexicon_has((lexicon_t)lexicon, word) || (lexicon == LEXICON_SELF && starts_with_self_hint(word)))
             return true;
         name_singular(word);
         if (lexicon_has((lexicon_t)lexicon, word))

@@ -226,7 +226,7 @@ class Maker:
             "pct": lambda: f"{r.choice([0, 0, 0.05, 0.1, 0.15, 0.2])}", "dec": lambda: f"{r.uniform(-50, 150):.3f}", "qty": lambda: r.randrange(0, r.choice([12, 60, 500])),
             "flag": lambda: r.choice(self.flags), "gender": lambda: r.choice("MF"), "cur": lambda: r.choice(CURRENCIES), "pos": lambda: r.choice(["P", "C", "1B", "2B", "SS", "OF"]),
             "url": lambda: f"https://example.com/{r.choice(WORDS)}/{r.randrange(9999)}", "code": lambda: "".join(r.choice(string.ascii_uppercase + string.digits) for _ in range(6)),
-            "code3": lambda: "".join(r.choice(string.ascii_uppercase) for _ in range(3)), "status": lambda: r.choice(self.statuses), "bigseq": lambda: 1, "vcode": lambda: f"CMP-{r.randrange(1, 25):03d}",
+            "code3": lambda: r.choice(["ATL", "BAL", "BOS", "CHI", "CIN", "CLE", "COL", "DET", "HOU", "KCA", "LAN", "MIA", "MIL", "MIN", "NYA", "OAK", "PHI", "PIT", "SDN", "SEA"]), "status": lambda: r.choice(self.statuses), "bigseq": lambda: 1, "vcode": lambda: f"CMP-{r.randrange(1, 25):03d}",
         }
         if kind in table:
             return table[kind]()
