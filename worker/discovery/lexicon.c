@@ -139,8 +139,7 @@ static const char *const singulars[][2] = {
 
 static const char *const synonyms[] = {
     " customer client buyer account guest patron consumer shopper cust ",
-    " employee staff rep representative agent worker salesperson manager clerk associate personnel emp "
-    "reports supervisor seller ",
+    " employee staff rep representative agent worker salesperson manager clerk associate emp reports seller ",
     " product item part article sku goods prod material ",
     " vendor supplier seller supp ",
     " shipper carrier ship via shipvia shipping courier ",
