@@ -15,7 +15,7 @@
 #include <cmocka.h>
 
 /* Runs a shell command; its exit status, and what it printed on either stream. */
-static int run(plane_stack_t *stack, char out[8192], const char *format, ...)
+NV_PRINTF(3, 4) static int run(plane_stack_t *stack, char out[8192], const char *format, ...)
 {
     va_list args;
     va_start(args, format);
