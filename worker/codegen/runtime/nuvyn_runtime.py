@@ -251,13 +251,24 @@ def number_pattern(parse, type):
     marks = "|".join(re.escape(mark) for mark in parse.currency)
     before, after = (f"(?:(?:{marks}) *)?", f"(?: *(?:{marks}))?") if marks else ("", "")
     whole = rf"(\d[\d{re.escape(parse.group)}]*)?" if parse.group else r"(\d+)?"
-    fraction = "()" if type == "BIGINT" else rf"(?:{re.escape(parse.decimal)}(\d+))?"
+    fraction = "()" if type == "BIGINT" else rf"(?:{re.escape(parse.decimal)}(\d{'*' if type == 'DOUBLE' else '+'}))?"
     exponent = r"([eE][+-]?\d{1,3})?" if type == "DOUBLE" else "()"
     percent = "(?: *%)?" if parse.percent else ""
     return rf"^(?=.*\d)([+-]?{before}[+-]?){whole}{fraction}{exponent}{after}{percent}$"
 
 
+def parse_plain_number(text, type):
+    """A number with nothing around it and a decimal point: what most exports write."""
+    scale = int(re.search(r"(\d+)\)$", type).group(1)) if type.startswith("DECIMAL") else 0
+    digits = r"\d+" if scale == 0 else rf"(\d+(\.\d{{1,{scale}}})?|\.\d{{1,{scale}}})"
+    if type == "DOUBLE":
+        digits = r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?"
+    return F.when(text.rlike(f"^[+-]?{digits}$"), text.try_cast(type))
+
+
 def parse_number(text, parse, type):
+    if parse.decimal == "." and not (parse.group or parse.currency or parse.percent or parse.parentheses):
+        return parse_plain_number(text, type)
     bare = F.regexp_replace(text, r"^\((.+)\)$", "$1") if parse.parentheses else text
     pattern = number_pattern(parse, type)
     sign = F.regexp_replace(F.regexp_extract(bare, pattern, 1), "[^+-]", "")
