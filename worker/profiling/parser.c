@@ -51,7 +51,7 @@ bool text_trim(const char **text, size_t *length)
 static bool in_list(char *const *list, size_t n, const char *text, size_t length)
 {
     for (size_t i = 0; i < n; i++)
-        if (strncmp(list[i], text, length) == 0 && list[i][length] == '\0')
+        if (strlen(list[i]) == length && memcmp(list[i], text, length) == 0)
             return true;
     return false;
 }
