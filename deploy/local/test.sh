@@ -1,32 +1,47 @@
 # shellcheck shell=bash
-# The tests. Unit tests run under ctest; each folder of tests/e2e with a run.sh is one end-to-end suite that starts the
-# real programs and cleans up after itself.
+# The tests. Unit tests run under ctest; the suites of tests/e2e start the real programs and clean up after themselves.
 test_unit() {
     local dir=$1
     shift
     ctest --test-dir "$dir" --output-on-failure -j2 "$@"
 }
 
-test_e2e() {
-    local suite name passed=0 failed=0 log started
+# One suite of tests/e2e with a shell of its own; counts into passed and failed of the caller.
+test_suite() { # name, arguments of run.sh after the build folder…
+    local name=$1 log=$BUILD_DIR/e2e/$1.log started=$SECONDS
+    shift
     mkdir -p "$BUILD_DIR/e2e"
-    step "end to end: programs of the test tree (stack, pipeline, agents)"
-    test_unit "$BUILD_DIR" -j1 -L e2e -LE bench || failed=1
-    for suite in "$ROOT"/tests/e2e/*/run.sh; do
-        name=$(basename "$(dirname "$suite")")
-        log=$BUILD_DIR/e2e/$name.log
-        started=$SECONDS
-        step "end to end: $name"
-        if bash "$suite" "$BUILD_DIR" >"$log" 2>&1; then
-            passed=$((passed + 1))
-            say "    passed in $((SECONDS - started)) s"
-        else
-            failed=$((failed + 1))
-            tail -n 40 "$log" >&2
-            say "    FAILED after $((SECONDS - started)) s (whole log: $log)"
-        fi
-    done
+    step "end to end: $name $*"
+    if bash "$ROOT/tests/e2e/$name/run.sh" "$BUILD_DIR" "$@" >"$log" 2>&1; then
+        passed=$((passed + 1))
+        say "    passed in $((SECONDS - started)) s"
+    else
+        failed=$((failed + 1))
+        tail -n 40 "$log" >&2
+        say "    FAILED after $((SECONDS - started)) s (whole log: $log)"
+    fi
+}
+
+# Real processes, real mTLS, the bad inputs, a misbehaving model, the client against the workspace, and the main job.
+test_e2e() {
+    local passed=0 failed=0
+    step "end to end: control plane and workers as real processes"
+    test_unit "$BUILD_DIR" -j1 -L e2e -LE "spark|bench" || failed=$((failed + 1))
+    test_suite llm
+    test_suite databricks
+    test_suite main build
     printf 'e2e: %d passed, %d failed\n' "$passed" "$failed"
+    [ "$failed" = 0 ]
+}
+
+# What takes long and proves: the generated pipeline over several days against an oracle, the agents that deploy and
+# validate it, the official SDK's view of the workspace and its accidents, and the main job repeated and killed.
+test_slow() {
+    local passed=0 failed=0
+    test_unit "$BUILD_DIR" -j1 -L spark || failed=$((failed + 1))
+    test_suite workspace
+    test_suite main build repeat kill
+    printf 'slow: %d passed, %d failed\n' "$passed" "$failed"
     [ "$failed" = 0 ]
 }
 
@@ -37,11 +52,12 @@ cmd_test() {
     case $what in
     unit) test_unit "$BUILD_DIR" -LE "e2e|spark|bench" ;;
     e2e) test_e2e ;;
+    slow) test_slow ;;
     all)
         test_unit "$BUILD_DIR" -LE "e2e|spark|bench"
         test_e2e
         ;;
-    *) die "test $what: expected unit, e2e or all" ;;
+    *) die "test $what: expected unit, e2e, all or slow" ;;
     esac
 }
 
