@@ -1,5 +1,5 @@
 #!/bin/sh
-# The generated pipeline on a plain local Spark: local_spark.sh PIPELINE_GENERATE [TEST …]
+# The generated pipeline on a plain local Spark: local_spark.sh PIPELINE_GENERATE [test_pipeline.PipelineOverTime.TEST …]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 PIPELINE_GENERATE=$(realpath "$1")
@@ -13,4 +13,4 @@ fi
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
-PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1 "$python" -m unittest -v test_pipeline "$@"
+PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1 "$python" -m unittest -v "${@:-test_pipeline}"

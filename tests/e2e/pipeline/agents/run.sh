@@ -1,5 +1,5 @@
 #!/bin/sh
-# The agents against the local workspace: run.sh PIPELINE_AGENTS NUVYN_WORKSPACE [TEST …]
+# The agents against the local workspace: run.sh PIPELINE_AGENTS NUVYN_WORKSPACE [test_agents.Agents.TEST …]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 PIPELINE_AGENTS=$(realpath "$1")
@@ -12,4 +12,4 @@ if [ ! -x "$python" ]; then
     exit 77
 fi
 cd "$here"
-PYTHONDONTWRITEBYTECODE=1 exec "$python" -m unittest -v test_agents "$@"
+PYTHONDONTWRITEBYTECODE=1 exec "$python" -m unittest -v "${@:-test_agents}"
