@@ -67,6 +67,17 @@ static void tell(agent_task_t *task, const char *text)
     task->ops->emit(task->host, "summary", text, 0, 0);
 }
 
+/* Of the star, not of the layers below it. */
+static bool is_target(const Nv__Sttm *sttm, const char *table)
+{
+    const char *dot = strrchr(table, '.');
+    const char *name = dot ? dot + 1 : table;
+    for (size_t i = 0; sttm && i < sttm->n_targets; i++)
+        if (strcmp(sttm->targets[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
 static void tell_built(agent_task_t *task, nv_mem_t *ctx, const run_record_t *record)
 {
     const Nv__Validation *validation = record->validation;
@@ -74,8 +85,9 @@ static void tell_built(agent_task_t *task, nv_mem_t *ctx, const run_record_t *re
         return;
     tell(task, "Built, and proven against the raw files:");
     for (size_t i = 0; i < validation->n_tables; i++)
-        tell(task, nv_printf(ctx, "  %-50s %10lld rows", validation->tables[i]->table,
-                             (long long)validation->tables[i]->rows));
+        if (is_target(record->sttm, validation->tables[i]->table))
+            tell(task, nv_printf(ctx, "  %-50s %10lld rows", validation->tables[i]->table,
+                                 (long long)validation->tables[i]->rows));
 }
 
 static void tell_checks(agent_task_t *task, nv_mem_t *ctx, const Nv__Validation *validation)

@@ -55,7 +55,7 @@ static bool add_golden(agent_task_t *task, nv_mem_t *ctx, const run_record_t *re
     golden.lesson = golden_lesson(ctx, record);
     if (!task->ops->knowledge_add(task->host, &golden, err))
         return nv_wrap(err, "golden case");
-    task->ops->emit(task->host, "learned", nv_printf(ctx, "golden case kept: %s", golden.lesson), 0, 0);
+    task->ops->emit(task->host, "learned", nv_printf(ctx, "golden case kept: %.120s …", golden.lesson), 0, 0);
     return true;
 }
 
@@ -91,7 +91,8 @@ static bool add_correction(agent_task_t *task, nv_mem_t *ctx, const run_record_t
     correction.lesson = nv_printf(ctx, "\"%s\" was mended in round %d", symptom, record->rounds);
     if (!task->ops->knowledge_add(task->host, &correction, err))
         return nv_wrap(err, "correction case");
-    task->ops->emit(task->host, "learned", nv_printf(ctx, "correction kept: %s", correction.lesson), 0, 0);
+    task->ops->emit(task->host, "learned", nv_printf(ctx, "correction kept: %.120s …", correction.lesson), 0,
+                    0);
     return true;
 }
 

@@ -122,6 +122,24 @@ static bool is_silver_key(const reviewing_t *r, const Nv__Join *join)
     return false;
 }
 
+/* A lookup by the business key of a dimension finds exactly one row, however many versions of a record the source has: the
+ * current one, or the one of its day. */
+static bool is_dimension_key(const reviewing_t *r, const Nv__Join *join)
+{
+    for (size_t i = 0; i < r->star->n_dimensions; i++) {
+        const Nv__DimensionDesign *dimension = r->star->dimensions[i];
+        if (strcmp(dimension->source, join->to) != 0 || dimension->n_business_key != join->n_to_columns)
+            continue;
+        size_t found = 0;
+        for (size_t k = 0; k < dimension->n_business_key; k++)
+            for (size_t j = 0; j < join->n_to_columns; j++)
+                found += strcmp(dimension->business_key[k], join->to_columns[j]) == 0;
+        if (found == dimension->n_business_key)
+            return true;
+    }
+    return false;
+}
+
 /* From a thing to its one-to-one extension: not every thing needs to have one. */
 static bool leads_to_extension(const reviewing_t *r, const Nv__Join *join)
 {
@@ -163,7 +181,7 @@ static bool check_join(reviewing_t *r, const Nv__Join *join, nv_error_t *err)
                    holds->actual, "Drop this join.");
     Nv__Check *fan_out = add_check(r, "fan_out", subject, NV__CHECK_STATUS__CHECK_STATUS_PASS);
     fan_out->actual = nv_printf(r->ctx, "at most %" PRId64 " target rows per value", counts.fan_out);
-    if (counts.fan_out > 1 && !is_silver_key(r, join))
+    if (counts.fan_out > 1 && !is_silver_key(r, join) && !is_dimension_key(r, join))
         fail_check(r, fan_out, "exactly 1 target row per value", fan_out->actual,
                    "Drop this join or join to the key of the target.");
     return true;
