@@ -37,6 +37,26 @@ typedef struct profile_options {
 bool survey_folder(nv_mem_t *ctx, const char *source_dir, const profile_options_t *options, Nv__Survey **out,
                    nv_error_t *err) NV_MUST_CHECK;
 
+/* A file that somebody else listed: in a volume, in cloud storage. */
+typedef struct survey_file {
+    const char *path;
+    const char *relative; /* below the source, with "/" */
+    int64_t bytes;
+    int64_t modified_ms;
+} survey_file_t;
+
+/* How to look into such a file: its first bytes, at most capacity; *whole: that is all of it. */
+typedef struct survey_reader {
+    bool (*read_head)(void *arg, const char *path, void *out, size_t capacity, size_t *length, bool *whole,
+                      nv_error_t *err);
+    void *arg;
+} survey_reader_t;
+
+/* Groups files that were listed elsewhere, by the same rules. */
+bool survey_files(nv_mem_t *ctx, const char *source, const survey_file_t *files, size_t n,
+                  const survey_reader_t *reader, const profile_options_t *options, Nv__Survey **out,
+                  nv_error_t *err) NV_MUST_CHECK;
+
 /* Profiles one table. options may be NULL. The result hangs below ctx. */
 bool profile_table(nv_mem_t *ctx, const profile_options_t *options, const Nv__SurveyTable *table,
                    Nv__TableProfile **out, nv_error_t *err) NV_MUST_CHECK;

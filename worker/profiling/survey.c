@@ -30,6 +30,7 @@ typedef struct found {
 } found_t;
 
 typedef struct survey {
+    const survey_reader_t *reader; /* of a file's first bytes */
     nv_mem_t *ctx;
     nv_mem_t *scratch;
     const char *root; /* resolved */
@@ -159,7 +160,7 @@ static const char *examine(survey_t *survey, found_t *file)
     char *raw = nv_alloc(scratch, HEAD_BYTES);
     size_t n;
     bool whole;
-    if (!file_read_head(file->path, raw, HEAD_BYTES, &n, &whole, &err))
+    if (!survey->reader->read_head(survey->reader->arg, file->path, raw, HEAD_BYTES, &n, &whole, &err))
         return nv_strdup(survey->scratch, err.message);
     if (!n)
         return "the file is empty";
@@ -191,7 +192,8 @@ static bool below_root(const survey_t *survey, const char *path)
     return below;
 }
 
-static void add_file(survey_t *survey, const char *path, const char *relative, const struct stat *info)
+static void add_file(survey_t *survey, const char *path, const char *relative, int64_t bytes,
+                     int64_t modified_ms)
 {
     const char *slash = strrchr(relative, '/');
     const char *name = slash ? slash + 1 : relative;
@@ -208,8 +210,8 @@ static void add_file(survey_t *survey, const char *path, const char *relative, c
     found_t file = {
         .path = nv_strdup(survey->scratch, path),
         .relative = nv_strdup(survey->scratch, relative),
-        .bytes = info->st_size,
-        .modified_ms = (int64_t)info->st_mtim.tv_sec * 1000 + info->st_mtim.tv_nsec / 1000000,
+        .bytes = bytes,
+        .modified_ms = modified_ms,
     };
     const char *reason = examine(survey, &file);
     if (reason) {
@@ -242,7 +244,8 @@ static bool visit(survey_t *survey, const char *path, const char *relative, int 
     if (++survey->n_seen > (size_t)survey->options.max_files)
         return nv_fail(err, NV_RESOURCE_EXHAUSTED, "%s holds more than %d files", survey->out->source,
                        survey->options.max_files);
-    add_file(survey, path, relative, &info);
+    add_file(survey, path, relative, info.st_size,
+             (int64_t)info.st_mtim.tv_sec * 1000 + info.st_mtim.tv_nsec / 1000000);
     return true;
 }
 
@@ -359,18 +362,61 @@ static bool nothing_usable(const survey_t *survey, nv_error_t *err)
                    out->n_skipped, first->path, first->reason);
 }
 
+static bool read_local_head(void *arg, const char *path, void *out, size_t capacity, size_t *length,
+                            bool *whole, nv_error_t *err)
+{
+    (void)arg;
+    return file_read_head(path, out, capacity, length, whole, err);
+}
+
+static survey_t begin(nv_mem_t *ctx, nv_mem_t *scratch, const char *source, const profile_options_t *options,
+                      const survey_reader_t *reader)
+{
+    survey_t survey = {.ctx = ctx, .scratch = scratch, .reader = reader};
+    survey.options = options ? *options : (profile_options_t){0};
+    if (survey.options.max_files <= 0)
+        survey.options.max_files = 100000;
+    if (survey.options.max_depth <= 0 || survey.options.max_depth > MAX_DEPTH)
+        survey.options.max_depth = 2;
+    survey.out = NV_NEW(ctx, Nv__Survey);
+    nv__survey__init(survey.out);
+    survey.out->source = nv_strdup(ctx, source);
+    return survey;
+}
+
+static bool finish(survey_t *survey, Nv__Survey **out, nv_error_t *err)
+{
+    group(survey);
+    if (!survey->out->n_tables)
+        return nothing_usable(survey, err);
+    *out = survey->out;
+    return true;
+}
+
+bool survey_files(nv_mem_t *ctx, const char *source, const survey_file_t *files, size_t n,
+                  const survey_reader_t *reader, const profile_options_t *options, Nv__Survey **out,
+                  nv_error_t *err)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("survey");
+    survey_t survey = begin(ctx, scratch, source, options, reader);
+    if (n > (size_t)survey.options.max_files)
+        return nv_fail(err, NV_RESOURCE_EXHAUSTED, "%s holds more than %d files", source,
+                       survey.options.max_files);
+    for (size_t i = 0; i < n; i++) {
+        if (options && options->cancelled && options->cancelled(options->arg))
+            return nv_fail(err, NV_CANCELLED, "the survey was cancelled");
+        add_file(&survey, files[i].path, files[i].relative, files[i].bytes, files[i].modified_ms);
+    }
+    return finish(&survey, out, err);
+}
+
 bool survey_folder(nv_mem_t *ctx, const char *source_dir, const profile_options_t *options, Nv__Survey **out,
                    nv_error_t *err)
 {
     if (!source_dir || !source_dir[0])
         return nv_fail(err, NV_INVALID_ARGUMENT, "no source folder was given");
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("survey");
-    survey_t survey = {.ctx = ctx, .scratch = scratch};
-    survey.options = options ? *options : (profile_options_t){0};
-    if (survey.options.max_files <= 0)
-        survey.options.max_files = 100000;
-    if (survey.options.max_depth <= 0 || survey.options.max_depth > MAX_DEPTH)
-        survey.options.max_depth = 2;
+    static const survey_reader_t local = {.read_head = read_local_head};
     struct stat info;
     if (stat(source_dir, &info) != 0)
         return nv_fail_errno(err, errno, "source folder %s", source_dir);
@@ -379,16 +425,8 @@ bool survey_folder(nv_mem_t *ctx, const char *source_dir, const profile_options_
     char *real = realpath(source_dir, NULL);
     if (!real)
         return nv_fail_errno(err, errno, "source folder %s", source_dir);
+    survey_t survey = begin(ctx, scratch, source_dir, options, &local);
     survey.root = nv_strdup(scratch, real);
     free(real);
-    survey.out = NV_NEW(ctx, Nv__Survey);
-    nv__survey__init(survey.out);
-    survey.out->source = nv_strdup(ctx, source_dir);
-    if (!walk(&survey, survey.root, "", 0, err))
-        return false;
-    group(&survey);
-    if (!survey.out->n_tables)
-        return nothing_usable(&survey, err);
-    *out = survey.out;
-    return true;
+    return walk(&survey, survey.root, "", 0, err) && finish(&survey, out, err);
 }
