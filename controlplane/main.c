@@ -79,6 +79,13 @@ static const nv_option_t options[] = {
      .min = 1000,
      .max = 600000,
      .help = "how long a silent worker keeps its tasks"},
+    {.name = "resume",
+     .type = NV_OPTION_DURATION,
+     .env = "NUVYN_RESUME",
+     .fallback = "60s",
+     .min = 0,
+     .max = 3600000,
+     .help = "how long workers go on with their tasks while no control plane can be reached"},
     {.name = "tenant",
      .type = NV_OPTION_STRING,
      .env = "NUVYN_BOOTSTRAP_TENANT",
@@ -185,6 +192,7 @@ static bool start_engine(plane_t *plane, nv_error_t *err)
                                  .metrics = plane->metrics,
                                  .owner = service->identity,
                                  .lease_ms = nv_config_int(plane->config, "lease"),
+                                 .resume_ms = nv_config_int(plane->config, "resume"),
                                  .store = service->store};
     service->log = plane->log;
     service->leases = config.leases = cp_leases_new();

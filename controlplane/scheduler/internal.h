@@ -176,6 +176,8 @@ bool queue_tenant_may_run(const tenant_t *tenant);
 /* lease.c */
 void lease_assign(nv_sched_t *sched, task_t *task, worker_t *worker, int64_t now_ms,
                   nv_sched_effects_t *effects);
+/* A lease of an earlier life: the task is neither waiting nor leased, the worker not connected. */
+void lease_restore(nv_sched_t *sched, task_t *task, worker_t *worker, uint64_t epoch, int64_t now_ms);
 /* Takes the task from its worker and frees the slot; the task is then neither waiting nor leased. */
 void lease_end(nv_sched_t *sched, task_t *task);
 void lease_expire_due(nv_sched_t *sched, int64_t now_ms, nv_sched_effects_t *effects);
@@ -184,6 +186,9 @@ void task_forget(nv_sched_t *sched, task_t *task);
 /* worker.c */
 void worker_update_free(nv_sched_t *sched, worker_t *worker);
 void worker_after_release(nv_sched_t *sched, worker_t *worker, nv_sched_effects_t *effects);
+/* The session, or one that is not connected (as after nv_sched_leave()). */
+worker_t *worker_absent(nv_sched_t *sched, const char *session, const char *name, pool_t *pool,
+                        int64_t now_ms);
 bool worker_is_silent(const nv_sched_t *sched, const worker_t *worker, int64_t now_ms);
 
 #endif

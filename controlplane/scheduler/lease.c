@@ -47,17 +47,13 @@ int64_t nv_sched_next_ms(const nv_sched_t *sched)
     return sched->expiry_count ? sched->expiries[0].due_ms : INT64_MAX;
 }
 
-void lease_assign(nv_sched_t *sched, task_t *task, worker_t *worker, int64_t now_ms,
-                  nv_sched_effects_t *effects)
+/* The books of a lease that begins: of a new one and of one read back alike. */
+static void lease_begin(nv_sched_t *sched, task_t *task, worker_t *worker, uint64_t epoch, int64_t now_ms)
 {
     share_t *share = task->share;
     assert(worker->pool == share->pool && sched_serves(worker->pool, share->tenant)); /* tenant isolation */
-    assert(worker->running < worker->slots && !worker->draining && worker->connected);
-    assert(queue_tenant_may_run(share->tenant));
-    queue_charge(share);
-    queue_remove(sched, task);
     task->worker = worker;
-    task->epoch = sched->next_epoch++;
+    task->epoch = epoch;
     task->deliveries++;
     task->expires_ms = now_ms + nv_sched_lease_ms(sched);
     task->progress = 0;
@@ -68,13 +64,30 @@ void lease_assign(nv_sched_t *sched, task_t *task, worker_t *worker, int64_t now
     worker->running++;
     share->pool->running++;
     share->tenant->running++;
-    share->tenant->assigned++;
     worker_update_free(sched, worker);
     queue_tenant_changed(sched, share->tenant);
+}
+
+void lease_assign(nv_sched_t *sched, task_t *task, worker_t *worker, int64_t now_ms,
+                  nv_sched_effects_t *effects)
+{
+    share_t *share = task->share;
+    assert(worker->running < worker->slots && !worker->draining && worker->connected);
+    assert(queue_tenant_may_run(share->tenant));
+    queue_charge(share);
+    queue_remove(sched, task);
+    share->tenant->assigned++;
+    lease_begin(sched, task, worker, sched->next_epoch++, now_ms);
     nv_sched_effect_t *effect = sched_effect(effects, NV_SCHED_ASSIGN, task);
     effect->task_kind = sched->kinds[task->kind];
     effect->lease_ms = nv_sched_lease_ms(sched);
     effect->queued_ms = now_ms - task->queued_ms;
+}
+
+void lease_restore(nv_sched_t *sched, task_t *task, worker_t *worker, uint64_t epoch, int64_t now_ms)
+{
+    assert(!task->queue && !worker->connected);
+    lease_begin(sched, task, worker, epoch, now_ms);
 }
 
 void lease_end(nv_sched_t *sched, task_t *task)

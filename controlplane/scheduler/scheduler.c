@@ -1,5 +1,6 @@
 /* Making a scheduler; tenants, pools, names; submitting. */
 #include <assert.h>
+#include <inttypes.h>
 #include <string.h>
 
 #include "controlplane/scheduler/internal.h"
@@ -232,10 +233,14 @@ static bool check_submit(nv_sched_t *sched, const nv_sched_task_t *given, tenant
     if (given->priority >= NV_SCHED_PRIORITIES)
         return nv_fail(err, NV_INVALID_ARGUMENT, "priority %u: expected 0 to %d", given->priority,
                        NV_SCHED_PRIORITIES - 1);
-    if ((*pool)->waiting >= sched->config.queue_max)
-        return nv_fail(err, NV_RESOURCE_EXHAUSTED, "the queue of pool \"%s\" is full (%u tasks)", given->pool,
-                       sched->config.queue_max);
     return true;
+}
+
+static bool check_room(const nv_sched_t *sched, const pool_t *pool, nv_error_t *err)
+{
+    return pool->waiting < sched->config.queue_max ||
+           nv_fail(err, NV_RESOURCE_EXHAUSTED, "the queue of pool \"%s\" is full (%u tasks)", pool->name,
+                   sched->config.queue_max);
 }
 
 static run_t *run_of(nv_sched_t *sched, const char *name)
@@ -272,20 +277,13 @@ static bool replace_older(nv_sched_t *sched, const nv_sched_task_t *given, nv_sc
     return true;
 }
 
-bool nv_sched_submit(nv_sched_t *sched, const nv_sched_task_t *given, int64_t now_ms,
-                     nv_sched_effects_t *effects, nv_error_t *err)
+static task_t *add_task(nv_sched_t *sched, const nv_sched_task_t *given, share_t *share, uint32_t kind,
+                        int64_t now_ms)
 {
-    sched_begin(sched, effects);
-    tenant_t *tenant;
-    pool_t *pool;
-    uint32_t kind;
-    if (!check_submit(sched, given, &tenant, &pool, err) || !sched_kind(sched, given->kind, &kind, err) ||
-        !replace_older(sched, given, effects, err))
-        return false;
     task_t *task = NV_NEW(sched, task_t);
     task->run = run_of(sched, given->lease.run);
     task->key = (task_key_t){task->run, given->lease.task};
-    task->share = share_of(sched, tenant, pool);
+    task->share = share;
     task->attempt = given->lease.attempt;
     task->priority = given->priority;
     task->kind = kind;
@@ -293,6 +291,41 @@ bool nv_sched_submit(nv_sched_t *sched, const nv_sched_task_t *given, int64_t no
     task->queued_ms = now_ms;
     DL_APPEND2(task->run->tasks, task, run_prev, run_next);
     HASH_ADD(hh, sched->tasks, key, sizeof task->key, task);
-    queue_add(sched, task, false);
+    return task;
+}
+
+bool nv_sched_submit(nv_sched_t *sched, const nv_sched_task_t *given, int64_t now_ms,
+                     nv_sched_effects_t *effects, nv_error_t *err)
+{
+    sched_begin(sched, effects);
+    tenant_t *tenant;
+    pool_t *pool;
+    uint32_t kind;
+    if (!check_submit(sched, given, &tenant, &pool, err) || !check_room(sched, pool, err) ||
+        !sched_kind(sched, given->kind, &kind, err) || !replace_older(sched, given, effects, err))
+        return false;
+    queue_add(sched, add_task(sched, given, share_of(sched, tenant, pool), kind, now_ms), false);
+    return true;
+}
+
+bool nv_sched_restore(nv_sched_t *sched, const nv_sched_task_t *given, const char *session, const char *name,
+                      int64_t now_ms, nv_error_t *err)
+{
+    tenant_t *tenant;
+    pool_t *pool;
+    uint32_t kind;
+    if (!check_submit(sched, given, &tenant, &pool, err) || !sched_check_name("session", session, err) ||
+        !sched_check_name("worker", name, err) || !sched_kind(sched, given->kind, &kind, err))
+        return false;
+    if (given->lease.epoch == 0 || given->lease.epoch >= sched->next_epoch)
+        return nv_fail(err, NV_INVALID_ARGUMENT,
+                       "lease of epoch %" PRIu64 ": expected one of an earlier life", given->lease.epoch);
+    if (sched_lease(sched, given->lease.epoch) || sched_task(sched, given->lease.run, given->lease.task))
+        return nv_fail(err, NV_ALREADY_EXISTS, "the task is here already");
+    worker_t *worker = worker_absent(sched, session, name, pool, now_ms);
+    if (worker->connected || worker->pool != pool)
+        return nv_fail(err, NV_ALREADY_EXISTS, "session \"%s\" is here already", session);
+    lease_restore(sched, add_task(sched, given, share_of(sched, tenant, pool), kind, now_ms), worker,
+                  given->lease.epoch, now_ms);
     return true;
 }

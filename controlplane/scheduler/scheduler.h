@@ -89,7 +89,7 @@ bool nv_sched_set_pool(nv_sched_t *sched, const char *pool, const char *dedicate
 bool nv_sched_pool_serves(const nv_sched_t *sched, const char *pool, const char *tenant);
 
 typedef struct nv_sched_task {
-    nv_lease_t lease; /* epoch is ignored */
+    nv_lease_t lease; /* the epoch is for nv_sched_restore() only */
     const char *tenant;
     const char *pool;
     const char *kind;
@@ -101,6 +101,12 @@ typedef struct nv_sched_task {
  * the task, or the same one while it is being cancelled, is replaced: its holder gets REVOKE. */
 bool nv_sched_submit(nv_sched_t *sched, const nv_sched_task_t *task, int64_t now_ms,
                      nv_sched_effects_t *effects, nv_error_t *err) NV_MUST_CHECK;
+
+/* A lease of an earlier life of the control plane, as the store has it (epoch included): as if its worker, known by name
+ * and session, had lost its connection just now. It comes back with nv_sched_join(), or the lease runs out. Call before
+ * anything else of the task is submitted. ALREADY_EXISTS: the task or the session is there already. */
+bool nv_sched_restore(nv_sched_t *sched, const nv_sched_task_t *task, const char *session, const char *name,
+                      int64_t now_ms, nv_error_t *err) NV_MUST_CHECK;
 
 typedef struct nv_sched_worker {
     const char *session; /* unique for ever */

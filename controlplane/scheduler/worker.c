@@ -144,6 +144,25 @@ static void keep_or_revoke(nv_sched_t *sched, worker_t *worker, const nv_lease_t
         sched_effect(effects, NV_SCHED_CANCEL, task);
 }
 
+static worker_t *add_worker(nv_sched_t *sched, const char *session, const char *name, pool_t *pool,
+                            int64_t now_ms)
+{
+    worker_t *worker = NV_NEW(sched, worker_t);
+    worker->session = nv_strdup(worker, session);
+    worker->name = nv_strdup(worker, name);
+    worker->pool = pool;
+    worker->joined_ms = worker->last_beat_ms = now_ms;
+    HASH_ADD_KEYPTR(hh, sched->workers, worker->session, strlen(worker->session), worker);
+    return worker;
+}
+
+worker_t *worker_absent(nv_sched_t *sched, const char *session, const char *name, pool_t *pool,
+                        int64_t now_ms)
+{
+    worker_t *worker = sched_worker(sched, session);
+    return worker ? worker : add_worker(sched, session, name, pool, now_ms);
+}
+
 bool nv_sched_join(nv_sched_t *sched, const nv_sched_worker_t *given, const nv_lease_t *held,
                    size_t held_count, int64_t now_ms, nv_sched_effects_t *effects, nv_error_t *err)
 {
@@ -162,15 +181,10 @@ bool nv_sched_join(nv_sched_t *sched, const nv_sched_worker_t *given, const nv_l
                        given->slots);
     if (HASH_COUNT(sched->workers) >= sched->config.workers_max)
         return nv_fail(err, NV_RESOURCE_EXHAUSTED, "there are %u workers already", sched->config.workers_max);
-    worker_t *worker = NV_NEW(sched, worker_t);
-    worker->session = nv_strdup(worker, given->session);
-    worker->name = nv_strdup(worker, given->name);
-    worker->pool = pool;
+    worker_t *worker = add_worker(sched, given->session, given->name, pool, now_ms);
     worker->slots = given->slots;
     worker->kinds = kinds;
-    worker->joined_ms = worker->last_beat_ms = now_ms;
     worker->connected = true;
-    HASH_ADD_KEYPTR(hh, sched->workers, worker->session, strlen(worker->session), worker);
     sched->connected++;
     pool->workers++;
     pool->slots += worker->slots;

@@ -115,8 +115,8 @@ static void send_control(cp_engine_t *engine, const char *session_id, const Nv__
                err.message, NULL);
 }
 
-static void grant(cp_engine_t *engine, const cp_run_t *run, const nv_sched_effect_t *effect,
-                  const cp_session_t *session)
+static cp_holder_t holder_of(const cp_run_t *run, const nv_sched_effect_t *effect,
+                             const cp_session_t *session)
 {
     cp_holder_t holder = {
         .task = effect->lease.task, .attempt = effect->lease.attempt, .epoch = effect->lease.epoch};
@@ -126,27 +126,48 @@ static void grant(cp_engine_t *engine, const cp_run_t *run, const nv_sched_effec
     snprintf(holder.pool, sizeof holder.pool, "%s", session->pool);
     snprintf(holder.session, sizeof holder.session, "%s", session->id);
     snprintf(holder.worker, sizeof holder.worker, "%s", session->spiffe);
-    cp_leases_grant(engine->config.leases, &holder);
+    return holder;
 }
 
-static void assign(cp_engine_t *engine, const nv_sched_effect_t *effect)
+void cp_assign(cp_engine_t *engine, const nv_sched_effect_t *effect)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("assignment");
+    nv_error_t err = NV_ERROR_INIT;
     cp_run_t *run = cp_run_find(engine, effect->lease.run);
     const cp_session_t *session = cp_session_find(engine, effect->worker);
     Nv__TaskAssignment assignment = NV__TASK_ASSIGNMENT__INIT;
     Nv__ControlMessage message = NV__CONTROL_MESSAGE__INIT;
     nv_task_view_t view;
     /* Without run or session the lease simply runs out; both are rare moments between two events. */
-    if (!run || !session || !nv_graph_task_find(nv_super_graph_run(run->super), effect->lease.task, &view) ||
+    if (!run || !session || !nv_sched_check(engine->sched, effect->worker, &effect->lease, &err) ||
+        !nv_graph_task_find(nv_super_graph_run(run->super), effect->lease.task, &view) ||
         !fill_assignment(ctx, run, effect, &view, &assignment))
         return;
-    grant(engine, run, effect, session);
+    cp_holder_t holder = holder_of(run, effect, session);
+    cp_leases_grant(engine->config.leases, &holder);
     message.body_case = NV__CONTROL_MESSAGE__BODY_ASSIGNMENT;
     message.assignment = &assignment;
     send_control(engine, effect->worker, &message);
     nv_counter_add(engine->assigned, 1);
     nv_histogram_observe(engine->dispatch_seconds, (double)effect->queued_ms / 1000);
+}
+
+static void assign(cp_engine_t *engine, const nv_sched_effect_t *effect)
+{
+    cp_run_t *run = cp_run_find(engine, effect->lease.run);
+    const cp_session_t *session = cp_session_find(engine, effect->worker);
+    if (!run || !session || !cp_lease_outdated(run, &effect->lease)) {
+        cp_assign(engine, effect);
+        return;
+    }
+    if (run->broken || run->finished)
+        return;
+    cp_holder_t holder = holder_of(run, effect, session);
+    cp_change_t change = {.lease = &holder};
+    change.after.assign = effect;
+    run->effects->count = 0; /* nothing of the run itself changes */
+    run->effects->more = false;
+    cp_run_commit(engine, run, &change);
 }
 
 /* ---- the rest ---- */
@@ -233,6 +254,16 @@ static void carry_out(cp_engine_t *engine, const nv_sched_effect_t *effect)
     }
 }
 
+nv_sched_effect_t *cp_sched_effect_copy(nv_mem_t *ctx, const nv_sched_effect_t *effect)
+{
+    nv_sched_effect_t *copy = nv_memdup(ctx, effect, sizeof *effect);
+    copy->lease.run = nv_strdup(ctx, effect->lease.run ? effect->lease.run : "");
+    copy->worker = effect->worker ? nv_strdup(ctx, effect->worker) : NULL;
+    copy->tenant = effect->tenant ? nv_strdup(ctx, effect->tenant) : NULL;
+    copy->task_kind = nv_strdup(ctx, effect->task_kind ? effect->task_kind : "");
+    return copy;
+}
+
 /* The scheduler's list is borrowed until its next call, and carrying out may call it: so work on a copy. */
 void cp_sched_apply(cp_engine_t *engine)
 {
@@ -241,17 +272,12 @@ void cp_sched_apply(cp_engine_t *engine)
     if (n == 0)
         return;
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("effects");
-    nv_sched_effect_t *list = NV_NEW_ARRAY(ctx, nv_sched_effect_t, n);
-    for (size_t i = 0; i < n; i++) {
-        list[i] = effects->list[i];
-        list[i].lease.run = list[i].lease.run ? nv_strdup(ctx, list[i].lease.run) : "";
-        list[i].worker = list[i].worker ? nv_strdup(ctx, list[i].worker) : NULL;
-        list[i].tenant = list[i].tenant ? nv_strdup(ctx, list[i].tenant) : NULL;
-        list[i].task_kind = list[i].task_kind ? nv_strdup(ctx, list[i].task_kind) : "";
-    }
+    nv_sched_effect_t **list = NV_NEW_ARRAY(ctx, nv_sched_effect_t *, n);
+    for (size_t i = 0; i < n; i++)
+        list[i] = cp_sched_effect_copy(ctx, &effects->list[i]);
     effects->count = 0;
     for (size_t i = 0; i < n; i++)
-        carry_out(engine, &list[i]);
+        carry_out(engine, list[i]);
 }
 
 void cp_sched_run(cp_engine_t *engine)

@@ -21,6 +21,8 @@ typedef struct commit {
     size_t n_later, later_capacity;
     size_t checkpoints_capacity, pending_capacity, events_capacity, interrupts_capacity, artifacts_capacity,
         documents_capacity;
+    store_task_t lease_row;
+    nv_sched_effect_t *assign;
     cp_future_t *future;
     char *session;
     Nv__Lease *lease;
@@ -213,6 +215,11 @@ static bool build(commit_t *commit, cp_run_t *run, const cp_change_t *change, nv
         add_document(commit, change->documents[i]);
     if (change->answered)
         add_interrupt(commit, change->answered);
+    if (change->lease) {
+        commit->lease_row = cp_lease_row(commit, run, change->lease, now_ms);
+        commit->batch.tasks = &commit->lease_row;
+        commit->batch.n_tasks = 1;
+    }
     set_columns(commit, run, change, now_ms);
     return true;
 }
@@ -281,6 +288,8 @@ static void settled(cp_engine_t *engine, cp_run_t *run, commit_t *commit)
 {
     for (size_t i = 0; i < commit->n_later; i++)
         carry_out(engine, run, commit, &commit->later[i]);
+    if (commit->assign)
+        cp_assign(engine, commit->assign);
     send_ack(engine, commit->session, commit->lease, true);
     nv_counter_add(engine->committed, 1);
     nv_histogram_observe(engine->commit_seconds, (double)(nv_rpc_now_ms() - commit->submitted_ms) / 1000);
@@ -358,6 +367,7 @@ static void submit_one(cp_engine_t *engine, cp_run_t *run, const cp_change_t *ch
     memcpy(commit->run_id, run->id, sizeof commit->run_id);
     commit->future = change->after.future;
     commit->session = change->after.session ? nv_strdup(commit, change->after.session) : NULL;
+    commit->assign = change->after.assign ? cp_sched_effect_copy(commit, change->after.assign) : NULL;
     if (change->after.lease)
         commit->lease = (Nv__Lease *)nv_message_copy(commit, &change->after.lease->base);
     run->in_flight++;

@@ -30,6 +30,7 @@ typedef struct cp_engine_config {
     const char *owner;     /* SPIFFE ID of this control plane */
     uint64_t boot_epoch;   /* greater than at any earlier start */
     int64_t lease_ms;      /* 0: the scheduler's default */
+    int64_t resume_ms;     /* how long workers go on without a control plane */
 } cp_engine_config_t;
 
 /* Loads pools, tenants and open runs, takes the runs over, and starts. */

@@ -39,6 +39,8 @@ typedef struct cp_run {
     int64_t node_started[NV_SUPER_NODES], node_finished[NV_SUPER_NODES];
     uint32_t visits[NV_SUPER_NODES]; /* of each node, at the last checkpoint */
     double score;
+    cp_holder_t *leases; /* of open tasks, as the store has them; see restore.c */
+    size_t n_leases, leases_capacity;
     unsigned in_flight; /* commits submitted, outcome not known yet */
     bool broken;        /* a commit failed: memory and store differ; reload when in_flight is 0 */
     bool reload;        /* … by loading it again (else it is someone else's now) */
@@ -106,10 +108,10 @@ bool cp_future_wait(cp_future_t *future, int timeout_ms,
 
 /* What to do once the change is durable. */
 typedef struct cp_after {
-    cp_future_t *future; /* a caller that waits */
-    const char *session; /* a worker that waits for a ResultAck; borrowed for the call */
+    const nv_sched_effect_t *assign; /* an assignment that waits; borrowed for the call */
+    cp_future_t *future;             /* a caller that waits */
+    const char *session;             /* a worker that waits for a ResultAck; borrowed for the call */
     const Nv__Lease *lease;
-    const nv_sched_effects_t *none;
 } cp_after_t;
 
 /* Extra things of one change. Borrowed for the call. */
@@ -122,6 +124,7 @@ typedef struct cp_change {
     const char *worker;        /* whose doing it is, for events */
     const Nv__TaskResult *result;
     const store_interrupt_t *answered;
+    const cp_holder_t *lease;     /* a worker's, for the store to know; see restore.c */
     const char *const *documents; /* beyond those of result */
     size_t n_documents;
 } cp_change_t;
@@ -149,6 +152,25 @@ void cp_dispatch(cp_engine_t *engine, cp_run_t *run, uint64_t task, uint32_t att
 void cp_sched_run(
     cp_engine_t *engine); /* carries out engine->sched_effects, then steps until nothing comes */
 void cp_sched_apply(cp_engine_t *engine);
+
+/* Sends an assignment whose lease, where need be, is stored. */
+void cp_assign(cp_engine_t *engine, const nv_sched_effect_t *effect);
+nv_sched_effect_t *cp_sched_effect_copy(nv_mem_t *ctx, const nv_sched_effect_t *effect);
+
+/* ---- restore.c: leases over a restart ---- */
+/* The store's row for a lease, below ctx, and the note that the store will know it. */
+store_task_t cp_lease_row(nv_mem_t *ctx, cp_run_t *run, const cp_holder_t *holder, int64_t now_ms);
+/* The store names another lease of this attempt: it has to learn of the new one before the worker does, or a restart would
+ * give the task back to a worker that was replaced. */
+bool cp_lease_outdated(cp_run_t *run, const nv_lease_t *lease);
+/* The task is over. */
+void cp_lease_forget(cp_run_t *run, uint64_t task);
+/* Reads what is stored. Any thread. */
+bool cp_leases_load(store_t *store, cp_run_t *run, nv_error_t *err) NV_MUST_CHECK;
+/* Of a resumed run: its open tasks' leases run on, so that their workers may come back to them. */
+void cp_leases_restore(cp_engine_t *engine, cp_run_t *run);
+/* A worker came back with a lease that was read back: for the run, its task runs again. */
+void cp_lease_resumed(cp_engine_t *engine, const cp_session_t *session, const nv_lease_t *lease);
 
 /* ---- load.c ---- */
 /* Any thread: reads a run from the store. step < 0: its present state; else the checkpoint of that step, without tasks. */

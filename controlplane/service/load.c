@@ -101,7 +101,7 @@ bool cp_run_load(store_t *store, const nv_super_t *super, const char *tenant, co
     run->super = nv_super_run_new(run, super);
     run->effects = nv_graph_effects_new(run);
     if (!take_columns(run, &stored, err) || !load_checkpoints(store, ctx, run, step, err) ||
-        (step < 0 && !load_tasks(store, ctx, run, err))) {
+        (step < 0 && (!load_tasks(store, ctx, run, err) || !cp_leases_load(store, run, err)))) {
         cp_run_free(run);
         return nv_wrap(err, "run %s", run_id);
     }
@@ -127,6 +127,7 @@ void cp_adopt(cp_engine_t *engine, cp_run_t *run, int64_t last_event)
     }
     HASH_ADD_STR(engine->runs, id, run);
     run->epoch++;
+    cp_leases_restore(engine, run); /* before its tasks are queued again, and before any worker is back */
     nv_log(engine->config.log, NV_INFO, "engine", "run taken over", "run", run->id, "tenant", run->tenant,
            NULL);
     cp_run_commit(engine, run, &(cp_change_t){.new_epoch = run->epoch});

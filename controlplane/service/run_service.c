@@ -71,7 +71,8 @@ static bool check_spec(const Nv__RunSpec *spec, nv_error_t *err)
     if (source == 0 || source > SOURCE_MAX)
         return nv_fail(err, NV_INVALID_ARGUMENT, "spec.source: expected a folder or URI of 1 to %d bytes",
                        SOURCE_MAX);
-    if (strlen(spec->name) > TEXT_MAX || strlen(spec->catalog) > TEXT_MAX || strlen(spec->schema) > TEXT_MAX)
+    if (strlen(spec->name) > TEXT_MAX || strlen(spec->catalog) > TEXT_MAX ||
+        strlen(spec->schema) > TEXT_MAX || strlen(spec->increment_of) > TEXT_MAX)
         return nv_fail(err, NV_INVALID_ARGUMENT, "spec: names are at most %d bytes", TEXT_MAX);
     if (spec->max_rounds < 0 || spec->max_rounds > 20)
         return nv_fail(err, NV_INVALID_ARGUMENT, "spec.max_rounds: %d: expected 0 to 20", spec->max_rounds);

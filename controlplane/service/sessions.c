@@ -93,6 +93,16 @@ static void sort_held(cp_engine_t *engine, const said_t *said, Nv__Welcome *welc
     }
 }
 
+static void resume_held(cp_engine_t *engine, const said_t *said, const cp_session_t *session)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    for (size_t i = 0; i < said->hello->n_held; i++) {
+        nv_lease_t lease = lease_of(said->hello->held[i]);
+        if (nv_sched_check(engine->sched, session->id, &lease, &err))
+            cp_lease_resumed(engine, session, &lease);
+    }
+}
+
 static bool join_scheduler(cp_engine_t *engine, const said_t *said, const cp_session_t *session,
                            nv_error_t *err)
 {
@@ -130,9 +140,11 @@ static void joined(cp_engine_t *engine, void *arg)
     welcome.session_id = session->id;
     welcome.heartbeat_interval_ms = (int32_t)nv_sched_heartbeat_interval(engine->sched);
     welcome.lease_ms = (int32_t)nv_sched_lease_ms(engine->sched);
+    welcome.resume_ms = (int32_t)engine->config.resume_ms;
     sort_held(engine, said, &welcome);
     send_to(engine, session, NV__CONTROL_MESSAGE__BODY_WELCOME, &welcome);
     cp_sched_apply(engine);
+    resume_held(engine, said, session);
     nv_log(engine->config.log, NV_INFO, "engine", "worker joined", "worker", session->spiffe, "session",
            session->id, NULL);
     said_free(said);
@@ -222,8 +234,10 @@ static void accepted(cp_engine_t *engine, cp_session_t *session, const Nv__TaskA
     if (run &&
         cp_leases_find(engine->config.leases, message->lease, session->spiffe, session->id, &holder, &err))
         nv_histogram_observe(engine->start_seconds, (double)(cp_now_us() - holder.scheduled_us) / 1e6);
-    if (run && nv_super_started(run->super, lease.task, lease.attempt, cp_unix_ms(), run->effects, &err))
-        cp_run_commit(engine, run, &(cp_change_t){.worker = session->name});
+    else
+        return;
+    if (nv_super_started(run->super, lease.task, lease.attempt, cp_unix_ms(), run->effects, &err))
+        cp_run_commit(engine, run, &(cp_change_t){.worker = session->name, .lease = &holder});
 }
 
 /* The kinds a task may speak in; "run", "task" and the like are the control plane's own words. */
@@ -335,6 +349,7 @@ static void result(cp_engine_t *engine, cp_session_t *session, const said_t *sai
         nv_log(engine->config.log, NV_WARN, "engine", "lease not ended", "run", run->id, "reason",
                err.message, NULL);
     cp_leases_end(engine->config.leases, lease.epoch);
+    cp_lease_forget(run, lease.task);
     cp_sched_apply(engine);
     if (!taken) {
         refuse_result(engine, session, message->lease);

@@ -65,6 +65,24 @@ static void reply(sim_t *sim, const message_t *to, message_kind_t kind)
     sim_send(sim, EVENT_TO_WORKER, &message);
 }
 
+/* A lease of an earlier life, whose worker came back: its task runs, as far as the run is concerned. */
+static void resumed(sim_t *sim, const char *session, const lease_t *held)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    nv_lease_t lease = lease_of(held);
+    control_run_t *run = loaded(sim, held->run);
+    nv_task_view_t task;
+    if (!run || !nv_sched_check(sim->control.sched, session, &lease, &err) ||
+        !nv_graph_task_find(nv_super_graph_run(run->run), lease.task, &task) ||
+        task.attempt != lease.attempt || task.state != NV_TASK_QUEUED)
+        return;
+    sim->resumed++;
+    sim_trace(sim, "%s goes on with %s task %llx", session, run_name(held->run),
+              (unsigned long long)lease.task);
+    if (nv_super_started(run->run, lease.task, lease.attempt, sim->now, run->effects, &err))
+        (void)control_commit_lease(sim, held, session);
+}
+
 static void on_hello(sim_t *sim, const message_t *message)
 {
     nv_error_t err = NV_ERROR_INIT;
@@ -84,11 +102,14 @@ static void on_hello(sim_t *sim, const message_t *message)
         nv_sched_leave(sim->control.sched, before, sim->now, sim->control.effects);
         control_note(sim);
     }
-    if (nv_sched_join(sim->control.sched, &joining, held, message->held_count, sim->now, sim->control.effects,
-                      &err))
-        control_note(sim);
-    else
+    if (!nv_sched_join(sim->control.sched, &joining, held, message->held_count, sim->now,
+                       sim->control.effects, &err)) {
         sim_trace(sim, "join refused: %s", err.message);
+        return;
+    }
+    control_note(sim);
+    for (size_t i = 0; i < message->held_count && sim->control.up; i++)
+        resumed(sim, message->session, &message->held[i]);
 }
 
 static void on_heartbeat(sim_t *sim, const message_t *message)
@@ -113,7 +134,7 @@ static void on_accepted(sim_t *sim, const message_t *message)
     if (!run || !nv_sched_check(sim->control.sched, message->session, &lease, &err))
         return;
     if (nv_super_started(run->run, lease.task, lease.attempt, sim->now, run->effects, &err))
-        (void)control_commit(sim, message->lease.run);
+        (void)control_commit_lease(sim, &message->lease, message->session);
 }
 
 static bool still_open(sim_t *sim, const lease_t *lease)

@@ -43,6 +43,15 @@ static void add_item(sim_t *sim, batch_t *batch, const nv_graph_effect_t *effect
     NV_PUSH(sim->ctx, batch->items, batch->count, batch->capacity) = item;
 }
 
+static void add_lease(sim_t *sim, batch_t *batch, control_run_t *run)
+{
+    if (!run->lease)
+        return;
+    NV_PUSH(sim->ctx, batch->items, batch->count, batch->capacity) = *run->lease;
+    store_keep_lease(sim->control.ctx, &run->leases, &run->lease_count, &run->lease_capacity, run->lease);
+    run->lease = NULL;
+}
+
 static batch_t *make_batch(sim_t *sim, int index)
 {
     control_run_t *run = &sim->control.runs[index];
@@ -57,6 +66,7 @@ static batch_t *make_batch(sim_t *sim, int index)
         batch->after_event -= effect->kind == NV_EFFECT_EMIT;
         add_item(sim, batch, effect, run);
     }
+    add_lease(sim, batch, run);
     return batch;
 }
 
@@ -166,6 +176,43 @@ bool control_commit(sim_t *sim, int index)
     }
 }
 
+bool control_commit_lease(sim_t *sim, const lease_t *lease, const char *session)
+{
+    item_t item = {.kind = ITEM_LEASE, .lease = *lease};
+    snprintf(item.session, sizeof item.session, "%s", session);
+    sim->control.runs[lease->run].lease = &item;
+    return control_commit(sim, lease->run);
+}
+
+static int worker_of(sim_t *sim, const char *session);
+
+/* What the store knows to be leased is leased on, so that its worker may come back to it. */
+static void restore(sim_t *sim, int index)
+{
+    control_t *control = &sim->control;
+    control_run_t *run = &control->runs[index];
+    const stored_run_t *stored = &sim->store[index];
+    int tenant = sim->run_tenant[index];
+    run->leases = NULL;
+    run->lease_count = run->lease_capacity = 0;
+    for (size_t i = 0; i < stored->lease_count; i++) {
+        const item_t *item = &stored->leases[i];
+        nv_error_t err = NV_ERROR_INIT;
+        nv_task_view_t task;
+        store_keep_lease(control->ctx, &run->leases, &run->lease_count, &run->lease_capacity, item);
+        if (!nv_graph_task_find(nv_super_graph_run(run->run), item->lease.task, &task) ||
+            task.attempt != item->lease.attempt || task.state != NV_TASK_QUEUED)
+            continue;
+        nv_sched_task_t given = {.lease = lease_of(&item->lease),
+                                 .tenant = tenant_names[tenant],
+                                 .pool = pool_names[tenant_pool(tenant)],
+                                 .kind = nv_super_node_name((nv_super_node_t)task.node),
+                                 .priority = NV_SCHED_PRIORITY_DEFAULT};
+        const char *name = sim->workers[worker_of(sim, item->session)].name;
+        sim->restored += nv_sched_restore(control->sched, &given, item->session, name, sim->now, &err);
+    }
+}
+
 /* From the store, under a new epoch; what is not there yet starts. */
 bool control_load(sim_t *sim, int index)
 {
@@ -185,6 +232,7 @@ bool control_load(sim_t *sim, int index)
     run->run = nv_super_run_new(control->ctx, control->super);
     run->effects = nv_graph_effects_new(control->ctx);
     run->epoch = store_claim(sim, index);
+    run->lease = NULL;
     bool ok;
     if (stored->checkpoint_count == 0) {
         nv_super_spec_t spec = behave_spec(sim->run_seed[index], sim->run_asks[index]);
@@ -195,6 +243,8 @@ bool control_load(sim_t *sim, int index)
         ok = nv_graph_resume(nv_super_graph_run(run->run), stored->last_event, sim->now, run->effects, &err);
         if (sim->mutation == MUTATION_NO_RESUME)
             return true;
+        if (ok)
+            restore(sim, index);
     }
     if (!ok) {
         sim_violation(sim, "%s cannot be taken up: %s", run_name(index), err.message);
@@ -232,11 +282,32 @@ static int worker_of(sim_t *sim, const char *session)
     return 0;
 }
 
+/* Where the store names another lease of this attempt, it has to know of the new one first: else a restart would give the
+ * task back to a worker that was replaced. False: not known to be stored; the lease just runs out. */
+static bool tell_store_first(sim_t *sim, const sched_news_t *news)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    control_run_t *run = &sim->control.runs[news->lease.run];
+    nv_lease_t lease = lease_of(&news->lease);
+    for (size_t i = 0; i < run->lease_count && sim->mutation != MUTATION_QUIET_REASSIGN; i++) {
+        const lease_t *stored = &run->leases[i].lease;
+        if (stored->task != lease.task || stored->attempt != lease.attempt || stored->epoch == lease.epoch)
+            continue;
+        run->effects->count = 0;
+        run->effects->more = false;
+        return control_commit_lease(sim, &news->lease, news->session) &&
+               nv_sched_check(sim->control.sched, news->session, &lease, &err);
+    }
+    return true;
+}
+
 static void assign(sim_t *sim, const sched_news_t *news)
 {
     int worker = worker_of(sim, news->session);
     if (sim->mutation == MUTATION_WRONG_WORKER)
         worker = (int)sim_below(sim, (uint64_t)sim->worker_count);
+    if (!tell_store_first(sim, news))
+        return;
     check_assignment(sim, news, worker);
     nv_task_view_t task;
     nv_graph_run_t *graph = nv_super_graph_run(sim->control.runs[news->lease.run].run);

@@ -9,7 +9,7 @@
 #include "sim.h"
 
 typedef struct totals {
-    uint64_t results, stale, redelivered, unknown, conflicts, crashes, retries;
+    uint64_t results, stale, redelivered, unknown, conflicts, crashes, retries, restored, resumed;
     int64_t simulated_ms;
 } totals_t;
 
@@ -29,6 +29,8 @@ static void add(totals_t *totals, const sim_t *sim)
     totals->conflicts += sim->conflicts;
     totals->crashes += sim->crashes;
     totals->retries += sim->retries;
+    totals->restored += sim->restored;
+    totals->resumed += sim->resumed;
     totals->simulated_ms += sim->now;
 }
 
@@ -49,9 +51,10 @@ static int run_seeds(sim_t *sim, uint64_t from, uint64_t count)
            seconds() - start, (double)totals.simulated_ms / 3.6e6);
     printf("met on the way: %" PRIu64 " results taken, %" PRIu64 " stale ones refused, %" PRIu64
            " redeliveries, %" PRIu64 " retries, %" PRIu64 " unknown commits, %" PRIu64
-           " refused commits, %" PRIu64 " crashes\n",
+           " refused commits, %" PRIu64 " crashes, %" PRIu64 " leases read back, %" PRIu64
+           " of them resumed\n",
            totals.results, totals.stale, totals.redelivered, totals.retries, totals.unknown, totals.conflicts,
-           totals.crashes);
+           totals.crashes, totals.restored, totals.resumed);
     return 0;
 }
 

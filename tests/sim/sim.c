@@ -5,8 +5,8 @@
 #include <string.h>
 
 const char *const mutation_names[MUTATIONS] = {
-    "none",         "no-fencing", "no-cas",     "lose-records", "no-resume",
-    "wrong-worker", "unfair",     "skip-event", "reuse-epochs", "forget-timeout",
+    "none",   "no-fencing", "no-cas",       "lose-records",   "no-resume",      "wrong-worker",
+    "unfair", "skip-event", "reuse-epochs", "quiet-reassign", "forget-timeout",
 };
 const char *const tenant_names[TENANTS] = {"acme", "birch", "cedar", "dahlia"};
 const char *const pool_names[POOLS] = {"shared", "acme-own"};

@@ -36,6 +36,7 @@ typedef enum mutation {
     MUTATION_UNFAIR,         /* one tenant's weight is a thousand times what it should be */
     MUTATION_SKIP_EVENT,     /* the store loses an event now and then */
     MUTATION_REUSE_EPOCHS,   /* a restarted control plane starts its epochs over */
+    MUTATION_QUIET_REASSIGN, /* a task goes to the next worker although the store still names the last one */
     MUTATION_FORGET_TIMEOUT, /* after an unknown commit the run in memory is simply used on */
     MUTATIONS,
 } mutation_t;
@@ -104,13 +105,15 @@ typedef struct event {
 } event_t;
 
 typedef struct item {
-    enum { ITEM_CHECKPOINT, ITEM_TASK, ITEM_EVENT, ITEM_PRUNE } kind;
+    enum { ITEM_CHECKPOINT, ITEM_TASK, ITEM_EVENT, ITEM_PRUNE, ITEM_LEASE } kind;
     uint64_t id; /* checkpoint, task or event number */
     uint64_t step;
     bool snapshot;
     nv_bytes_t bytes;
     nv_graph_news_t news;
     uint64_t task;
+    lease_t lease; /* ITEM_LEASE */
+    char session[TEXT_MAX];
 } item_t;
 
 /* One transaction on one run. */
@@ -128,6 +131,8 @@ typedef struct stored_run {
     size_t checkpoint_count, checkpoint_capacity;
     item_t *records;
     size_t record_count, record_capacity;
+    item_t *leases; /* by task: the one that was told to the store last */
+    size_t lease_count, lease_capacity;
     uint64_t *done; /* tasks whose end is in the stream */
     size_t done_count, done_capacity;
     uint64_t last_event;
@@ -171,6 +176,9 @@ typedef struct control_run {
     nv_super_run_t *run;
     nv_graph_effects_t *effects;
     uint64_t epoch;
+    item_t *leases; /* what the store has of them, as far as this life knows */
+    size_t lease_count, lease_capacity;
+    const item_t *lease; /* goes into the next batch */
 } control_run_t;
 
 typedef struct control {
@@ -225,8 +233,8 @@ typedef struct sim {
     checks_t checks;
     bool violated;
     char violation[512];
-    uint64_t stale_refused, redelivered, unknown_commits, conflicts, crashes, results,
-        retries; /* for the summary */
+    uint64_t stale_refused, redelivered, unknown_commits, conflicts, crashes, results, retries, restored,
+        resumed; /* for the summary */
 } sim_t;
 
 extern const char *const tenant_names[TENANTS];
@@ -256,6 +264,8 @@ void store_apply_late(sim_t *sim, const batch_t *batch);
 uint64_t store_claim(sim_t *sim, int run);
 uint64_t store_boot(sim_t *sim);
 bool store_load(sim_t *sim, int run, nv_super_run_t *into);
+/* In a list with one item for each task. */
+void store_keep_lease(nv_mem_t *ctx, item_t **list, size_t *count, size_t *capacity, const item_t *item);
 
 /* control.c */
 void control_start(sim_t *sim);
@@ -265,6 +275,8 @@ void control_event(sim_t *sim, const event_t *event);
 /* control_effects.c: false: the control plane died or the run was loaded anew; the caller must let go of it. */
 bool control_commit(sim_t *sim, int run);
 bool control_load(sim_t *sim, int run);
+/* The same with a lease that the store shall know. */
+bool control_commit_lease(sim_t *sim, const lease_t *lease, const char *session);
 void control_drain(sim_t *sim);
 void control_note(sim_t *sim); /* takes over what the last call of the scheduler said */
 bool control_crash_here(sim_t *sim);

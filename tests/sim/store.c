@@ -26,6 +26,16 @@ static void keep_checkpoint(sim_t *sim, stored_run_t *run, const item_t *item)
     run->record_count = kept;
 }
 
+void store_keep_lease(nv_mem_t *ctx, item_t **list, size_t *count, size_t *capacity, const item_t *item)
+{
+    for (size_t i = 0; i < *count; i++)
+        if ((*list)[i].lease.task == item->lease.task) {
+            (*list)[i] = *item;
+            return;
+        }
+    NV_PUSH(ctx, *list, *count, *capacity) = *item;
+}
+
 static void apply(sim_t *sim, const batch_t *batch)
 {
     stored_run_t *run = &sim->store[batch->run];
@@ -43,6 +53,9 @@ static void apply(sim_t *sim, const batch_t *batch)
                 break;
             check_event(sim, batch->run, item);
             run->last_event = item->id;
+            break;
+        case ITEM_LEASE:
+            store_keep_lease(sim->ctx, &run->leases, &run->lease_count, &run->lease_capacity, item);
             break;
         case ITEM_PRUNE:
             break;

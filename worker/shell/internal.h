@@ -66,7 +66,9 @@ struct shell {
     size_t unsent;           /* bytes handed to the stream since it last ran empty */
     atomic_int heartbeat_ms; /* written by the queue thread, read by the loop */
     atomic_int lease_ms;
-    int64_t last_heard_ms;
+    atomic_int resume_ms;    /* how long tasks go on without a connection */
+    int64_t last_heard_ms;   /* or began to connect */
+    int64_t last_message_ms; /* of any control plane */
     bool draining;
     running_t *tasks;
     size_t n_tasks;

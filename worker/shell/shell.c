@@ -18,6 +18,7 @@ enum {
     LEASE_DEFAULT_MS = 30000,
     BACKOFF_MIN_MS = 100,
     BACKOFF_MAX_MS = 10000,
+    BACKOFF_BUSY_MAX_MS = 1000, /* with tasks in hand: their leases wait for us after a restart */
     WELCOME_MS = 10000
 };
 
@@ -100,7 +101,10 @@ static void send_waiting_events(shell_t *shell)
 static unsigned next_backoff(shell_t *shell)
 {
     unsigned grown = shell->backoff_ms ? shell->backoff_ms * 2 : BACKOFF_MIN_MS;
-    shell->backoff_ms = grown < BACKOFF_MAX_MS ? grown : BACKOFF_MAX_MS;
+    pthread_mutex_lock(&shell->lock);
+    unsigned most = shell->n_tasks ? BACKOFF_BUSY_MAX_MS : BACKOFF_MAX_MS;
+    pthread_mutex_unlock(&shell->lock);
+    shell->backoff_ms = grown < most ? grown : most;
     shell->random = shell->random * 1664525u + 1013904223u;
     return shell->backoff_ms / 2 +
            shell->random % (shell->backoff_ms / 2 + 1); /* spreads a herd of reconnecting workers */
@@ -113,15 +117,23 @@ static bool refused_for_good(const nv_error_t *status)
            status->code == NV_UNIMPLEMENTED;
 }
 
-static bool snapshot(shell_t *shell, bool *welcomed, int64_t *silent_ms, bool *idle)
+typedef struct state {
+    bool ended, welcomed, idle;
+    int64_t silent_ms; /* of this stream */
+    int64_t alone_ms;  /* since anything was heard */
+} state_t;
+
+static state_t snapshot(shell_t *shell)
 {
     pthread_mutex_lock(&shell->lock);
-    bool ended = shell->stream_ended;
-    *welcomed = shell->welcomed;
-    *silent_ms = nv_rpc_now_ms() - shell->last_heard_ms;
-    *idle = shell->n_tasks == 0;
+    int64_t now = nv_rpc_now_ms();
+    state_t state = {.ended = shell->stream_ended,
+                     .welcomed = shell->welcomed,
+                     .idle = shell->n_tasks == 0,
+                     .silent_ms = now - shell->last_heard_ms,
+                     .alone_ms = now - shell->last_message_ms};
     pthread_mutex_unlock(&shell->lock);
-    return ended;
+    return state;
 }
 
 typedef struct loop {
@@ -133,7 +145,7 @@ typedef struct loop {
     bool ever_welcomed;
 } loop_t;
 
-/* A lost connection: leases run on until they expire; then the tasks are someone else's. */
+/* A lost connection. Tasks go on: whether they are still ours, only a control plane can say. */
 static bool on_stream_ended(loop_t *loop, nv_error_t *err)
 {
     shell_t *shell = loop->shell;
@@ -208,25 +220,23 @@ static void start_drain(loop_t *loop)
 static bool turn(loop_t *loop, nv_error_t *err)
 {
     shell_t *shell = loop->shell;
-    bool welcomed, idle;
-    int64_t silent_ms;
-    bool ended = snapshot(shell, &welcomed, &silent_ms, &idle);
-    if (ended && !on_stream_ended(loop, err))
+    state_t state = snapshot(shell);
+    if (state.ended && !on_stream_ended(loop, err))
         return false;
     if (!shell->stream && !shell->draining) {
         try_connect(loop);
-        silent_ms = shell->stream ? 0 : silent_ms; /* a new stream has just begun to wait */
+        state.silent_ms = shell->stream ? 0 : state.silent_ms; /* a new stream has just begun to wait */
     }
-    if (welcomed && !ended)
-        keep_alive(loop, silent_ms);
-    if (!welcomed && silent_ms > shell->lease_ms && loop->ever_welcomed)
-        shell_cancel_all(shell, true);
-    if (!welcomed && shell->stream && silent_ms > WELCOME_MS)
+    if (state.welcomed && !state.ended)
+        keep_alive(loop, state.silent_ms);
+    if (!state.welcomed && state.alone_ms > shell->resume_ms && loop->ever_welcomed)
+        shell_cancel_all(shell, true); /* whoever answers next will not know them any more */
+    if (!state.welcomed && shell->stream && state.silent_ms > WELCOME_MS)
         nv_rpc_stream_abort(shell->stream, NV_DEADLINE_EXCEEDED, "no welcome within ten seconds");
     shell_reap(shell);
     if (!shell->draining)
         return true;
-    if (idle)
+    if (state.idle)
         return false;
     if (nv_rpc_now_ms() > loop->drain_deadline)
         shell_cancel_all(shell, true);
@@ -263,6 +273,7 @@ bool shell_run(const shell_config_t *config, nv_error_t *err)
     shell_t shell = {.config = config,
                      .heartbeat_ms = HEARTBEAT_DEFAULT_MS,
                      .lease_ms = LEASE_DEFAULT_MS,
+                     .resume_ms = LEASE_DEFAULT_MS,
                      .random = (uint32_t)getpid() * 2654435761u};
     nv_rpc_client_config_t client = {
         .address = config->address, .tls = config->tls, .expect = NV_IDENTITY_CONTROLPLANE};

@@ -13,6 +13,7 @@ static void on_welcome(shell_t *shell, const Nv__Welcome *welcome)
     shell->heartbeat_ms =
         welcome->heartbeat_interval_ms > 0 ? welcome->heartbeat_interval_ms : shell->heartbeat_ms;
     shell->lease_ms = welcome->lease_ms > 0 ? welcome->lease_ms : shell->lease_ms;
+    shell->resume_ms = welcome->resume_ms > shell->lease_ms ? welcome->resume_ms : shell->lease_ms;
     pthread_cond_broadcast(&shell->changed);
     pthread_mutex_unlock(&shell->lock);
     for (size_t i = 0; i < welcome->n_lost; i++)
@@ -114,7 +115,7 @@ static void on_message(nv_rpc_stream_t *stream, void *user, nv_mem_t *ctx, Proto
     (void)stream;
     shell_t *shell = user;
     pthread_mutex_lock(&shell->lock);
-    shell->last_heard_ms = nv_rpc_now_ms();
+    shell->last_heard_ms = shell->last_message_ms = nv_rpc_now_ms();
     pthread_mutex_unlock(&shell->lock);
     if (!dispatch(shell, ctx, (Nv__ControlMessage *)message))
         nv_mem_free(ctx);

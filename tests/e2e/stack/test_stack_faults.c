@@ -1,6 +1,8 @@
 /* kill -9 and SIGSTOP while runs are going: they complete once, and the event stream loses and doubles nothing. */
 #include "stack.h"
 
+#include "common/identity/files.h"
+
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -64,6 +66,32 @@ static void a_killed_control_plane_goes_on_where_it_was(void **state)
     stack_wait_run(stack, "acme", run, "succeeded", 5);
     assert_int_equal(stack_count(&events, "run", "succeeded"), 1);
     assert_int_equal(stack_count(&events, "task", "done"), 8 + 11);
+}
+
+static void a_long_task_survives_the_control_plane(void **state)
+{
+    plane_stack_t *stack = *state;
+    events_t events = {0};
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    char *began = nv_printf(stack->ctx, "%s/began", stack->dir);
+    char *run = stack_submit(stack, "acme",
+                             nv_printf(stack->ctx, "tables=1,slow=execute,slow_ms=5000,began=%s", began), "");
+    stack_wait_running(stack, "acme", run, "execute");
+    usleep(300000);
+    stack_kill_control(stack, SIGKILL);
+    usleep(2500000); /* longer than a lease */
+    stack_start_control(stack);
+    watch_through(stack, "acme", run, &events);
+    stack_check_events(&events);
+    stack_wait_run(stack, "acme", run, "succeeded", 5);
+    nv_error_t err = NV_ERROR_INIT;
+    char *text;
+    size_t length;
+    assert_true(nv_read_file(stack->ctx, began, 1 << 16, &text, &length, &err));
+    const char *first = strstr(text, "execute");
+    assert_non_null(first);
+    assert_null(strstr(first + 1, "execute")); /* not done again */
 }
 
 static void both_killed_at_once(void **state)
@@ -170,6 +198,7 @@ int main(int argc, char **argv)
     const struct CMUnitTest tests[] = {
         WITH_STACK(a_killed_worker_costs_only_time),
         WITH_STACK(a_killed_control_plane_goes_on_where_it_was),
+        WITH_STACK(a_long_task_survives_the_control_plane),
         WITH_STACK(both_killed_at_once),
         WITH_STACK(a_thawed_worker_is_refused),
         WITH_STACK(a_drained_worker_gets_nothing_new),

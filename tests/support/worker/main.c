@@ -4,7 +4,8 @@
  *
  * The source "tables=N,ms=M,…" of a run's spec is the script: N tables to profile, each task takes M milliseconds;
  * "fail=NODE" makes that node fail for good, "retry=NODE" makes its first attempts fail in a way that may pass,
- * "log=PATH" appends "kind item attempt" for each task done. Documents are real: what they say is the task's name.
+ * "slow=NODE" makes that one take "slow_ms=" instead; "log=PATH" appends "kind item attempt" for each task done,
+ * "began=PATH" for each one begun. Documents are real: what they say is the task's name.
  */
 #include "worker/shell/shell.h"
 
@@ -26,10 +27,13 @@ static const char *const kinds[] = {"survey", "profile", "relate",   "design",  
 
 static long script_number(const agent_task_t *task, const char *key, long fallback)
 {
-    char pattern[32];
-    snprintf(pattern, sizeof pattern, "%s=", key);
-    const char *found = strstr(task->assignment->spec->source, pattern);
-    return found ? strtol(found + strlen(pattern), NULL, 10) : fallback;
+    size_t length = strlen(key);
+    for (const char *at = task->assignment->spec->source; at; at = strchr(at, ',')) {
+        at += *at == ',';
+        if (strncmp(at, key, length) == 0 && at[length] == '=')
+            return strtol(at + length + 1, NULL, 10);
+    }
+    return fallback;
 }
 
 static bool script_names(const agent_task_t *task, const char *key)
@@ -41,7 +45,7 @@ static bool script_names(const agent_task_t *task, const char *key)
 
 static bool work(agent_task_t *task, nv_error_t *err)
 {
-    long left = script_number(task, "ms", 0);
+    long left = script_names(task, "slow") ? script_number(task, "slow_ms", 0) : script_number(task, "ms", 0);
     for (; left > 0; left -= 5) {
         struct timespec pause = {.tv_nsec = 5000000};
         if (task->ops->cancelled(task->host))
@@ -51,14 +55,16 @@ static bool work(agent_task_t *task, nv_error_t *err)
     return true;
 }
 
-static void note_done(const agent_task_t *task)
+/* key: "log=" or "began=" */
+static void note(const agent_task_t *task, const char *key)
 {
     const Nv__TaskAssignment *assignment = task->assignment;
-    const char *found = strstr(assignment->spec->source, "log=");
+    const char *found = strstr(assignment->spec->source, key);
     char path[512], line[256];
     if (!found)
         return;
-    snprintf(path, sizeof path, "%.*s", (int)strcspn(found + 4, ","), found + 4);
+    found += strlen(key);
+    snprintf(path, sizeof path, "%.*s", (int)strcspn(found, ","), found);
     int n = snprintf(line, sizeof line, "%s %s %d\n", assignment->kind, assignment->item,
                      assignment->lease->attempt);
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
@@ -132,6 +138,7 @@ static void list_tables(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out)
 
 static bool scripted(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
 {
+    note(task, "began=");
     if (!work(task, err))
         return false;
     if (script_names(task, "fail"))
@@ -144,7 +151,7 @@ static bool scripted(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_
         list_tables(task, ctx, out);
     out->outcome = "pass";
     out->usage.milliseconds = 1;
-    note_done(task);
+    note(task, "log=");
     return true;
 }
 

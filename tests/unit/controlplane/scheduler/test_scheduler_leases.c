@@ -262,6 +262,79 @@ static void a_waiting_task_is_cancelled_at_once(void **state)
     fixture_free(f);
 }
 
+static bool restore(fixture_t *f, uint64_t task, uint64_t epoch, nv_error_t *err)
+{
+    nv_sched_task_t given = {.lease = {"r1", task, 1, epoch},
+                             .tenant = "t1",
+                             .pool = "shared",
+                             .kind = "profile",
+                             .priority = NV_SCHED_PRIORITY_DEFAULT};
+    return nv_sched_restore(f->sched, &given, "w-before", "w", f->now, err);
+}
+
+static void join_holding(fixture_t *f, const char *session, const char *name, const nv_lease_t *held)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    nv_sched_worker_t worker = {.session = session, .name = name, .pool = "shared", .slots = 2};
+    assert_true(nv_sched_join(f->sched, &worker, held, 1, f->now, f->effects, &err));
+}
+
+static void a_worker_resumes_the_lease_of_an_earlier_life(void **state)
+{
+    (void)state;
+    nv_error_t err = NV_ERROR_INIT;
+    fixture_t *f = fixture_new(NULL);
+    assert_true(restore(f, 1, 7, &err));
+    assert_false(restore(f, 1, 7, &err)); /* the same once more */
+    assert_int_equal(err.code, NV_ALREADY_EXISTS);
+    step(f, 1000);
+    nv_lease_t lease = {"r1", 1, 1, 7}, other = {"r1", 1, 1, 8};
+    join_holding(f, "x-now", "x", &lease); /* not its own */
+    assert_int_equal(effect_count(f, NV_SCHED_REVOKE), 1);
+    join_holding(f, "w-wrong", "w", &other); /* not this lease */
+    assert_int_equal(effect_count(f, NV_SCHED_REVOKE), 1);
+    join_holding(f, "w-now", "w", &lease);
+    assert_int_equal(effect_count(f, NV_SCHED_REVOKE), 0);
+    step(f, 4500); /* renewed by the join */
+    assert_int_equal(effect_count(f, NV_SCHED_ASSIGN), 0);
+    done(f, "w-now", lease);
+    fixture_free(f);
+}
+
+static void a_lease_that_nobody_resumes_runs_out(void **state)
+{
+    (void)state;
+    nv_error_t err = NV_ERROR_INIT;
+    fixture_t *f = fixture_new(NULL);
+    assert_true(restore(f, 1, 7, &err));
+    assert_true(restore(f, 2, 9, &err)); /* two of one session */
+    join(f, "other", "shared", 2);
+    for (f->now = 1000; f->now < 4000; f->now += 1000) {
+        beat(f, "other", NULL);
+        step(f, f->now);
+        assert_int_equal(effect_count(f, NV_SCHED_ASSIGN), 0);
+    }
+    step(f, 4000);
+    assert_int_equal(effect_count(f, NV_SCHED_REQUEUED), 2);
+    assert_int_equal(effect_count(f, NV_SCHED_ASSIGN), 2);
+    nv_lease_t late = {"r1", 1, 1, 7};
+    join_holding(f, "w-late", "w", &late);
+    assert_int_equal(effect_count(f, NV_SCHED_REVOKE), 1);
+    fixture_free(f);
+}
+
+static void a_lease_of_this_life_is_not_restored(void **state)
+{
+    (void)state;
+    nv_error_t err = NV_ERROR_INIT;
+    fixture_t *f = fixture_new(NULL);
+    assert_false(restore(f, 1, 0, &err));
+    assert_int_equal(err.code, NV_INVALID_ARGUMENT);
+    assert_false(restore(f, 1, UINT64_MAX, &err));
+    assert_int_equal(err.code, NV_INVALID_ARGUMENT);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -276,6 +349,9 @@ int main(void)
         cmocka_unit_test(a_task_being_cancelled_can_be_submitted_again),
         cmocka_unit_test(a_cancel_that_is_never_acknowledged_ends_with_the_lease),
         cmocka_unit_test(a_waiting_task_is_cancelled_at_once),
+        cmocka_unit_test(a_worker_resumes_the_lease_of_an_earlier_life),
+        cmocka_unit_test(a_lease_that_nobody_resumes_runs_out),
+        cmocka_unit_test(a_lease_of_this_life_is_not_restored),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
