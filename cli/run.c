@@ -23,6 +23,10 @@ static const nv_option_t submit_options[] = {
      .help = "folder (or URI) of raw files, as the workers reach it",
      .required = true},
     {.name = "name", .help = "project name; default: from the folder"},
+    {.name = "increment-of",
+     .placeholder = "PROJECT",
+     .help = "bring the folder as a further batch to a project that is deployed (its name, or a run of it): "
+             "design and job stay"},
     {.name = "mode",
      .type = NV_OPTION_ENUM,
      .values = "full|analyze",
@@ -35,10 +39,10 @@ static const nv_option_t submit_options[] = {
      .help = "ask: the run waits for `interrupt answer`"},
     {.name = "max-rounds",
      .type = NV_OPTION_INT,
-     .fallback = "3",
-     .min = 1,
+     .fallback = "0",
+     .min = 0,
      .max = 20,
-     .help = "refinement rounds"},
+     .help = "refinement rounds; 0: 3, and 1 for a further batch"},
     {.name = "catalog", .help = "target catalog; default: the tenant's"},
     {.name = "schema", .help = "target schema; default: the tenant's, or the project's name"},
     {.name = "no-llm",
@@ -73,7 +77,45 @@ static char *source_path(cli_t *cli)
     return nv_strdup(cli->ctx, resolved);
 }
 
-static void fill_spec(cli_t *cli, Nv__RunSpec *spec)
+static const char *folder_name(nv_mem_t *ctx, const char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    size_t start = n;
+    while (start > 0 && path[start - 1] != '/')
+        start--;
+    return nv_strndup(ctx, path + start, n - start);
+}
+
+/* The project that --increment-of means: a run stands for the project it was of. */
+static bool find_project(cli_t *cli, Nv__RunSpec *spec, nv_error_t *err)
+{
+    const char *given = cli_option(cli, "increment-of");
+    spec->increment_of = nv_strdup(cli->ctx, given);
+    if (strncmp(given, "r-", 2) != 0)
+        return true;
+    Nv__GetRunRequest request = NV__GET_RUN_REQUEST__INIT;
+    Nv__Run *run = NULL;
+    request.tenant = cli_tenant(cli);
+    request.run_id = nv_strdup(cli->ctx, given);
+    if (!cli_call(cli, "RunService/GetRun", &request.base, &nv__run__descriptor, &run, err))
+        return nv_wrap(err, "--increment-of");
+    if (!run->spec)
+        return nv_fail(err, NV_FAILED_PRECONDITION, "--increment-of %s: the run does not say its project",
+                       given);
+    const Nv__RunSpec *of = run->spec;
+    spec->increment_of = nv_strdup(cli->ctx, of->increment_of[0] ? of->increment_of
+                                             : of->name[0]       ? of->name
+                                                                 : folder_name(cli->ctx, of->source));
+    if (!spec->schema[0])
+        spec->schema = of->schema;
+    if (!spec->catalog[0])
+        spec->catalog = of->catalog;
+    return true;
+}
+
+static bool fill_spec(cli_t *cli, Nv__RunSpec *spec, nv_error_t *err)
 {
     nv__run_spec__init(spec);
     spec->source = source_path(cli);
@@ -86,6 +128,11 @@ static void fill_spec(cli_t *cli, Nv__RunSpec *spec)
     spec->max_rounds = (int32_t)nv_config_int(cli->options, "max-rounds");
     spec->use_llm = !nv_config_bool(cli->options, "no-llm");
     spec->use_knowledge = !nv_config_bool(cli->options, "no-knowledge");
+    if (!find_project(cli, spec, err))
+        return false;
+    if (spec->increment_of[0] && spec->max_rounds == 0)
+        spec->max_rounds = 1;
+    return true;
 }
 
 static bool fetch_all(cli_t *cli, const char *run_id, const char *directory, size_t *out_count,
@@ -127,7 +174,8 @@ static bool submit(cli_t *cli, nv_error_t *err)
 {
     Nv__SubmitRunRequest request = NV__SUBMIT_RUN_REQUEST__INIT;
     Nv__RunSpec spec;
-    fill_spec(cli, &spec);
+    if (!fill_spec(cli, &spec, err))
+        return false;
     request.spec = &spec;
     request.tenant = cli_tenant(cli);
     request.pool = nv_strdup(cli->ctx, cli_option(cli, "pool"));

@@ -8,7 +8,7 @@ cmd_run() {
         --source-dir) source=${2:-} && shift ;;
         --source-dir=*) source=${1#*=} ;;
         --workspace) where=${2:-} && shift ;;
-        --approve | --name | --mode | --catalog | --schema | --max-rounds) options+=("$1" "${2:-}") && shift ;;
+        --approve | --name | --mode | --catalog | --schema | --max-rounds | --increment-of) options+=("$1" "${2:-}") && shift ;;
         --safe | --no-llm | --no-knowledge) options+=("$1") ;;
         --keep-up) started_here=no ;;
         *) die "run: unknown option $1 (see ./bldr help)" ;;

@@ -263,6 +263,7 @@ void sttm_write_sources(sttm_builder_t *b)
         out->dialect = table->dialect;
         out->row_count = table->row_count;
         out->duplicate_row_count = table->duplicate_row_count;
+        out->rejected_count = table->rejected_count;
         out->columns = NV_NEW_ARRAY(b->ctx, Nv__SttmSourceColumn *, table->n_columns + 1);
         for (int c = 0; c < b->schema->tables[t].n_columns; c++)
             out->columns[out->n_columns++] = source_column(b, t, c);

@@ -413,20 +413,65 @@ static void put_filter(nv_mem_t *ctx, nv_buf_t *out, const Nv__TableProfile *tab
     nv_buf_puts(out, "), chr(0))");
 }
 
+/* Files that are read alike: the same batch and the same header. */
+static bool reads_alike(const Nv__SourceFile *a, const Nv__SourceFile *b)
+{
+    bool same = a->batch == b->batch && a->n_columns == b->n_columns;
+    for (size_t i = 0; same && i < a->n_columns; i++)
+        same = strcmp(a->columns[i], b->columns[i]) == 0;
+    return same;
+}
+
+/* The table as `count` of its files hold it: with their own header, where they have one. */
+static Nv__TableProfile part_of(nv_mem_t *ctx, const Nv__TableProfile *table, size_t first, size_t count)
+{
+    const Nv__SourceFile *file = table->files[first];
+    Nv__TableProfile part = *table;
+    part.files = table->files + first;
+    part.n_files = count;
+    if (file->n_columns == 0)
+        return part;
+    part.n_columns = file->n_columns;
+    part.columns = NV_NEW_ARRAY(ctx, Nv__ColumnProfile *, file->n_columns);
+    for (size_t i = 0; i < file->n_columns; i++) {
+        part.columns[i] = NV_NEW(ctx, Nv__ColumnProfile);
+        nv__column_profile__init(part.columns[i]);
+        part.columns[i]->name = file->columns[i];
+    }
+    return part;
+}
+
+/* A later batch sorts after an earlier one, whatever its folder is called. */
+static void put_part(nv_mem_t *ctx, nv_buf_t *out, const Nv__TableProfile *table,
+                     const Nv__TableProfile *part)
+{
+    nv_buf_puts(out, "SELECT ");
+    for (size_t i = 0; i < table->n_columns; i++)
+        nv_buf_printf(out, "%s, ", sql_identifier(ctx, SQL_DUCKDB, table->columns[i]->name));
+    if (part->n_files > 0 && part->files[0]->batch > 0)
+        nv_buf_printf(out, "chr(1114111) || '%09d' || ", part->files[0]->batch);
+    nv_buf_puts(out, "nuvyn_file FROM read_csv([");
+    for (size_t i = 0; i < part->n_files; i++)
+        nv_buf_printf(out, "%s%s", i ? ", " : "", sql_literal(ctx, SQL_DUCKDB, part->files[i]->path));
+    nv_buf_puts(out, "]");
+    put_options(ctx, out, part);
+    nv_buf_puts(out, ")");
+    put_filter(ctx, out, part);
+}
+
 char *raw_scan_sql(nv_mem_t *ctx, const Nv__TableProfile *table)
 {
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("scan sql");
     nv_buf_t out = nv_buf_make(scratch, SQL_MAX);
-    nv_buf_puts(&out, "(SELECT ");
-    for (size_t i = 0; i < table->n_columns; i++)
-        nv_buf_printf(&out, "%s, ", sql_identifier(scratch, SQL_DUCKDB, table->columns[i]->name));
-    nv_buf_puts(&out, "nuvyn_file FROM read_csv([");
-    for (size_t i = 0; i < table->n_files; i++)
-        nv_buf_printf(&out, "%s%s", i ? ", " : "", sql_literal(scratch, SQL_DUCKDB, table->files[i]->path));
-    nv_buf_puts(&out, "]");
-    put_options(scratch, &out, table);
-    nv_buf_puts(&out, ")");
-    put_filter(scratch, &out, table);
+    nv_buf_puts(&out, "(");
+    for (size_t i = 0, n; i == 0 || i < table->n_files; i += n) {
+        n = 1;
+        while (i + n < table->n_files && reads_alike(table->files[i], table->files[i + n]))
+            n++;
+        Nv__TableProfile part = table->n_files ? part_of(scratch, table, i, n) : *table;
+        nv_buf_puts(&out, i ? " UNION ALL " : "");
+        put_part(scratch, &out, table, &part);
+    }
     nv_buf_puts(&out, ")");
     return nv_strdup(ctx, nv_buf_text(&out));
 }

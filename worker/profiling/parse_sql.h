@@ -30,7 +30,8 @@ char *parse_invalid_sql(nv_mem_t *ctx, sql_dialect_t dialect, const Nv__ColumnPr
 char *parse_null_sql(nv_mem_t *ctx, sql_dialect_t dialect, const Nv__ColumnProfile *column, const char *raw);
 
 /* A FROM-expression over the table's files with every column as text under its profile name, plus the column
- * `nuvyn_file` with the file's path. The same rows as were profiled: rejected lines are left out.
+ * `nuvyn_file` with the file's path (of later batches behind a mark, so that they sort last). A file with a header of its own is
+ * read by it. The same rows as were profiled: rejected lines are left out.
  * DuckDB only: read_csv with everything detected given explicitly. */
 char *raw_scan_sql(nv_mem_t *ctx, const Nv__TableProfile *table);
 

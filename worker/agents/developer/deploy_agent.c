@@ -1,6 +1,7 @@
 /* deploy: notebooks, raw files and the job into the tenant's workspace. Every step is one that may be done twice. */
 #include "common/core/json.h"
 #include "worker/agents/developer/upload.h"
+#include "worker/agents/increment/increment.h"
 
 #include <string.h>
 
@@ -144,7 +145,22 @@ static bool put_job(deployment_t *d, nv_error_t *err)
     return true;
 }
 
-static bool write_result(const deployment_t *d, nv_error_t *err)
+/* For the runs that will bring in further batches. */
+static bool leave_description(deployment_t *d, Nv__Deployment *result, nv_error_t *err)
+{
+    Nv__DeployedProject left = NV__DEPLOYED_PROJECT__INIT;
+    ProtobufCMessage *design = NULL;
+    if (d->task->ops->input_count(d->task->host, "design") > 0 &&
+        !d->task->ops->input(d->task->host, d->ctx, "design", 0, &nv__star_schema__descriptor, &design, err))
+        return false;
+    left.run_id = d->task->assignment->lease ? d->task->assignment->lease->run_id : left.run_id;
+    left.design = (Nv__StarSchema *)design;
+    left.sttm = (Nv__Sttm *)d->sttm;
+    left.deployment = result;
+    return increment_save(&d->to, d->ctx, &left, err);
+}
+
+static bool write_result(deployment_t *d, nv_error_t *err)
 {
     Nv__Deployment result = NV__DEPLOYMENT__INIT;
     result.host = nv_strdup(d->ctx, databricks_host(d->to.db));
@@ -159,7 +175,8 @@ static bool write_result(const deployment_t *d, nv_error_t *err)
     result.uploaded = d->files.uploaded;
     result.n_uploaded = d->files.n_uploaded;
     result.created = d->created;
-    return d->task->ops->write(d->task->host, "deployment", &result.base, err);
+    return leave_description(d, &result, err) &&
+           d->task->ops->write(d->task->host, "deployment", &result.base, err);
 }
 
 bool agent_deploy(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)

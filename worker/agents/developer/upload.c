@@ -14,9 +14,12 @@ static bool is_remote(const char *path)
     return strncmp(path, "/Volumes/", 9) == 0 || strstr(path, "://") != NULL;
 }
 
-/* The file's place below the source folder; its bare name where it stands elsewhere. */
+/* The file's place below the project's folder: where its batch landed it, else as below the source folder; its bare name
+ * where it stands elsewhere. */
 static const char *relative_path(const Nv__Sttm *sttm, const Nv__SourceFile *file)
 {
+    if (file->landed[0])
+        return file->landed;
     size_t n = strlen(sttm->source_root);
     while (n > 0 && sttm->source_root[n - 1] == '/')
         n--;
@@ -90,12 +93,12 @@ static bool send_file(agent_task_t *task, nv_mem_t *ctx, connection_t *to, const
         return nv_fail(err, NV_INVALID_ARGUMENT,
                        "source file \"%s\": expected a path below the source folder", name);
     char *target = nv_printf(ctx, "%s/%s", out->folder, name);
-    if (!check_unchanged(file, err))
-        return false;
-    if (is_there(to, manifest, name, target, file)) {
+    if (is_there(to, manifest, name, target, file)) { /* the local file may be gone by now */
         out->n_unchanged++;
         return true;
     }
+    if (!check_unchanged(file, err))
+        return false;
     if (strchr(name, '/') && !make_parent(to, ctx, target, err))
         return nv_wrap(err, "folder of %s", target);
     task->ops->emit(task->host, "progress", nv_printf(ctx, "uploading %s", name), 0, 0);
