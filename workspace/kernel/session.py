@@ -8,6 +8,7 @@ import threading
 
 from pyspark.sql import SparkSession
 
+import readfiles
 import sqltext
 from catalogs import CatalogError
 
@@ -118,7 +119,7 @@ class WorkspaceSession(SparkSession):
         self.refresh_catalogs()
         known = None if kwargs else sqltext.recognize(sqlQuery)
         if known is None:
-            return super().sql(sqlQuery, args, **kwargs)
+            return super().sql(readfiles.expand(self, sqlQuery), args, **kwargs)
         kind, groups = known
         try:
             return getattr(self, "_" + kind)(groups, sqlQuery, args)
@@ -176,6 +177,10 @@ class WorkspaceSession(SparkSession):
         found = sqltext.parts(groups["name"]) if groups["name"] else [self.catalog.currentDatabase()]
         catalog, schema = found if len(found) == 2 else [self.catalog.currentCatalog(), *found]
         return self._rows(["database", "volume_name"], [(schema, v) for v in self._catalogs.volumes(catalog, schema)])
+
+    def _list(self, groups, *_):
+        found = readfiles.listing(self, sqltext.literal(groups["path"]))
+        return found.limit(int(groups["limit"])) if groups["limit"] else found
 
     def _grant(self, groups, text, *_):
         raise CatalogError(f"[UNSUPPORTED] {text.split(None, 1)[0].upper()}: the local workspace has one user and no grants")

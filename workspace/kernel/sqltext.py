@@ -18,6 +18,7 @@ _PATTERNS = [(kind, re.compile(pattern + r"\s*;?\s*\Z", re.IGNORECASE | re.DOTAL
     ("create_view", rf"CREATE\s+(?P<replace>OR\s+REPLACE\s+)?VIEW\s+(?P<quiet>IF\s+NOT\s+EXISTS\s+)?(?P<name>{_NAME})"
                     r"(?P<rest>[\s(].*)"),
     ("drop_view", rf"DROP\s+VIEW\s+(?P<quiet>IF\s+EXISTS\s+)?(?P<name>{_NAME})"),
+    ("list", r"LIST\s+(?P<path>'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\")(?:\s+LIMIT\s+(?P<limit>\d+))?"),
     ("grant", r"(?:GRANT|REVOKE)\b.*"),
 )]
 
@@ -64,23 +65,25 @@ def split(script):
     """The statements of a script, split at semicolons outside quotes and comments; blank ones left out."""
     statements, start, i, end = [], 0, 0, len(script)
     while i < end:
-        char = script[i]
-        if char in "'\"`":
-            i = _skip_quoted(script, i)
-        elif script.startswith("--", i):
-            newline = script.find("\n", i)
-            i = end if newline < 0 else newline
-        elif script.startswith("/*", i):
-            close = script.find("*/", i + 2)
-            i = end if close < 0 else close + 2
-        elif char == ";":
+        if script[i] == ";":
             statements.append(script[start:i])
-            i += 1
-            start = i
-        else:
-            i += 1
+            start = i + 1
+        i = skip(script, i)
     statements.append(script[start:])
     return [s.strip() for s in statements if strip_comments(s).strip()]
+
+
+def skip(text, i):
+    """Past the quoted text or comment that begins at i, else past the one character there."""
+    if text[i] in "'\"`":
+        return _skip_quoted(text, i)
+    if text.startswith("--", i):
+        newline = text.find("\n", i)
+        return len(text) if newline < 0 else newline
+    if text.startswith("/*", i):
+        close = text.find("*/", i + 2)
+        return len(text) if close < 0 else close + 2
+    return i + 1
 
 
 def _skip_quoted(text, i):
