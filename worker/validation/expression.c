@@ -9,10 +9,11 @@ char *sql_column(nv_mem_t *ctx, sql_dialect_t dialect, const char *alias, const 
     return nv_printf(ctx, "%s.%s", sql_identifier(ctx, dialect, alias), sql_identifier(ctx, dialect, column));
 }
 
-char *sql_table(nv_mem_t *ctx, const char *catalog, const char *schema, const char *table)
+char *sql_table(nv_mem_t *ctx, sql_dialect_t dialect, const char *catalog, const char *schema,
+                const char *table)
 {
-    return nv_printf(ctx, "%s.%s.%s", sql_identifier(ctx, SQL_SPARK, catalog),
-                     sql_identifier(ctx, SQL_SPARK, schema), sql_identifier(ctx, SQL_SPARK, table));
+    return nv_printf(ctx, "%s.%s.%s", sql_identifier(ctx, dialect, catalog),
+                     sql_identifier(ctx, dialect, schema), sql_identifier(ctx, dialect, table));
 }
 
 char *type_sql(nv_mem_t *ctx, sql_dialect_t dialect, Nv__ValueType type, int precision, int scale)

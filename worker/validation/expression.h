@@ -7,8 +7,9 @@
 
 /* alias.column, quoted. */
 char *sql_column(nv_mem_t *ctx, sql_dialect_t dialect, const char *alias, const char *column);
-/* catalog.schema.table, quoted for Spark. */
-char *sql_table(nv_mem_t *ctx, const char *catalog, const char *schema, const char *table);
+/* catalog.schema.table, quoted. */
+char *sql_table(nv_mem_t *ctx, sql_dialect_t dialect, const char *catalog, const char *schema,
+                const char *table);
 
 /* The canonical text of a value: the same characters on both engines. */
 char *canonical_text(nv_mem_t *ctx, sql_dialect_t dialect, Nv__ValueType type, const char *value);

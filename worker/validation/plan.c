@@ -10,6 +10,8 @@ int planner_source_index(const planner_t *p, const Nv__SttmSource *source)
 
 char *planner_clean(const planner_t *p, const Nv__SttmSource *source)
 {
+    if (p->of_reference)
+        return sql_table(p->ctx, SQL_DUCKDB, p->in->catalog, p->in->schema, source->silver_name);
     return nv_printf(p->ctx, "clean_%d", planner_source_index(p, source));
 }
 
@@ -21,7 +23,7 @@ char *planner_want(const planner_t *p, const Nv__SttmTarget *target)
     return nv_printf(p->ctx, "want_%zu", i);
 }
 
-void planner_setup(planner_t *p, char *sql)
+void planner_setup(planner_t *p, const char *sql)
 {
     NV_PUSH(p->ctx, p->plan->setup, p->plan->n_setup, p->cap_setup) = sql;
 }
@@ -76,7 +78,10 @@ void planner_close(planner_t *p, const char *warehouse_from, const char *oracle_
 
 validation_plan_t *validation_plan(nv_mem_t *ctx, const validation_input_t *input)
 {
-    planner_t p = {.ctx = ctx, .in = input, .plan = NV_NEW(ctx, validation_plan_t)};
+    planner_t p = {.ctx = ctx,
+                   .in = input,
+                   .warehouse = input->duckdb_warehouse ? SQL_DUCKDB : SQL_SPARK,
+                   .plan = NV_NEW(ctx, validation_plan_t)};
     for (size_t i = 0; i < input->sttm->n_sources; i++)
         plan_source(&p, input->sttm->sources[i]);
     for (size_t i = 0; i < input->sttm->n_targets; i++)

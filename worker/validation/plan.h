@@ -12,6 +12,8 @@ enum { PLAN_SQL_MAX = 8 * 1024 * 1024 };
 typedef struct planner {
     nv_mem_t *ctx;
     const validation_input_t *in;
+    sql_dialect_t warehouse; /* of the loaded tables */
+    bool of_reference;       /* planner_clean names the reference's silver tables */
     validation_plan_t *plan;
     size_t cap_setup;
     size_t cap_groups;
@@ -23,7 +25,7 @@ int planner_source_index(const planner_t *p, const Nv__SttmSource *source);
 /* "clean_3": the oracle's relation of a source; "want_3" of a target. */
 char *planner_clean(const planner_t *p, const Nv__SttmSource *source);
 char *planner_want(const planner_t *p, const Nv__SttmTarget *target);
-void planner_setup(planner_t *p, char *sql);
+void planner_setup(planner_t *p, const char *sql);
 /* Opens a group; its checks are added until the next one opens. */
 validation_group_t *planner_group(planner_t *p, const char *table);
 void planner_check(planner_t *p, const char *name, const char *subject, const char *blame,
@@ -37,6 +39,20 @@ void plan_target(planner_t *p, const Nv__SttmTarget *target);
  * target column that can be computed from the raw files. For a lookup: "name" is -2, -1 or 0 (found), and "name#" the
  * text of the business key that was found. */
 char *target_relation(const planner_t *p, const Nv__SttmTarget *target);
+/* Further parts of it, for the reference: the value of a column that copies or computes (its lookups as they stand there), and
+ * the LEFT JOINs of the further sources. */
+char *relation_value(const planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column);
+void relation_joins(const planner_t *p, nv_buf_t *sql, const Nv__SttmTarget *target);
+char *relation_input(const planner_t *p, const Nv__Transform *t, size_t i);
+char *relation_any_null(const planner_t *p, const Nv__Transform *t);
+/* Of a source: SELECT of the typed rows of some of its files (nuvyn_row, nuvyn_file, the silver columns, nuvyn_bad), after the
+ * raw rows were read into the table `raw`; the condition of a good row; the order of versions, newest first. */
+Nv__TableProfile *source_profile(nv_mem_t *ctx, const Nv__SttmSource *source);
+char *source_typed(planner_t *p, const Nv__SttmSource *source, const char *raw);
+char *source_good(planner_t *p, const Nv__SttmSource *source);
+char *source_newest(planner_t *p, const Nv__SttmSource *source, const char *load_order);
+char *source_identity(planner_t *p, const Nv__SttmSource *source);
+int64_t source_rejected_lines(const planner_t *p, const Nv__SttmSource *source);
 /* The column is one that target_relation computes. */
 bool target_computes(const Nv__SttmTarget *target, const Nv__SttmColumn *column);
 

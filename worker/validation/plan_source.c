@@ -4,7 +4,7 @@
 #include <string.h>
 
 /* The table as the profiler would describe it, out of the mapping alone. */
-static Nv__TableProfile *as_profile(nv_mem_t *ctx, const Nv__SttmSource *source)
+Nv__TableProfile *source_profile(nv_mem_t *ctx, const Nv__SttmSource *source)
 {
     Nv__TableProfile *table = NV_NEW(ctx, Nv__TableProfile);
     nv__table_profile__init(table);
@@ -49,15 +49,12 @@ static char *plain_list(nv_mem_t *ctx, char *const *names, size_t n)
     return text;
 }
 
-/* typed_N: every row with its values, its place, and whether it is refused for a value. */
-static void setup_typed(planner_t *p, const Nv__SttmSource *source, int index)
+char *source_typed(planner_t *p, const Nv__SttmSource *source, const char *raw_table)
 {
-    Nv__TableProfile *table = as_profile(p->ctx, source);
+    Nv__TableProfile *table = source_profile(p->ctx, source);
     nv_buf_t sql = nv_buf_make(p->ctx, PLAN_SQL_MAX);
     nv_buf_t bad = nv_buf_make(p->ctx, PLAN_SQL_MAX);
-    planner_setup(p, nv_printf(p->ctx, "CREATE TEMP TABLE raw_%d AS SELECT * FROM %s", index,
-                               raw_scan_sql(p->ctx, table)));
-    nv_buf_printf(&sql, "CREATE TEMP TABLE typed_%d AS SELECT rowid AS nuvyn_row, nuvyn_file", index);
+    nv_buf_puts(&sql, "SELECT rowid AS nuvyn_row, nuvyn_file");
     for (size_t i = 0; i < source->n_columns; i++) {
         char *raw = sql_identifier(p->ctx, SQL_DUCKDB, source->columns[i]->name);
         nv_buf_printf(&sql, ", %s AS %s", parse_rule_sql(p->ctx, SQL_DUCKDB, table->columns[i], raw),
@@ -65,9 +62,19 @@ static void setup_typed(planner_t *p, const Nv__SttmSource *source, int index)
         if (!only_warns(source, source->columns[i]->silver_name))
             nv_buf_printf(&bad, " OR %s", parse_invalid_sql(p->ctx, SQL_DUCKDB, table->columns[i], raw));
     }
-    nv_buf_printf(&sql, ", (false%s) AS nuvyn_bad FROM raw_%d", nv_buf_text(&bad), index);
-    planner_setup(p, sql.data);
-    planner_setup(p, nv_printf(p->ctx, "DROP TABLE raw_%d", index));
+    nv_buf_printf(&sql, ", (false%s) AS nuvyn_bad FROM %s", nv_buf_text(&bad), raw_table);
+    return sql.data;
+}
+
+/* typed_N: every row with its values, its place, and whether it is refused for a value. */
+static void setup_typed(planner_t *p, const Nv__SttmSource *source, int index)
+{
+    char *raw = nv_printf(p->ctx, "raw_%d", index);
+    planner_setup(p, nv_printf(p->ctx, "CREATE TEMP TABLE %s AS SELECT * FROM %s", raw,
+                               raw_scan_sql(p->ctx, source_profile(p->ctx, source))));
+    planner_setup(p,
+                  nv_printf(p->ctx, "CREATE TEMP TABLE typed_%d AS %s", index, source_typed(p, source, raw)));
+    planner_setup(p, nv_printf(p->ctx, "DROP TABLE %s", raw));
 }
 
 /* Conditions of the rules that refuse a row, over the typed values. */
@@ -91,30 +98,45 @@ static char *refusing_rules(planner_t *p, const Nv__SttmSource *source)
     return nv_strdup(p->ctx, nv_buf_text(&sql));
 }
 
-/* clean_N: the good rows, the newest per key. */
-static void setup_clean(planner_t *p, const Nv__SttmSource *source, int index, const char *good)
+char *source_good(planner_t *p, const Nv__SttmSource *source)
+{
+    return nv_printf(p->ctx, "(NOT nuvyn_bad%s)", refusing_rules(p, source));
+}
+
+char *source_newest(planner_t *p, const Nv__SttmSource *source, const char *load_order)
 {
     nv_buf_t order = nv_buf_make(p->ctx, PLAN_SQL_MAX);
     for (size_t i = 0; i < source->n_latest_by; i++)
         nv_buf_printf(&order, "%s DESC NULLS LAST, ",
                       sql_identifier(p->ctx, SQL_DUCKDB, source->latest_by[i]));
-    nv_buf_puts(&order, "nuvyn_file DESC, nuvyn_row DESC");
-    char **key = source->key;
-    size_t n_key = source->n_key;
-    if (n_key == 0) {
-        key = NV_NEW_ARRAY(p->ctx, char *, source->n_columns);
-        for (n_key = 0; n_key < source->n_columns; n_key++)
-            key[n_key] = source->columns[n_key]->silver_name;
-    }
+    nv_buf_puts(&order, load_order);
+    return order.data;
+}
+
+/* The columns that identify a record: its key, or the whole row. */
+char *source_identity(planner_t *p, const Nv__SttmSource *source)
+{
+    if (source->n_key > 0)
+        return plain_list(p->ctx, source->key, source->n_key);
+    char **names = NV_NEW_ARRAY(p->ctx, char *, source->n_columns + 1);
+    for (size_t i = 0; i < source->n_columns; i++)
+        names[i] = source->columns[i]->silver_name;
+    return plain_list(p->ctx, names, source->n_columns);
+}
+
+/* clean_N: the good rows, the newest per key. */
+static void setup_clean(planner_t *p, const Nv__SttmSource *source, int index, const char *good)
+{
     planner_setup(
         p,
         nv_printf(p->ctx,
                   "CREATE TEMP TABLE clean_%d AS SELECT * FROM typed_%d WHERE %s QUALIFY row_number() OVER "
                   "(PARTITION BY %s ORDER BY %s) = 1",
-                  index, index, good, plain_list(p->ctx, key, n_key), nv_buf_text(&order)));
+                  index, index, good, source_identity(p, source),
+                  source_newest(p, source, "nuvyn_file DESC, nuvyn_row DESC")));
 }
 
-static int64_t rejected_lines(const planner_t *p, const Nv__SttmSource *source)
+int64_t source_rejected_lines(const planner_t *p, const Nv__SttmSource *source)
 {
     for (size_t i = 0; i < p->in->n_profiles; i++)
         if (strcmp(p->in->profiles[i]->name, source->name) == 0)
@@ -128,8 +150,9 @@ static char *unknown_files(planner_t *p, const Nv__SttmSource *source)
     nv_buf_t known = nv_buf_make(p->ctx, PLAN_SQL_MAX);
     for (size_t i = 0; i < source->n_files; i++)
         nv_buf_printf(&known, "%s%s", i ? ", " : "",
-                      sql_literal(p->ctx, SQL_SPARK, source->files[i]->sha256));
-    char *bronze = sql_table(p->ctx, p->in->catalog, p->in->schema, codegen_bronze_table(p->ctx, source));
+                      sql_literal(p->ctx, p->warehouse, source->files[i]->sha256));
+    char *bronze =
+        sql_table(p->ctx, p->warehouse, p->in->catalog, p->in->schema, codegen_bronze_table(p->ctx, source));
     return nv_printf(p->ctx, "(SELECT count(DISTINCT _fingerprint) FROM %s WHERE _fingerprint NOT IN (%s))",
                      bronze, known.length ? nv_buf_text(&known) : "''");
 }
@@ -138,13 +161,14 @@ void plan_source(planner_t *p, const Nv__SttmSource *source)
 {
     int index = planner_source_index(p, source);
     const validation_input_t *in = p->in;
-    char *good = nv_printf(p->ctx, "(NOT nuvyn_bad%s)", refusing_rules(p, source));
-    char *silver = sql_table(p->ctx, in->catalog, in->schema, source->silver_name);
-    char *bronze = sql_table(p->ctx, in->catalog, in->schema, codegen_bronze_table(p->ctx, source));
+    char *good = source_good(p, source);
+    char *silver = sql_table(p->ctx, p->warehouse, in->catalog, in->schema, source->silver_name);
+    char *bronze =
+        sql_table(p->ctx, p->warehouse, in->catalog, in->schema, codegen_bronze_table(p->ctx, source));
     char *refused = nv_printf(p->ctx, "(SELECT count(*) FROM %s WHERE source = %s)",
-                              sql_table(p->ctx, in->catalog, in->schema, CODEGEN_QUARANTINE),
-                              sql_literal(p->ctx, SQL_SPARK, source->name));
-    char *lines = nv_printf(p->ctx, "%lld", (long long)rejected_lines(p, source));
+                              sql_table(p->ctx, p->warehouse, in->catalog, in->schema, CODEGEN_QUARANTINE),
+                              sql_literal(p->ctx, p->warehouse, source->name));
+    char *lines = nv_printf(p->ctx, "%lld", (long long)source_rejected_lines(p, source));
     setup_typed(p, source, index);
     setup_clean(p, source, index, good);
     validation_group_t *group = planner_group(p, source->silver_name);

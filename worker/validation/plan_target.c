@@ -9,16 +9,16 @@ static char *real_rows(const planner_t *p, const Nv__SttmTarget *target)
     const Nv__SttmColumn *surrogate = model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE);
     if (!surrogate)
         return nv_strdup(p->ctx, "true");
-    char *real = nv_printf(p->ctx, "%s >= 0", sql_identifier(p->ctx, SQL_SPARK, surrogate->name));
+    char *real = nv_printf(p->ctx, "%s >= 0", sql_identifier(p->ctx, p->warehouse, surrogate->name));
     if (!model_is_history(target))
         return real;
     const Nv__SttmColumn *current = model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_CURRENT);
-    return nv_printf(p->ctx, "%s AND %s", real, sql_identifier(p->ctx, SQL_SPARK, current->name));
+    return nv_printf(p->ctx, "%s AND %s", real, sql_identifier(p->ctx, p->warehouse, current->name));
 }
 
 static char *table_of(const planner_t *p, const Nv__SttmTarget *target)
 {
-    return sql_table(p->ctx, p->in->catalog, p->in->schema, target->name);
+    return sql_table(p->ctx, p->warehouse, p->in->catalog, p->in->schema, target->name);
 }
 
 static char *subject_of(const planner_t *p, const Nv__SttmTarget *target, const char *column)
@@ -26,11 +26,12 @@ static char *subject_of(const planner_t *p, const Nv__SttmTarget *target, const 
     return nv_printf(p->ctx, "%s.%s", target->name, column);
 }
 
-static char *spark_list(const planner_t *p, char *const *names, size_t n)
+static char *name_list(const planner_t *p, char *const *names, size_t n)
 {
     char *text = nv_strdup(p->ctx, "");
     for (size_t i = 0; i < n; i++)
-        text = nv_printf(p->ctx, "%s%s%s", text, i ? ", " : "", sql_identifier(p->ctx, SQL_SPARK, names[i]));
+        text =
+            nv_printf(p->ctx, "%s%s%s", text, i ? ", " : "", sql_identifier(p->ctx, p->warehouse, names[i]));
     return text;
 }
 
@@ -41,11 +42,12 @@ static void check_keys(planner_t *p, const Nv__SttmTarget *target)
     const Nv__SttmColumn *surrogate = model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE);
     if (n > 0)
         planner_check(p, "grain_unique", target->name, "design", VALIDATION_ZERO,
-                      nv_printf(p->ctx, "count(*) - count(DISTINCT struct(%s))", spark_list(p, key, n)),
+                      nv_printf(p->ctx, "count(*) - count(DISTINCT %s(%s))",
+                                p->warehouse == SQL_SPARK ? "struct" : "row", name_list(p, key, n)),
                       NULL);
     if (!surrogate)
         return;
-    char *name = sql_identifier(p->ctx, SQL_SPARK, surrogate->name);
+    char *name = sql_identifier(p->ctx, p->warehouse, surrogate->name);
     char *table = table_of(p, target);
     bool dates = target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
     planner_check(p, "key_unique", subject_of(p, target, surrogate->name), "generate", VALIDATION_ZERO,
@@ -62,20 +64,22 @@ static void check_history(planner_t *p, const Nv__SttmTarget *target)
         return;
     char **key;
     size_t n = model_key(p->ctx, target, &key);
-    char *by = spark_list(p, key, n);
-    char *from = sql_identifier(p->ctx, SQL_SPARK,
+    char *by = name_list(p, key, n);
+    char *from = sql_identifier(p->ctx, p->warehouse,
                                 model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM)->name);
-    char *to =
-        sql_identifier(p->ctx, SQL_SPARK, model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_TO)->name);
-    char *current = sql_identifier(p->ctx, SQL_SPARK,
+    char *to = sql_identifier(p->ctx, p->warehouse,
+                              model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_TO)->name);
+    char *current = sql_identifier(p->ctx, p->warehouse,
                                    model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_CURRENT)->name);
     char *surrogate =
-        sql_identifier(p->ctx, SQL_SPARK, model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name);
+        sql_identifier(p->ctx, p->warehouse, model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name);
     planner_check(
         p, "history_intervals", target->name, "generate", VALIDATION_ZERO,
         nv_printf(
             p->ctx,
-            "(SELECT count_if(NOT (%s <=> nuvyn_next) OR %s <> (%s IS NULL) OR coalesce(%s <= %s, false)) "
+            "(SELECT count(*) FILTER (WHERE %s IS DISTINCT FROM nuvyn_next OR %s IS DISTINCT FROM (%s IS "
+            "NULL) OR "
+            "coalesce(%s <= %s, false)) "
             "FROM (SELECT *, lead(%s) OVER (PARTITION BY %s ORDER BY %s) AS nuvyn_next FROM %s WHERE %s "
             ">= 0))",
             to, current, to, to, from, from, by, from, table_of(p, target), surrogate),
@@ -92,12 +96,12 @@ static const Nv__SttmTarget *referenced(const planner_t *p, const Nv__SttmColumn
 static void check_reference(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
 {
     const Nv__SttmTarget *other = referenced(p, column);
-    char *name = sql_identifier(p->ctx, SQL_SPARK, column->name);
+    char *name = sql_identifier(p->ctx, p->warehouse, column->name);
     char *key =
-        sql_identifier(p->ctx, SQL_SPARK, model_with_role(other, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name);
+        sql_identifier(p->ctx, p->warehouse, model_with_role(other, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name);
     planner_check(p, "referential_integrity", subject_of(p, target, column->name), "generate",
                   VALIDATION_ZERO,
-                  nv_printf(p->ctx, "(SELECT count(*) FROM %s f LEFT ANTI JOIN %s k ON f.%s = k.%s)",
+                  nv_printf(p->ctx, "(SELECT count(*) FROM %s f ANTI JOIN %s k ON f.%s = k.%s)",
                             table_of(p, target), table_of(p, other), name, key),
                   NULL);
 }
@@ -107,7 +111,7 @@ static void check_lookup(planner_t *p, const Nv__SttmTarget *target, const Nv__S
 {
     const Nv__SttmTarget *dimension = referenced(p, column);
     char *subject = subject_of(p, target, column->name);
-    char *name = sql_identifier(p->ctx, SQL_SPARK, column->name);
+    char *name = sql_identifier(p->ctx, p->warehouse, column->name);
     char *want = sql_identifier(p->ctx, SQL_DUCKDB, column->name);
     char *found = sql_identifier(p->ctx, SQL_DUCKDB, nv_printf(p->ctx, "%s#", column->name));
     char **key;
@@ -115,20 +119,21 @@ static void check_lookup(planner_t *p, const Nv__SttmTarget *target, const Nv__S
     char *text = nv_strdup(p->ctx, "'|'");
     for (size_t i = 0; i < n; i++)
         text = nv_printf(p->ctx, "%s, %s", text,
-                         canonical_text(p->ctx, SQL_SPARK, model_column(dimension, key[i])->type,
-                                        sql_column(p->ctx, SQL_SPARK, "k", key[i])));
+                         canonical_text(p->ctx, p->warehouse, model_column(dimension, key[i])->type,
+                                        sql_column(p->ctx, p->warehouse, "k", key[i])));
     planner_check(p, "unknown_share", subject, "data", VALIDATION_WARN,
-                  nv_printf(p->ctx, "count_if(%s = -1)", name), NULL);
+                  nv_printf(p->ctx, "count(*) FILTER (WHERE %s = -1)", name), NULL);
     planner_check(
         p, "reconcile_unknown", subject, "generate", VALIDATION_EQUAL,
-        nv_printf(p->ctx, "concat(count_if(%s = -1), '/', count_if(%s = -2))", name, name),
+        nv_printf(p->ctx, "concat(count(*) FILTER (WHERE %s = -1), '/', count(*) FILTER (WHERE %s = -2))",
+                  name, name),
         nv_printf(p->ctx, "concat(count(*) FILTER (%s = -1), '/', count(*) FILTER (%s = -2))", want, want));
     planner_check(
         p, "reconcile_reference", subject, "generate", VALIDATION_EQUAL,
         nv_printf(p->ctx, "(SELECT %s FROM %s f JOIN %s k ON f.%s = k.%s WHERE f.%s >= 0)",
-                  checksum_sql(p->ctx, SQL_SPARK, nv_printf(p->ctx, "concat_ws(%s)", text)),
+                  checksum_sql(p->ctx, p->warehouse, nv_printf(p->ctx, "concat_ws(%s)", text)),
                   table_of(p, target), table_of(p, dimension), name,
-                  sql_identifier(p->ctx, SQL_SPARK,
+                  sql_identifier(p->ctx, p->warehouse,
                                  model_with_role(dimension, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name),
                   name),
         checksum_sql(p->ctx, SQL_DUCKDB, found));
@@ -136,7 +141,7 @@ static void check_lookup(planner_t *p, const Nv__SttmTarget *target, const Nv__S
 
 static void check_sum(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
 {
-    char *name = sql_identifier(p->ctx, SQL_SPARK, column->name);
+    char *name = sql_identifier(p->ctx, p->warehouse, column->name);
     char *want = sql_identifier(p->ctx, SQL_DUCKDB, column->name);
     bool exact = column->type != NV__VALUE_TYPE__VALUE_TYPE_DOUBLE;
     planner_check(p, "reconcile_sum", subject_of(p, target, column->name), "generate",
@@ -147,13 +152,14 @@ static void check_sum(planner_t *p, const Nv__SttmTarget *target, const Nv__Sttm
 
 static void check_content(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
 {
-    char *name = sql_identifier(p->ctx, SQL_SPARK, column->name);
+    char *name = sql_identifier(p->ctx, p->warehouse, column->name);
     char *want = sql_identifier(p->ctx, SQL_DUCKDB, column->name);
     if (column->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE)
         return;
-    planner_check(p, "reconcile_content", subject_of(p, target, column->name), "generate", VALIDATION_EQUAL,
-                  checksum_sql(p->ctx, SQL_SPARK, canonical_text(p->ctx, SQL_SPARK, column->type, name)),
-                  checksum_sql(p->ctx, SQL_DUCKDB, canonical_text(p->ctx, SQL_DUCKDB, column->type, want)));
+    planner_check(
+        p, "reconcile_content", subject_of(p, target, column->name), "generate", VALIDATION_EQUAL,
+        checksum_sql(p->ctx, p->warehouse, canonical_text(p->ctx, p->warehouse, column->type, name)),
+        checksum_sql(p->ctx, SQL_DUCKDB, canonical_text(p->ctx, SQL_DUCKDB, column->type, want)));
 }
 
 static bool is_number(const Nv__SttmColumn *column)
@@ -193,9 +199,9 @@ static void check_rule(planner_t *p, const Nv__SttmTarget *target, const Nv__Qua
         const Nv__SttmColumn *c = model_column(target, columns[i]);
         if (!c)
             continue;
-        char *name = sql_identifier(p->ctx, SQL_SPARK, c->name);
-        char *condition = rule_sql(p->ctx, SQL_SPARK, rule, &name, 1,
-                                   type_sql(p->ctx, SQL_SPARK, c->type, c->precision, c->scale));
+        char *name = sql_identifier(p->ctx, p->warehouse, c->name);
+        char *condition = rule_sql(p->ctx, p->warehouse, rule, &name, 1,
+                                   type_sql(p->ctx, p->warehouse, c->type, c->precision, c->scale));
         if (!condition)
             continue;
         static const char *const names[] = {[NV__RULE_KIND__RULE_KIND_NOT_NULL] = "not_null",
@@ -205,7 +211,7 @@ static void check_rule(planner_t *p, const Nv__SttmTarget *target, const Nv__Qua
         bool fails = rule->severity == NV__SEVERITY__SEVERITY_FAIL && rule->threshold <= 0;
         planner_check(p, names[rule->kind], subject_of(p, target, c->name), fails ? "design" : "data",
                       fails ? VALIDATION_ZERO : VALIDATION_WARN,
-                      nv_printf(p->ctx, "count_if(NOT %s)", condition), NULL);
+                      nv_printf(p->ctx, "count(*) FILTER (WHERE NOT %s)", condition), NULL);
     }
 }
 
@@ -226,9 +232,10 @@ static void check_not_null(planner_t *p, const Nv__SttmTarget *target)
                    c->key_role == NV__KEY_ROLE__KEY_ROLE_FOREIGN ||
                    (c->key_role == NV__KEY_ROLE__KEY_ROLE_BUSINESS && model_is_dimension(target));
         if (key)
-            planner_check(
-                p, "not_null", subject_of(p, target, c->name), "generate", VALIDATION_ZERO,
-                nv_printf(p->ctx, "count_if(%s IS NULL)", sql_identifier(p->ctx, SQL_SPARK, c->name)), NULL);
+            planner_check(p, "not_null", subject_of(p, target, c->name), "generate", VALIDATION_ZERO,
+                          nv_printf(p->ctx, "count(*) FILTER (WHERE %s IS NULL)",
+                                    sql_identifier(p->ctx, p->warehouse, c->name)),
+                          NULL);
     }
 }
 

@@ -26,7 +26,7 @@ bool target_computes(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
     }
 }
 
-static char *input(const planner_t *p, const Nv__Transform *t, size_t i)
+char *relation_input(const planner_t *p, const Nv__Transform *t, size_t i)
 {
     return sql_column(p->ctx, SQL_DUCKDB, t->inputs[i]->alias, t->inputs[i]->column);
 }
@@ -35,7 +35,7 @@ static char *input_text(const planner_t *p, const Nv__SttmTarget *target, const 
 {
     const Nv__SttmSource *source = model_alias(p->in->sttm, target, t->inputs[i]->alias);
     const Nv__SttmSourceColumn *column = model_source_column(source, t->inputs[i]->column);
-    return canonical_text(p->ctx, SQL_DUCKDB, column->type, input(p, t, i));
+    return canonical_text(p->ctx, SQL_DUCKDB, column->type, relation_input(p, t, i));
 }
 
 static char *joined(const planner_t *p, const Nv__SttmTarget *target, const Nv__Transform *t,
@@ -44,7 +44,7 @@ static char *joined(const planner_t *p, const Nv__SttmTarget *target, const Nv__
     char *text = nv_strdup(p->ctx, "");
     for (size_t i = 0; i < t->n_inputs; i++)
         text = nv_printf(p->ctx, "%s%s%s", text, i ? between : "",
-                         as_text ? input_text(p, target, t, i) : input(p, t, i));
+                         as_text ? input_text(p, target, t, i) : relation_input(p, t, i));
     return text;
 }
 
@@ -59,11 +59,11 @@ static char *date_key(const planner_t *p, const char *moment)
         sql_literal(p->ctx, SQL_DUCKDB, dates->date_last), moment);
 }
 
-static char *any_null(const planner_t *p, const Nv__Transform *t)
+char *relation_any_null(const planner_t *p, const Nv__Transform *t)
 {
     char *text = nv_strdup(p->ctx, "false");
     for (size_t i = 0; i < t->n_inputs; i++)
-        text = nv_printf(p->ctx, "%s OR %s IS NULL", text, input(p, t, i));
+        text = nv_printf(p->ctx, "%s OR %s IS NULL", text, relation_input(p, t, i));
     return text;
 }
 
@@ -75,18 +75,18 @@ static char *lookup(const planner_t *p, const Nv__SttmTarget *target, const Nv__
     return nv_printf(p->ctx,
                      "CASE WHEN %s THEN -2 WHEN m%zu.nuvyn_found IS NULL THEN -1 ELSE 0 END AS %s, CASE WHEN "
                      "m%zu.nuvyn_found THEN concat_ws('|', %s) END AS %s",
-                     any_null(p, t), n, sql_identifier(p->ctx, SQL_DUCKDB, column->name), n,
+                     relation_any_null(p, t), n, sql_identifier(p->ctx, SQL_DUCKDB, column->name), n,
                      joined(p, target, t, ", ", true), found_name);
 }
 
 /* Concatenation and products as the mapping says them; everything typed as the target. */
-static char *value(const planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+char *relation_value(const planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
 {
     const Nv__Transform *t = column->transform;
     char *type = type_sql(p->ctx, SQL_DUCKDB, column->type, column->precision, column->scale);
     char *text;
     if (is_op(column, NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY))
-        return date_key(p, input(p, t, 0));
+        return date_key(p, relation_input(p, t, 0));
     if (is_op(column, NV__TRANSFORM_OP__TRANSFORM_OP_CONSTANT))
         return nv_printf(p->ctx, "CAST(%s AS %s)", sql_literal(p->ctx, SQL_DUCKDB, t->constant), type);
     if (is_op(column, NV__TRANSFORM_OP__TRANSFORM_OP_CONCAT))
@@ -97,7 +97,7 @@ static char *value(const planner_t *p, const Nv__SttmTarget *target, const Nv__S
     else if (is_op(column, NV__TRANSFORM_OP__TRANSFORM_OP_MULTIPLY))
         text = joined(p, target, t, " * ", false);
     else
-        text = input(p, t, 0);
+        text = relation_input(p, t, 0);
     text = nv_printf(p->ctx, "CAST(%s AS %s)", text, type);
     if (!column->default_value[0])
         return text;
@@ -105,7 +105,7 @@ static char *value(const planner_t *p, const Nv__SttmTarget *target, const Nv__S
                      sql_literal(p->ctx, SQL_DUCKDB, column->default_value), type);
 }
 
-static void put_joins(const planner_t *p, nv_buf_t *sql, const Nv__SttmTarget *target)
+void relation_joins(const planner_t *p, nv_buf_t *sql, const Nv__SttmTarget *target)
 {
     for (size_t i = 0; i < target->n_joins; i++) {
         const Nv__SttmSourceJoin *join = target->joins[i];
@@ -132,7 +132,7 @@ static void put_members(const planner_t *p, nv_buf_t *sql, const Nv__SttmColumn 
     nv_buf_printf(sql, " FROM %s) AS m%zu ON true", planner_want(p, dimension), n);
     for (size_t k = 0; k < n_key && k < t->n_inputs; k++)
         nv_buf_printf(sql, " AND m%zu.%s = %s", n, sql_identifier(p->ctx, SQL_DUCKDB, key[k]),
-                      input(p, t, k));
+                      relation_input(p, t, k));
 }
 
 /* One row per member: the current one of a history; of several, the greatest column by column, as the mapping orders
@@ -175,11 +175,11 @@ char *target_relation(const planner_t *p, const Nv__SttmTarget *target)
         if (is_op(c, NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP))
             nv_buf_printf(&sql, ", %s", lookup(p, target, c, i));
         else
-            nv_buf_printf(&sql, ", %s AS %s", value(p, target, c),
+            nv_buf_printf(&sql, ", %s AS %s", relation_value(p, target, c),
                           sql_identifier(p->ctx, SQL_DUCKDB, c->name));
     }
     nv_buf_printf(&sql, " FROM %s AS d", planner_clean(p, driving));
-    put_joins(p, &sql, target);
+    relation_joins(p, &sql, target);
     for (size_t i = 0; i < target->n_columns; i++)
         if (is_op(target->columns[i], NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP))
             put_members(p, &sql, target->columns[i], i);

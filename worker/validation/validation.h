@@ -26,6 +26,8 @@ typedef struct validation_input {
     size_t n_profiles;
     const char *catalog;
     const char *schema;
+    bool
+        duckdb_warehouse; /* the loaded tables stand in a DuckDB catalog, not in a Databricks one: for proofs */
 } validation_input_t;
 
 typedef enum validation_compare {
@@ -59,7 +61,7 @@ typedef struct validation_group {
 } validation_group_t;
 
 typedef struct validation_plan {
-    char **setup; /* DuckDB statements, in order */
+    const char **setup; /* DuckDB statements, in order */
     size_t n_setup;
     validation_group_t *groups; /* sources first */
     size_t n_groups;
