@@ -93,8 +93,9 @@ static void table_findings(finding_list_t *list, const Nv__TableProfile *table)
             table->n_rejected ? table->rejected[0]->line : 0,
             table->n_rejected ? table->rejected[0]->reason : "");
     if (table->duplicate_row_count > 0)
-        add(list, table->duplicate_row_count, "%s: %" PRId64 " row%s repeat an earlier row exactly",
-            table->name, table->duplicate_row_count, plural(table->duplicate_row_count));
+        add(list, table->duplicate_row_count, "%s: %" PRId64 " row%s repeat%s an earlier row exactly",
+            table->name, table->duplicate_row_count, plural(table->duplicate_row_count),
+            table->duplicate_row_count == 1 ? "s" : "");
     for (size_t i = 0; i < table->n_warnings; i++)
         add(list, 1, "%s: %s", table->name, table->warnings[i]);
     for (size_t i = 0; i < table->n_columns; i++) {
@@ -108,14 +109,16 @@ static void relation_findings(finding_list_t *list, const Nv__Relations *relatio
     for (size_t i = 0; i < relations->n_joins; i++) {
         const Nv__Join *join = relations->joins[i];
         if (join->orphans > 0)
-            add(list, join->orphans, "%s.%s: %" PRId64 " row%s point to a %s that does not exist", join->from,
-                join->n_columns ? join->columns[0] : "?", join->orphans, plural(join->orphans), join->to);
+            add(list, join->orphans, "%s.%s: %" PRId64 " row%s point%s to no row of %s", join->from,
+                join->n_columns ? join->columns[0] : "?", join->orphans, plural(join->orphans),
+                join->orphans == 1 ? "s" : "", join->to);
     }
     for (size_t i = 0; i < relations->n_primary_keys; i++) {
         const Nv__PrimaryKey *key = relations->primary_keys[i];
         if (key->violations > 0)
-            add(list, key->violations, "%s: %" PRId64 " row%s share the key %s with a different row",
-                key->table, key->violations, plural(key->violations), key->n_columns ? key->columns[0] : "?");
+            add(list, key->violations, "%s: %" PRId64 " row%s share%s the key %s with a different row",
+                key->table, key->violations, plural(key->violations), key->violations == 1 ? "s" : "",
+                key->n_columns ? key->columns[0] : "?");
     }
 }
 

@@ -60,8 +60,10 @@ void html_element(nv_buf_t *buf, const char *tag, const char *css_class, const c
 void html_table_head(nv_buf_t *buf, const char *const *titles)
 {
     nv_buf_puts(buf, "<thead><tr>");
-    for (; *titles; titles++)
-        html_element(buf, "th", NULL, *titles);
+    for (; *titles; titles++) {
+        bool number = (*titles)[0] == '>';
+        html_element(buf, "th", number ? "n" : NULL, *titles + number);
+    }
     nv_buf_puts(buf, "</tr></thead>\n");
 }
 

@@ -10,7 +10,7 @@ void html_text(nv_buf_t *buf, const char *text);
 void html_textf(nv_buf_t *buf, const char *fmt, ...) NV_PRINTF(2, 3);
 /* <tag class="class">text</tag>, text escaped; class may be NULL. */
 void html_element(nv_buf_t *buf, const char *tag, const char *css_class, const char *text);
-/* <th>…</th> for each of a NULL-terminated list, inside <thead><tr>. */
+/* <th>…</th> for each of a NULL-terminated list, inside <thead><tr>; ">title" is over numbers. */
 void html_table_head(nv_buf_t *buf, const char *const *titles);
 /* An integer with thousands separators. */
 void html_count(nv_buf_t *buf, int64_t value);

@@ -11,6 +11,14 @@ static void put_fact(nv_buf_t *buf, const char *value, const char *label)
     nv_buf_puts(buf, "</span></div>\n");
 }
 
+static char *duration(nv_mem_t *ctx, double seconds)
+{
+    if (seconds < 60)
+        return nv_printf(ctx, "%.1f s", seconds);
+    long whole = (long)(seconds + 0.5);
+    return nv_printf(ctx, "%ld min %ld s", whole / 60, whole % 60);
+}
+
 static size_t count_kind(const Nv__Sttm *sttm, Nv__TargetKind kind)
 {
     size_t count = 0;
@@ -29,9 +37,9 @@ static void put_facts(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record, 
     put_fact(buf, nv_printf(ctx, "%zu", count_kind(record->sttm, NV__TARGET_KIND__TARGET_KIND_FACT)),
              "facts");
     put_fact(buf, nv_printf(ctx, "%zu", dimensions), "dimensions");
-    put_fact(buf, nv_printf(ctx, "%.1f s", card->seconds), "all in all");
+    put_fact(buf, duration(ctx, card->seconds), "from files to here");
     if (card->spark_seconds > 0)
-        put_fact(buf, nv_printf(ctx, "%.1f s", card->spark_seconds), "pipeline tasks");
+        put_fact(buf, duration(ctx, card->spark_seconds), "Spark, all tasks added up");
     nv_buf_puts(buf, "</div>\n");
 }
 
@@ -58,11 +66,15 @@ static void put_header(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record,
     nv_buf_puts(buf, "</h1>\n<p class=\"dim\">");
     html_textf(buf, "Run %s, %s. Source: %s", card->run_id, card->succeeded ? "succeeded" : "did not succeed",
                record->spec ? record->spec->source : "");
+    if (record->spec && record->spec->increment_of[0])
+        html_textf(buf, ", a further batch of %s: its design and job stayed as they were",
+                   record->spec->increment_of);
     nv_buf_puts(buf, "</p>\n<nav>");
     nv_buf_puts(buf,
-                "<a href=\"#star\">Star</a><a href=\"#findings\">Findings</a><a href=\"#quality\">Proof</a>"
+                "<a href=\"#star\">Star</a><a href=\"#findings\">Findings</a><a "
+                "href=\"#changes\">Changes</a><a href=\"#quality\">Proof</a>"
                 "<a href=\"#mapping\">Mapping</a><a href=\"#relations\">Joins</a><a href=\"#profile\">Raw "
-                "data</a><a href=\"#score\">Score</a></nav>\n");
+                "data</a><a href=\"#timings\">Timings</a><a href=\"#score\">Score</a></nav>\n");
     put_facts(ctx, buf, record, card);
     put_method(buf, card);
 }
@@ -113,6 +125,7 @@ bool report_html(nv_buf_t *buf, const run_record_t *record, const Nv__Scorecard 
     put_header(ctx, buf, record, card);
     put_star(buf, er_svg);
     put_findings(buf, card);
+    page_changes(buf, record);
     page_quality(buf, record);
     page_mapping(buf, record);
     page_relations(buf, record);

@@ -10,6 +10,7 @@ void page_style(nv_buf_t *buf);
 void page_profile(nv_buf_t *buf, const run_record_t *record);
 void page_relations(nv_buf_t *buf, const run_record_t *record);
 void page_mapping(nv_buf_t *buf, const run_record_t *record);
+void page_changes(nv_buf_t *buf, const run_record_t *record);
 void page_quality(nv_buf_t *buf, const run_record_t *record);
 void page_timings(nv_buf_t *buf, const run_record_t *record);
 

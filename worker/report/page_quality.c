@@ -1,5 +1,7 @@
 #include "worker/report/page.h"
 
+#include <string.h>
+
 static void put_checks(nv_buf_t *buf, const char *title, Nv__Check *const *checks, size_t count)
 {
     static const char *const titles[] = {"", "check", "subject", "expected", "found", "", NULL};
@@ -24,25 +26,40 @@ static void put_checks(nv_buf_t *buf, const char *title, Nv__Check *const *check
     nv_buf_puts(buf, "</table></div></details>\n");
 }
 
-static void put_loads(nv_buf_t *buf, const Nv__Validation *validation)
+static void put_load(nv_buf_t *buf, const Nv__TableLoad *load)
 {
-    static const char *const titles[] = {"table", "rows", "rows read", "quarantined", "duplicates", NULL};
-    if (validation->n_tables == 0)
+    const int64_t counts[] = {load->rows, load->source_rows, load->quarantined, load->duplicates};
+    nv_buf_puts(buf, "<tr>");
+    html_element(buf, "td", NULL, load->table);
+    for (size_t c = 0; c < 4; c++) {
+        nv_buf_puts(buf, "<td class=\"n\">");
+        html_count(buf, counts[c]);
+        nv_buf_puts(buf, "</td>");
+    }
+    nv_buf_puts(buf, "</tr>\n");
+}
+
+static bool is_of_star(const Nv__Sttm *sttm, const char *table)
+{
+    const char *dot = strrchr(table, '.');
+    for (size_t i = 0; sttm && i < sttm->n_targets; i++)
+        if (strcmp(sttm->targets[i]->name, dot ? dot + 1 : table) == 0)
+            return true;
+    return false;
+}
+
+/* The star first, then what it was made from. */
+static void put_loads(nv_buf_t *buf, const run_record_t *record)
+{
+    static const char *const titles[] = {"table", ">rows", ">rows read", ">quarantined", ">duplicates", NULL};
+    if (record->validation->n_tables == 0)
         return;
     nv_buf_puts(buf, "<div class=\"scroll\"><table>");
     html_table_head(buf, titles);
-    for (size_t i = 0; i < validation->n_tables; i++) {
-        const Nv__TableLoad *load = validation->tables[i];
-        const int64_t counts[] = {load->rows, load->source_rows, load->quarantined, load->duplicates};
-        nv_buf_puts(buf, "<tr>");
-        html_element(buf, "td", NULL, load->table);
-        for (size_t c = 0; c < 4; c++) {
-            nv_buf_puts(buf, "<td class=\"n\">");
-            html_count(buf, counts[c]);
-            nv_buf_puts(buf, "</td>");
-        }
-        nv_buf_puts(buf, "</tr>\n");
-    }
+    for (int of_star = 1; of_star >= 0; of_star--)
+        for (size_t i = 0; i < record->validation->n_tables; i++)
+            if (is_of_star(record->sttm, record->validation->tables[i]->table) == of_star)
+                put_load(buf, record->validation->tables[i]);
     nv_buf_puts(buf, "</table></div>\n");
 }
 
@@ -52,7 +69,7 @@ void page_quality(nv_buf_t *buf, const run_record_t *record)
         return;
     nv_buf_puts(buf, "<section id=\"quality\"><h2>Proof</h2>\n");
     if (record->validation)
-        put_loads(buf, record->validation);
+        put_loads(buf, record);
     if (record->review)
         put_checks(buf, "The mapping, before code existed", record->review->checks, record->review->n_checks);
     if (record->validation)
@@ -66,7 +83,7 @@ void page_timings(nv_buf_t *buf, const run_record_t *record)
     const Nv__Execution *execution = record->execution;
     if (!execution || execution->n_tasks == 0)
         return;
-    static const char *const titles[] = {"pipeline task", "state", "seconds", "", NULL};
+    static const char *const titles[] = {"pipeline task", "state", ">seconds", "", NULL};
     int64_t most = 1;
     for (size_t i = 0; i < execution->n_tasks; i++)
         most = execution->tasks[i]->milliseconds > most ? execution->tasks[i]->milliseconds : most;

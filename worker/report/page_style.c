@@ -25,7 +25,7 @@ void page_style(nv_buf_t *buf)
         ".fact span{color:var(--dim);font-size:13px}\n"
         ".scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-size:13px}th{text-align:left;"
         "color:var(--dim);font-weight:600}th,td{padding:5px 10px 5px 0;border-bottom:1px solid var(--line);"
-        "vertical-align:top}td.n{text-align:right;font-variant-numeric:tabular-nums}\n"
+        "vertical-align:top}td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}\n"
         ".pass{color:var(--good)}.warn{color:var(--warn)}.fail,.error{color:var(--bad);font-weight:600}"
         ".dim{color:var(--dim)}code{font:12px ui-monospace,monospace}\n"
         ".bar{fill:var(--accent)}.er{overflow:auto;padding:8px}.er svg{max-width:100%;height:auto}\n"

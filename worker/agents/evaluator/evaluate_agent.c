@@ -1,6 +1,7 @@
 /* The Evaluator: scores the run and writes what people get from it. */
 #include "common/contract/codec.h"
 #include "worker/agents/evaluator/run_documents.h"
+#include "worker/evaluation/changes.h"
 #include "worker/report/report.h"
 
 #include <string.h>
@@ -78,16 +79,40 @@ static bool is_target(const Nv__Sttm *sttm, const char *table)
     return false;
 }
 
+/* Whether every number was held against the raw files; else why not. */
+static const char *not_compared(const Nv__Validation *validation)
+{
+    for (size_t i = 0; i < validation->n_checks; i++)
+        if (strncmp(validation->checks[i]->message, "not compared with", 17) == 0)
+            return validation->checks[i]->message;
+    return NULL;
+}
+
 static void tell_built(agent_task_t *task, nv_mem_t *ctx, const run_record_t *record)
 {
     const Nv__Validation *validation = record->validation;
     if (!validation || validation->n_tables == 0)
         return;
-    tell(task, "Built, and proven against the raw files:");
-    for (size_t i = 0; i < validation->n_tables; i++)
-        if (is_target(record->sttm, validation->tables[i]->table))
-            tell(task, nv_printf(ctx, "  %-50s %10lld rows", validation->tables[i]->table,
-                                 (long long)validation->tables[i]->rows));
+    size_t n, changed = 0;
+    const table_change_t *changes = changes_list(ctx, record, &n);
+    const char *why = not_compared(validation);
+    bool batch = record->spec && record->spec->increment_of[0];
+    tell(task, nv_printf(ctx, "%s%s", batch ? "Brought up to date" : "Built",
+                         why ? ":" : ", and proven against the raw files:"));
+    for (size_t i = 0; i < validation->n_tables; i++) {
+        const char *table = validation->tables[i]->table;
+        const char *dot = strrchr(table, '.');
+        if (!is_target(record->sttm, table))
+            continue;
+        const table_change_t *change = changes_of(changes, n, dot ? dot + 1 : table);
+        changed += change && change->inserted + change->updated + change->deleted > 0;
+        tell(task, nv_printf(ctx, "  %-50s %10lld rows%s%s", table, (long long)validation->tables[i]->rows,
+                             change ? "   " : "", change ? change_text(ctx, change) : ""));
+    }
+    if (n > 0 && changed == 0)
+        tell(task, "No row changed: everything in these files was loaded before.");
+    if (why)
+        tell(task, nv_printf(ctx, "Not everything was %s", why + 4));
 }
 
 static void tell_checks(agent_task_t *task, nv_mem_t *ctx, const Nv__Validation *validation)
@@ -108,7 +133,9 @@ static void tell_ending(agent_task_t *task, nv_mem_t *ctx, const run_record_t *r
     if (card->succeeded)
         tell_built(task, ctx, record);
     tell_checks(task, ctx, record->validation);
-    tell(task, card->n_findings ? "Found wrong in the data:" : "Found nothing wrong in the data.");
+    const char *where = record->spec && record->spec->increment_of[0] ? "batch" : "data";
+    tell(task, nv_printf(ctx, card->n_findings ? "Found wrong in the %s:" : "Found nothing wrong in the %s.",
+                         where));
     for (size_t i = 0; i < card->n_findings && i < TOLD_MAX; i++)
         tell(task, nv_printf(ctx, "  %s", card->findings[i]));
     if (card->n_findings > TOLD_MAX)
