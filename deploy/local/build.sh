@@ -3,20 +3,25 @@
 # What a user runs; the tests build everything.
 PROGRAMS="nuvyn-workspace nuvyn-controlplane nuvyn-worker nuvynctl"
 
-build() {
+configure() { # folder, cmake options…
     local dir=$1
     shift
-    mkdir -p "$dir"
-    if [ ! -f "$dir/build.ninja" ]; then
-        step "configuring $dir"
-        cmake -S "$ROOT" -B "$dir" -G Ninja "$@" >"$dir/configure.log" 2>&1 ||
-            { cat "$dir/configure.log" >&2; die "cmake failed"; }
-    fi
+    mkdir -p "$dir" 2>/dev/null && [ -w "$dir" ] || die "$dir: cannot be written; NUVYN_BUILD names another folder to build in"
+    [ ! -f "$dir/build.ninja" ] || return 0
+    step "configuring ${dir#"$ROOT"/}"
+    cmake -S "$ROOT" -B "$dir" -G Ninja "$@" >"$dir/configure.log" 2>&1 ||
+        { cat "$dir/configure.log" >&2; die "cmake failed"; }
+}
+
+# Everything, or what BUILD_TARGETS names.
+build() { # folder, cmake options…
+    local dir=$1 log=$1/build.log
+    configure "$@"
     # shellcheck disable=SC2086 # a list of targets
-    if ! ninja -C "$dir" -n ${BUILD_TARGETS:-} 2>/dev/null | grep -q 'no work to do'; then
-        step "building ${dir#"$ROOT"/}"
-        # shellcheck disable=SC2086 # a list of targets
-        ninja -C "$dir" ${BUILD_TARGETS:-} >"$dir/build.log" 2>&1 ||
-            { grep -vE '^\[[0-9]+/[0-9]+\]' "$dir/build.log" >&2; die "the build failed (whole log: $dir/build.log)"; }
-    fi
+    ! ninja -C "$dir" -n ${BUILD_TARGETS:-} 2>/dev/null | grep -q 'no work to do' || return 0
+    step "building ${dir#"$ROOT"/}"
+    # shellcheck disable=SC2086 # a list of targets
+    ninja -C "$dir" ${BUILD_TARGETS:-} 2>&1 | tee "$log" |
+        sed -nuE 's#^\[([0-9]+)/([0-9]+)\].*#\1 \2#p' | progress steps ||
+        { grep -vE '^\[[0-9]+/[0-9]+\]' "$log" >&2; die "the build failed (whole log: $log)"; }
 }

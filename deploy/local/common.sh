@@ -1,5 +1,11 @@
 # shellcheck shell=bash
 # Shared by the scripts of this folder; sourced, never run. Needs ROOT (the checkout).
+if [ -z "${HOME:-}" ]; then
+    HOME=$(getent passwd "$(id -u)" | cut -d: -f6)
+    export HOME=${HOME:-/tmp}
+fi
+# Java takes the encoding of file names from the locale: in the bare POSIX one it could not name half of the world's.
+case $(locale charmap 2>/dev/null) in UTF-8) ;; *) export LC_ALL=C.UTF-8 ;; esac
 NUVYN_HOME=${NUVYN_HOME:-$HOME/.cache/nuvyn}
 NUVYN_STATE=${NUVYN_STATE:-$ROOT/.nuvyn}
 BUILD_DIR=${NUVYN_BUILD:-$ROOT/build/release}
@@ -12,4 +18,26 @@ step() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
 die() {
     printf 'bldr: %s\n' "$*" >&2
     exit 1
+}
+
+# How far something is: "DONE TOTAL" (or DONE alone, with the last TOTAL) per line of standard input, "note TEXT" for a
+# remark. On a terminal one line that is drawn again, elsewhere a line at each quarter.
+progress() { # what is counted
+    local done total=0 quarter=0 remark
+    while read -r done remark; do
+        if [ "$done" = note ]; then
+            say "    $remark"
+            continue
+        fi
+        [ -z "$remark" ] || total=$remark
+        [ "$total" -gt 0 ] || continue
+        [ "$done" -le "$total" ] || done=$total
+        if [ -t 2 ]; then
+            printf '\r    %s of %s %s\033[K' "$done" "$total" "$1" >&2
+        elif [ $((done * 4 / total)) -gt "$quarter" ]; then
+            quarter=$((done * 4 / total))
+            say "    $done of $total $1"
+        fi
+    done
+    [ ! -t 2 ] || printf '\r\033[K' >&2
 }

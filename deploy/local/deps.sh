@@ -2,9 +2,7 @@
 # Installs what is missing, and only that: Debian packages, binary libraries out of npm packages (checksummed), and the
 # Spark environment. When nothing is missing it touches neither the network nor the package manager.
 
-apt_names() { sed -e 's/#.*//' -e 's/=.*//' -e '/^[[:space:]]*$/d' "$1"; }
-
-# The lines of an .apt file whose package is not installed (any version counts: a newer point release is fine).
+# The lines of .apt files whose package is not installed (any version counts: a newer point release is fine).
 apt_missing() {
     local installed line name
     installed=$(dpkg-query -W -f='${db:Status-Status} ${Package}\n' 2>/dev/null | sed -n 's/^installed //p')
@@ -14,73 +12,136 @@ apt_missing() {
         [ -n "$line" ] || continue
         name=${line%%=*}
         grep -qxF -- "$name" <<<"$installed" || printf '%s\n' "$line"
+    done < <(cat "$@")
+}
+
+# Says, before anything is downloaded, what a person must do where we may not: no root, no sudo, another system.
+deps_may_install() { # packages…
+    local system=unknown command="apt-get update && apt-get install --no-install-recommends $*"
+    command -v apt-get >/dev/null ||
+        die "this is not a Debian system (no apt-get); what is needed, by Debian's names: ${*%%=*}"
+    # shellcheck source=/dev/null
+    system=$(. /etc/os-release && printf '%s %s' "${ID:-unknown}" "${VERSION_ID:-}")
+    [ "$system" = "debian 12" ] || say "bldr: tested on Debian 12 only; this is $system, and the pinned versions may be missing"
+    [ "$(id -u)" != 0 ] || return 0
+    command -v sudo >/dev/null || die "Debian packages are missing and there is no sudo here; have an administrator run:
+  $command"
+    sudo -n true 2>/dev/null || [ -t 0 ] || die "Debian packages are missing, and sudo asks for a password but there is no \
+terminal; have an administrator run:
+  $command"
+}
+
+as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -- "$@"; fi; }
+
+# A full disk in the middle of an installation leaves a mess, so it is looked for before the first byte comes.
+deps_room() { # folder, MiB
+    local free
+    free=$(df -Pm "$1" | awk 'NR == 2 { print $4 }')
+    [ "$free" -ge "$2" ] || die "$1: $free MiB free, about $2 MiB are needed to install what is missing"
+}
+
+apt_explain() { # log, what
+    tail -n 12 "$1" >&2
+    die "$2 failed (whole log: $1). The first call needs Debian's package sources; later ones need no network"
+}
+
+# Installs the missing ones of several lists at once: one look at the package sources, one run of dpkg.
+deps_apt() {
+    local missing log=$NUVYN_HOME/apt.log wait=(-o DPkg::Lock::Timeout=300)
+    [ $# -gt 0 ] || return 0
+    mapfile -t missing < <(apt_missing "$@" | sort -u)
+    [ ${#missing[@]} -gt 0 ] || return 0
+    deps_may_install "${missing[@]}"
+    deps_room / 1500
+    step "installing ${#missing[@]} Debian packages and what they depend on: ${missing[*]%%=*}"
+    as_root apt-get update -qq "${wait[@]}" -o APT::Update::Error-Mode=any >"$log" 2>&1 || apt_explain "$log" "apt-get update"
+    as_root env DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8 apt-get install -y -q --no-install-recommends "${wait[@]}" \
+        "${missing[@]}" 2>&1 </dev/null | tee "$log" | apt_progress || apt_explain "$log" "apt-get install"
+}
+
+# How far apt is, out of its own words: its announcement of the count, then one line per package set up.
+apt_progress() {
+    awk '/^[0-9]+ upgraded, [0-9]+ newly installed/ { print 0, $1 + $3; fflush() }
+         /^Need to get / { sub(/^Need to get /, ""); sub(/ of archives.*/, ""); print "note", $0 " to download"; fflush() }
+         /^Setting up / { print ++done; fflush() }' | progress packages
+}
+
+npm_is_here() { # file, what it must have come from
+    [ -f "$1" ] && [ "$(cat "$1.from" 2>/dev/null)" = "$2" ]
+}
+
+# Calls a command with the five fields of each line of an npm list.
+npm_each() { # list, command
+    local package version sum inside to
+    while read -r package version sum inside to; do
+        case $package in '' | '#'*) continue ;; esac
+        "$2" "$package" "$version" "$sum" "$inside" "$to"
     done <"$1"
 }
 
-as_root() {
-    if [ "$(id -u)" = 0 ]; then
-        "$@"
-    elif command -v sudo >/dev/null; then
-        sudo "$@"
-    else
-        die "needs root to install packages (no sudo here); as root, run: $*"
-    fi
-}
+npm_missing_one() { npm_is_here "$NUVYN_HOME/$5" "$1 $2 $3" || printf '%s\n' "$1"; }
 
-deps_apt() {
-    local list=$1 missing
-    mapfile -t missing < <(apt_missing "$list")
-    [ ${#missing[@]} -gt 0 ] || return 0
-    command -v apt-get >/dev/null || die "this is not a Debian system: install the packages named in ${list#"$ROOT"/}"
-    step "installing ${#missing[@]} Debian packages: ${missing[*]%%=*}"
-    as_root apt-get update -qq
-    as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${missing[@]}" >"$NUVYN_HOME/apt.log" 2>&1 ||
-        { tail -n 20 "$NUVYN_HOME/apt.log" >&2; die "apt-get install failed (whole log: $NUVYN_HOME/apt.log)"; }
-}
-
-deps_npm_one() {
+npm_fetch_one() {
     local package=$1 version=$2 sum=$3 inside=$4 to=$NUVYN_HOME/$5 work tarball
-    [ ! -f "$to" ] || [ "$(cat "$to.from" 2>/dev/null)" != "$package $version $sum" ] || return 0
+    ! npm_is_here "$to" "$package $version $sum" || return 0
     step "fetching $package $version"
-    if ! command -v npm >/dev/null; then
-        printf 'npm\n' >"$NUVYN_HOME/npm.apt"
-        deps_apt "$NUVYN_HOME/npm.apt"
-    fi
-    work=$(mktemp -d)
+    work=$(mktemp -d "$NUVYN_HOME/.fetch.XXXXXX")
     tarball=$(cd "$work" && npm pack --silent "$package@$version" 2>"$work/log") ||
-        { cat "$work/log" >&2; rm -rf "$work"; die "cannot fetch $package $version"; }
+        { tail -n 5 "$work/log" >&2; rm -rf "$work"; die "cannot fetch $package $version from the npm registry; is there a network?"; }
     echo "$sum  $work/$tarball" | sha256sum -c --status ||
         { rm -rf "$work"; die "$package $version: the download's SHA-256 is not $sum; refusing to use it"; }
     mkdir -p "$(dirname "$to")"
-    tar -xzf "$work/$tarball" -C "$work" "$inside"
-    mv -f "$work/$inside" "$to"
+    tar -xzf "$work/$tarball" -C "$work" "$inside" && mv -f "$work/$inside" "$to" ||
+        { rm -rf "$work"; die "$package $version: cannot unpack $inside to $to"; }
     printf '%s' "$package $version $sum" >"$to.from"
     rm -rf "$work"
 }
 
-deps_npm() {
-    local package version sum inside to
-    while read -r package version sum inside to; do
-        case $package in '' | '#'*) continue ;; esac
-        deps_npm_one "$package" "$version" "$sum" "$inside" "$to"
-    done <"$ROOT/deploy/deps/npm.txt"
+# Lists of Debian packages, installed together with npm itself where something out of an npm package is missing.
+deps_install() { # npm list, apt lists…
+    local npm=$1
+    shift
+    mkdir -p "$NUVYN_HOME" 2>/dev/null && [ -w "$NUVYN_HOME" ] ||
+        die "$NUVYN_HOME: cannot be written; NUVYN_HOME names another folder for what is downloaded"
+    if [ -n "$(npm_each "$npm" npm_missing_one)" ]; then
+        deps_room "$NUVYN_HOME" 400
+        if command -v npm >/dev/null; then deps_apt "$@"; else deps_apt "$@" "$ROOT/deploy/deps/npm.apt"; fi
+        npm_each "$npm" npm_fetch_one
+    else
+        deps_apt "$@"
+    fi
 }
+
+DEPS=$ROOT/deploy/deps
 
 # What compiling and `analyze` need.
-deps_build() {
-    mkdir -p "$NUVYN_HOME"
-    deps_apt "$ROOT/deploy/deps/build.apt"
-    deps_npm
+deps_build() { deps_install "$DEPS/npm.txt" "$DEPS/build.apt"; }
+
+spark_environment() {
+    [ -x "$NUVYN_HOME/venv/bin/python" ] || deps_room "$NUVYN_HOME" 1500
+    bash "$ROOT/workspace/kernel/install.sh" 2>&1 | sed '/DEPRECATION: pyspark/d' >&2 || die "Spark could not be installed (see above); the next call goes on from here"
 }
 
-# Spark and Delta, for the local workspace.
+# With Spark and Delta, for the local workspace.
 deps_spark() {
-    deps_build
-    deps_apt "$ROOT/deploy/deps/spark.apt"
-    bash "$ROOT/workspace/kernel/install.sh" >&2 || die "Spark could not be installed"
+    deps_install "$DEPS/npm.txt" "$DEPS/build.apt" "$DEPS/spark.apt"
+    spark_environment
 }
 
 deps_test() {
-    deps_spark
-    deps_apt "$ROOT/deploy/deps/test.apt"
+    deps_install "$DEPS/npm.txt" "$DEPS/build.apt" "$DEPS/spark.apt" "$DEPS/test.apt"
+    spark_environment
+}
+
+# The linters: Debian's, and those that come from PyPI (hashes pinned) and npm.
+deps_lint() {
+    local venv=$NUVYN_HOME/venv-lint want
+    deps_install "$DEPS/lint.npm.txt" "$DEPS/build.apt" "$DEPS/lint.apt"
+    deps_install "$DEPS/npm.txt"
+    want=$(sha256sum <"$DEPS/lint.pip.txt")
+    [ "$(cat "$venv/.stamp" 2>/dev/null)" != "$want" ] || return 0
+    step "installing the linters into $venv (about 90 MB to download)"
+    { python3 -m venv "$venv" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+        --no-deps -r "$DEPS/lint.pip.txt"; } >&2 || die "the linters of deploy/deps/lint.pip.txt could not be installed"
+    printf '%s\n' "$want" >"$venv/.stamp"
 }

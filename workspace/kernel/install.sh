@@ -79,7 +79,7 @@ install_catalog() {
     echo "Compiling the workspace's catalog ..."
     spark=$("$venv/bin/python" -c 'import os, pyspark; print(os.path.dirname(pyspark.__file__))')/jars
     classes=$(mktemp -d "$jars/.classes.XXXXXX")
-    javac -nowarn --release 17 -d "$classes" -cp "$spark/*:$jars/*" "${sources[@]}" ||
+    javac -nowarn -encoding UTF-8 --release 17 -d "$classes" -cp "$spark/*:$jars/*" "${sources[@]}" ||
         die "the catalog in $here/java does not compile"
     jar --create --file "$jars/.nuvyn-catalog.jar" -C "$classes" .
     mv "$jars/.nuvyn-catalog.jar" "$jars/nuvyn-catalog.jar"
