@@ -41,16 +41,34 @@ static const nv_option_t global_options[] = {
 };
 enum { GLOBAL_OPTIONS = sizeof global_options / sizeof global_options[0] };
 
-static void print_usage(FILE *to)
+static bool has_noun(const char *noun)
 {
-    fputs("usage: nuvynctl NOUN VERB [OPTIONS] [ARGUMENTS]\n\n", to);
+    for (size_t n = 0; n < NOUNS; n++)
+        for (const cli_command_t *command = nouns[n]; command->verb; command++)
+            if (strcmp(command->noun, noun) == 0)
+                return true;
+    return false;
+}
+
+/* noun NULL: all commands. */
+static void print_commands(FILE *to, const char *noun)
+{
     for (size_t n = 0; n < NOUNS; n++)
         for (const cli_command_t *command = nouns[n]; command->verb; command++) {
             char words[80];
+            if (noun && strcmp(command->noun, noun) != 0)
+                continue;
             snprintf(words, sizeof words, "%s%s%s %s", command->noun, command->verb[0] ? " " : "",
                      command->verb, command->arguments ? command->arguments : "");
             fprintf(to, "  %-34s %s\n", words, command->help);
         }
+}
+
+static void print_usage(FILE *to)
+{
+    fputs("usage: nuvynctl NOUN VERB [OPTIONS] [ARGUMENTS]\n\n", to);
+    print_commands(to, NULL);
+    fputs("  completion bash                    a script for bash: source <(nuvynctl completion bash)\n", to);
     fputs("\n`nuvynctl NOUN VERB --help` says more. Exit status: 0 done, 1 the run failed, 64 usage, 65 bad "
           "input, 66 not\n"
           "found, 69 unavailable, 70 internal, 75 try again, 77 not allowed.\n",
@@ -119,11 +137,72 @@ static int run(nv_mem_t *ctx, const cli_command_t *command, int argc, char **arg
     return ok ? EX_OK : report(&err);
 }
 
+static bool is_help(const char *word)
+{
+    return strcmp(word, "help") == 0 || strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
+/* `nuvynctl run`, `nuvynctl run --help`, or words that are no command. */
+static int explain(int argc, char **argv)
+{
+    bool noun = has_noun(argv[1]);
+    if (noun && argc > 2 && is_help(argv[2])) {
+        printf("usage: nuvynctl %s VERB [OPTIONS] [ARGUMENTS]\n\n", argv[1]);
+        print_commands(stdout, argv[1]);
+        return EX_OK;
+    }
+    if (!noun)
+        fprintf(stderr, "nuvynctl: no command \"%s\"; `nuvynctl help` lists them\n", argv[1]);
+    else if (argc > 2)
+        fprintf(stderr, "nuvynctl %s: no verb \"%s\"; expected one of\n", argv[1], argv[2]);
+    else
+        fprintf(stderr, "nuvynctl %s: expected a verb, one of\n", argv[1]);
+    if (noun)
+        print_commands(stderr, argv[1]);
+    return EX_USAGE;
+}
+
+static void print_options(const nv_option_t *options, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        printf(" --%s", options[i].name);
+}
+
+/* A bash function that knows every noun, verb and option; made from the same tables as the commands. */
+static int completion(int argc, char **argv)
+{
+    if (argc != 3 || strcmp(argv[2], "bash") != 0) {
+        fprintf(stderr, "nuvynctl completion: expected bash\n");
+        return EX_USAGE;
+    }
+    puts("_nuvynctl() {\n    local words\n    case \"$COMP_CWORD ${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in");
+    fputs("    \"1 \"*) words='completion help", stdout);
+    for (size_t n = 0; n < NOUNS; n++)
+        for (const cli_command_t *c = nouns[n]; c->verb; c++)
+            if (c == nouns[n] || strcmp(c->noun, c[-1].noun) != 0)
+                printf(" %s", c->noun);
+    puts("' ;;");
+    for (size_t n = 0; n < NOUNS; n++) {
+        printf("    \"2 %s \"*) words='", nouns[n]->noun);
+        for (const cli_command_t *c = nouns[n]; c->verb; c++)
+            printf("%s ", c->verb);
+        puts("' ;;");
+        for (const cli_command_t *c = nouns[n]; c->verb; c++) {
+            printf("    *\" %s %s\") words='", c->noun, c->verb);
+            print_options(c->options, c->n_options);
+            print_options(global_options, GLOBAL_OPTIONS);
+            puts("' ;;");
+        }
+    }
+    puts("    esac\n    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n}\n"
+         "complete -o default -F _nuvynctl nuvynctl");
+    return EX_OK;
+}
+
 int cli_main(int argc, char **argv)
 {
     nv_rpc_quiet();
-    if (argc < 2 || strcmp(argv[1], "help") == 0 || strcmp(argv[1], "--help") == 0 ||
-        strcmp(argv[1], "-h") == 0) {
+    if (argc < 2 || is_help(argv[1])) {
         print_usage(argc < 2 ? stderr : stdout);
         return argc < 2 ? EX_USAGE : EX_OK;
     }
@@ -131,13 +210,12 @@ int cli_main(int argc, char **argv)
         puts("nuvynctl " NV_VERSION);
         return EX_OK;
     }
+    if (strcmp(argv[1], "completion") == 0)
+        return completion(argc, argv);
     int used = 0;
     const cli_command_t *command = find(argc, argv, &used);
-    if (!command) {
-        fprintf(stderr, "nuvynctl: no command \"%s%s%s\"; `nuvynctl help` lists them\n", argv[1],
-                argc > 2 ? " " : "", argc > 2 ? argv[2] : "");
-        return EX_USAGE;
-    }
+    if (!command)
+        return explain(argc, argv);
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("nuvynctl");
     return run(ctx, command, argc - used, argv + used);
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <time.h>
 
 static bool get_run(cli_t *cli, const char *method, Nv__Run **out, nv_error_t *err)
 {
@@ -194,10 +195,28 @@ static bool submit(cli_t *cli, nv_error_t *err)
 /* ---- list and describe ---- */
 
 static const nv_option_t list_options[] = {
-    {.name = "state", .help = "only runs in this state"},
+    {.name = "state",
+     .type = NV_OPTION_ENUM,
+     .values = "running|waiting|succeeded|failed|cancelled",
+     .help = "only runs in this state"},
     {.name = "limit", .type = NV_OPTION_INT, .fallback = "50", .min = 1, .max = 1000, .help = "rows"},
     {.name = "page", .help = "token of the next page, as the last answer gave it"},
 };
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* What a node took, or has taken so far; -1: it has not begun. */
+static int64_t node_ms(const Nv__NodeState *node)
+{
+    if (!node->started_unix_ms || (!node->finished_unix_ms && strcmp(node->state, "running") != 0))
+        return -1;
+    return (node->finished_unix_ms ? node->finished_unix_ms : now_ms()) - node->started_unix_ms;
+}
 
 static bool list(cli_t *cli, nv_error_t *err)
 {
@@ -220,7 +239,8 @@ static bool list(cli_t *cli, nv_error_t *err)
             run->run_id,
             run->state,
             cli_time(cli->ctx, run->created_unix_ms),
-            cli_duration(cli->ctx, run->finished_unix_ms ? run->finished_unix_ms - run->created_unix_ms : -1),
+            cli_duration(cli->ctx,
+                         (run->finished_unix_ms ? run->finished_unix_ms : now_ms()) - run->created_unix_ms),
             nv_printf(cli->ctx, "%d", run->round),
             run->score > 0 ? nv_printf(cli->ctx, "%.0f", run->score) : "",
             run->spec ? run->spec->source : ""};
@@ -241,9 +261,7 @@ static void print_nodes(cli_t *cli, const Nv__Run *run)
         const char *cells[] = {node->node, node->state,
                                node->total > 1 ? nv_printf(cli->ctx, "%d/%d", node->done, node->total) : "",
                                node->visits > 1 ? nv_printf(cli->ctx, "%d", node->visits) : "",
-                               cli_duration(cli->ctx, node->finished_unix_ms
-                                                          ? node->finished_unix_ms - node->started_unix_ms
-                                                          : -1)};
+                               cli_duration(cli->ctx, node_ms(node))};
         cli_table_row(table, cells);
     }
     cli_table_print(table, "no node has run yet");
@@ -265,7 +283,9 @@ static bool describe(cli_t *cli, nv_error_t *err)
                cli_duration(cli->ctx, run->finished_unix_ms - run->created_unix_ms));
     if (run->forked_from[0])
         printf("forked   from %s\n", run->forked_from);
-    if (run->usage)
+    if (run->spec && run->spec->increment_of[0])
+        printf("batch    of %s\n", cli_safe(cli->ctx, run->spec->increment_of));
+    if (run->usage && run->usage->llm_calls > 0)
         printf("model    %" PRId64 " calls, %" PRId64 " tokens\n", run->usage->llm_calls,
                run->usage->llm_input_tokens + run->usage->llm_output_tokens);
     putchar('\n');
