@@ -79,8 +79,9 @@ static double uniqueness(const key_rows_t *rows, const key_set_t *set, size_t n)
     return n ? (double)(n - repeated) / (double)n : 0;
 }
 
-static double judge(const key_rows_t *rows, const key_set_t *set)
+static double judge_rows(void *arg, const key_set_t *set)
 {
+    const key_rows_t *rows = arg;
     if (rows->n_rows > 2 * SAMPLE_ROWS && uniqueness(rows, set, SAMPLE_ROWS) == 0)
         return 0;
     return uniqueness(rows, set, rows->n_rows);
@@ -101,7 +102,8 @@ static bool is_covered(const key_set_t *found, size_t n_found, const key_set_t *
 }
 
 typedef struct search {
-    const key_rows_t *rows;
+    const key_judge_t *judge;
+    size_t n_rows;
     const key_column_t *columns;
     size_t candidates[MAX_CANDIDATES];
     size_t n_candidates;
@@ -109,40 +111,64 @@ typedef struct search {
     size_t n_found;
 } search_t;
 
-static void try_set(search_t *search, key_set_t *set)
+/* Enough combinations for a key, and none of them found already. */
+static bool is_possible(const search_t *search, const key_set_t *set)
 {
     if (search->n_found == KEYS_MAX_SETS || is_covered(search->found, search->n_found, set, 1))
-        return;
+        return false;
     double product = 1;
     for (size_t i = 0; i < set->n; i++)
         product *= (double)search->columns[set->columns[i]].distinct;
-    if (product < near_unique * (double)search->rows->n_rows)
+    return product >= near_unique * (double)search->n_rows;
+}
+
+static void try_set(search_t *search, key_set_t *set)
+{
+    if (!is_possible(search, set))
         return;
-    set->uniqueness = judge(search->rows, set);
+    set->uniqueness = search->judge->uniqueness(search->judge->arg, set);
     double least = set->n == 1 ? near_unique : near_unique_composite;
     if (set->uniqueness >= least && !is_covered(search->found, search->n_found, set, set->uniqueness))
         search->found[search->n_found++] = *set;
 }
 
+/* All sets of one size, those first that the judge has to know of. */
+static void try_level(search_t *search, key_set_t *sets, size_t n)
+{
+    size_t possible = 0;
+    for (size_t i = 0; i < n; i++)
+        if (is_possible(search, &sets[i]))
+            sets[possible++] = sets[i];
+    if (search->judge->announce && possible)
+        search->judge->announce(search->judge->arg, sets, possible);
+    for (size_t i = 0; i < possible; i++)
+        try_set(search, &sets[i]);
+}
+
 static void try_pairs(search_t *search)
 {
-    for (size_t i = 0; i < search->n_candidates; i++)
-        for (size_t j = i + 1; j < search->n_candidates; j++) {
-            key_set_t set = {.columns = {search->candidates[i], search->candidates[j]}, .n = 2};
-            try_set(search, &set);
-        }
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("pairs");
+    size_t m = search->n_candidates;
+    key_set_t *sets = NV_NEW_ARRAY(scratch, key_set_t, m * m + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = i + 1; j < m; j++)
+            sets[n++] = (key_set_t){.columns = {search->candidates[i], search->candidates[j]}, .n = 2};
+    try_level(search, sets, n);
 }
 
 static void try_triples(search_t *search)
 {
-    size_t n = search->n_candidates < MAX_TRIPLE_CANDIDATES ? search->n_candidates : MAX_TRIPLE_CANDIDATES;
-    for (size_t i = 0; i < n; i++)
-        for (size_t j = i + 1; j < n; j++)
-            for (size_t k = j + 1; k < n; k++) {
-                key_set_t set = {
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("triples");
+    size_t m = search->n_candidates < MAX_TRIPLE_CANDIDATES ? search->n_candidates : MAX_TRIPLE_CANDIDATES;
+    key_set_t *sets = NV_NEW_ARRAY(scratch, key_set_t, m * m * m + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < m; i++)
+        for (size_t j = i + 1; j < m; j++)
+            for (size_t k = j + 1; k < m; k++)
+                sets[n++] = (key_set_t){
                     .columns = {search->candidates[i], search->candidates[j], search->candidates[k]}, .n = 3};
-                try_set(search, &set);
-            }
+    try_level(search, sets, n);
 }
 
 static bool any_exact(const search_t *search)
@@ -156,8 +182,16 @@ static bool any_exact(const search_t *search)
 size_t keys_find(const key_rows_t *rows, const key_column_t *columns, size_t n_columns,
                  key_set_t out[KEYS_MAX_SETS])
 {
-    search_t search = {.rows = rows, .columns = columns, .found = out};
-    if (rows->n_rows < 2)
+    key_rows_t held = *rows;
+    key_judge_t judge = {.uniqueness = judge_rows, .arg = &held};
+    return keys_search(&judge, rows->n_rows, columns, n_columns, out);
+}
+
+size_t keys_search(const key_judge_t *judge, size_t n_rows, const key_column_t *columns, size_t n_columns,
+                   key_set_t out[KEYS_MAX_SETS])
+{
+    search_t search = {.judge = judge, .n_rows = n_rows, .columns = columns, .found = out};
+    if (n_rows < 2)
         return 0;
     for (size_t i = 0; i < n_columns; i++) {
         key_set_t set = {.columns = {i}, .n = 1};

@@ -45,6 +45,19 @@ uint32_t *keys_distinct_rows(nv_mem_t *ctx, uint64_t *const *hashes, size_t n_co
 size_t keys_find(const key_rows_t *rows, const key_column_t *columns, size_t n_columns,
                  key_set_t out[KEYS_MAX_SETS]);
 
+/* Who counts a set's distinct combinations, where the rows are not at hand. */
+typedef struct key_judge {
+    /* What the search may ask next, so that it can be counted at once; may be NULL. */
+    void (*announce)(void *arg, const key_set_t *sets, size_t n);
+    /* Distinct combinations / rows; 0 as soon as it cannot reach the least that counts. */
+    double (*uniqueness)(void *arg, const key_set_t *set);
+    void *arg;
+} key_judge_t;
+
+/* The same search over n_rows rows that differ from each other. */
+size_t keys_search(const key_judge_t *judge, size_t n_rows, const key_column_t *columns, size_t n_columns,
+                   key_set_t out[KEYS_MAX_SETS]);
+
 /* Fits a column for the search, by its profile. */
 key_column_t keys_column(const Nv__ColumnProfile *column, int64_t row_count);
 

@@ -89,3 +89,14 @@ const char *word_text(size_t index)
     assert(index < N_WORDS);
     return words[index].text;
 }
+
+size_t word_count(void)
+{
+    return N_WORDS;
+}
+
+enum word_kind word_kind_of(size_t index)
+{
+    assert(index < N_WORDS);
+    return words[index].kind;
+}

@@ -11,5 +11,8 @@ enum word_kind { WORD_NONE, WORD_NULL_SURE, WORD_NULL_MAYBE, WORD_TRUE, WORD_FAL
 enum word_kind word_find(const char *text, size_t length, size_t *index);
 /* The word as written (booleans in lower case). */
 const char *word_text(size_t index);
+/* All words are those with an index below this. */
+size_t word_count(void);
+enum word_kind word_kind_of(size_t index);
 
 #endif
