@@ -23,20 +23,20 @@ die() {
 # How far something is: "DONE TOTAL" (or DONE alone, with the last TOTAL) per line of standard input, "note TEXT" for a
 # remark. On a terminal one line that is drawn again, elsewhere a line at each quarter.
 progress() { # what is counted
-    local done total=0 quarter=0 remark
-    while read -r done remark; do
-        if [ "$done" = note ]; then
+    local at total=0 quarter=0 remark
+    while read -r at remark; do
+        if [ "$at" = note ]; then
             say "    $remark"
             continue
         fi
         [ -z "$remark" ] || total=$remark
         [ "$total" -gt 0 ] || continue
-        [ "$done" -le "$total" ] || done=$total
+        [ "$at" -le "$total" ] || at=$total
         if [ -t 2 ]; then
-            printf '\r    %s of %s %s\033[K' "$done" "$total" "$1" >&2
-        elif [ $((done * 4 / total)) -gt "$quarter" ]; then
-            quarter=$((done * 4 / total))
-            say "    $done of $total $1"
+            printf '\r    %s of %s %s\033[K' "$at" "$total" "$1" >&2
+        elif [ $((at * 4 / total)) -gt "$quarter" ]; then
+            quarter=$((at * 4 / total))
+            say "    $at of $total $1"
         fi
     done
     [ ! -t 2 ] || printf '\r\033[K' >&2
