@@ -4,16 +4,20 @@
 #include "common/identity/files.h"
 #include "common/identity/policy.h"
 #include "common/telemetry/metrics_server.h"
+#include "controlplane/service/lead.h"
 #include "controlplane/service/service.h"
 #include "controlplane/tenancy/tenancy.h"
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+
+enum { EPOCH_MAX = (1 << 22) - 1 }; /* see nv_sched_new() */
 
 static const nv_option_t options[] = {
     {.name = "state-dir",
@@ -79,6 +83,14 @@ static const nv_option_t options[] = {
      .min = 1000,
      .max = 600000,
      .help = "how long a silent worker keeps its tasks"},
+    {.name = "lead-ttl",
+     .type = NV_OPTION_DURATION,
+     .env = "NUVYN_LEAD_TTL",
+     .fallback = "5s",
+     .min = 1000,
+     .max = 600000,
+     .help =
+         "on PostgreSQL: how long a silent leader keeps its place before another control plane takes over"},
     {.name = "resume",
      .type = NV_OPTION_DURATION,
      .env = "NUVYN_RESUME",
@@ -122,6 +134,10 @@ typedef struct plane {
     nv_metrics_server_t *metrics_server;
     cp_service_t service;
     nv_rpc_server_t *server;
+    nv_tls_paths_t paths;
+    cp_lead_t lead;
+    bool shared;         /* other control planes may use the store */
+    atomic_bool serving; /* leads, and all is up */
 } plane_t;
 
 static bool open_log(plane_t *plane, nv_error_t *err)
@@ -134,23 +150,56 @@ static bool open_log(plane_t *plane, nv_error_t *err)
     return true;
 }
 
-/* A number that grows with each start, so that no lease of an earlier life is mistaken for a present one. */
-static bool next_boot_epoch(const plane_t *plane, uint64_t *out, nv_error_t *err)
+/* Terms are counted in the store; before schema 2 each start was counted in a file. */
+static bool epochs_before(const plane_t *plane, int64_t *out, nv_error_t *err)
 {
     const char *path = nv_printf(plane->ctx, "%s/boot-epoch", plane->state_dir);
     char *text, *end;
     size_t length;
-    unsigned long long last = 0;
-    if (access(path, F_OK) == 0) {
-        if (!nv_read_file(plane->ctx, path, 64, &text, &length, err))
+    *out = 0;
+    if (access(path, F_OK) != 0)
+        return true;
+    if (!nv_read_file(plane->ctx, path, 64, &text, &length, err))
+        return false;
+    *out = strtoll(text, &end, 10);
+    return (end != text && *out >= 0 && *out < EPOCH_MAX) ||
+           nv_fail(err, NV_DATA_LOSS, "%s: expected a number below %d", path, EPOCH_MAX);
+}
+
+/* Waits until this control plane leads. False without an error: told to stop. */
+static bool stand_by(plane_t *plane, const sigset_t *signals, nv_error_t *err)
+{
+    cp_lead_t *lead = &plane->lead;
+    store_status_t status;
+    struct timespec pause = {.tv_sec = lead->ttl_ms / 4 / 1000, .tv_nsec = lead->ttl_ms / 4 % 1000 * 1000000};
+    store_get_status(plane->service.store, &status);
+    plane->shared = status.shared;
+    for (;;) {
+        if (!cp_lead_try(lead, err)) {
+            if (!nv_code_is_transient(err->code))
+                return false;
+            nv_log(plane->log, NV_WARN, "lead", "no try to lead", "reason", err->message, NULL);
+            nv_error_clear(err);
+        }
+        if (lead->leads)
+            break;
+        int signal = sigtimedwait(signals, NULL, &pause);
+        if (signal == SIGTERM || signal == SIGINT)
             return false;
-        last = strtoull(text, &end, 10);
-        if (end == text || last >= (1u << 22) - 1)
-            return nv_fail(err, NV_DATA_LOSS, "%s: expected a number below %u", path, (1u << 22) - 1);
     }
-    *out = last + 1;
-    text = nv_printf(plane->ctx, "%llu\n", last + 1);
-    return nv_write_file_atomic(path, text, strlen(text), 0600, err);
+    return lead->epoch < EPOCH_MAX || nv_fail(err, NV_RESOURCE_EXHAUSTED, "epoch %lld: expected less than %d",
+                                              (long long)lead->epoch, EPOCH_MAX);
+}
+
+static bool prepare_lead(plane_t *plane, nv_error_t *err)
+{
+    plane->lead = (cp_lead_t){.store = plane->service.store,
+                              .log = plane->log,
+                              .owner = nv_printf(plane->ctx, "%s#%lld.%ld", plane->service.identity,
+                                                 (long long)cp_unix_ms(), (long)getpid()),
+                              .address = nv_config_string(plane->config, "listen"),
+                              .ttl_ms = nv_config_int(plane->config, "lead-ttl")};
+    return epochs_before(plane, &plane->lead.floor, err);
 }
 
 static bool open_store(plane_t *plane, nv_error_t *err)
@@ -168,8 +217,9 @@ static bool open_store(plane_t *plane, nv_error_t *err)
                              err);
 }
 
-static bool load_identity(plane_t *plane, nv_tls_paths_t *paths, nv_error_t *err)
+static bool load_identity(plane_t *plane, nv_error_t *err)
 {
+    nv_tls_paths_t *paths = &plane->paths;
     *paths = (nv_tls_paths_t){nv_config_string(plane->config, "ca"), nv_config_string(plane->config, "cert"),
                               nv_config_string(plane->config, "key")};
     if (!nv_tls_load(plane->ctx, paths, (int64_t)time(NULL), &plane->tls, err))
@@ -191,6 +241,7 @@ static bool start_engine(plane_t *plane, nv_error_t *err)
     cp_engine_config_t config = {.log = plane->log,
                                  .metrics = plane->metrics,
                                  .owner = service->identity,
+                                 .boot_epoch = (uint64_t)plane->lead.epoch,
                                  .lease_ms = nv_config_int(plane->config, "lease"),
                                  .resume_ms = nv_config_int(plane->config, "resume"),
                                  .store = service->store};
@@ -198,8 +249,7 @@ static bool start_engine(plane_t *plane, nv_error_t *err)
     service->leases = config.leases = cp_leases_new();
     service->tokens = cp_tokens_new();
     service->pool = config.pool = nv_workpool_new(8, 4096, err);
-    return service->pool && next_boot_epoch(plane, &config.boot_epoch, err) &&
-           cp_engine_start(&config, &service->engine, err);
+    return service->pool && cp_engine_start(&config, &service->engine, err);
 }
 
 static bool authorize(void *arg, const nv_identity_t *peer, const char *method, nv_error_t *err)
@@ -226,10 +276,10 @@ static bool write_address(plane_t *plane, nv_error_t *err)
                                 strlen(address), 0644, err);
 }
 
-static bool start_server(plane_t *plane, const nv_tls_paths_t *paths, nv_error_t *err)
+static bool start_server(plane_t *plane, nv_error_t *err)
 {
     nv_rpc_server_config_t config = {.listen = nv_config_string(plane->config, "listen"),
-                                     .tls = *paths,
+                                     .tls = plane->paths,
                                      .pool_threads = 8,
                                      .reflection = nv_config_bool(plane->config, "reflection"),
                                      .log = plane->log,
@@ -250,7 +300,11 @@ static void collect(nv_metrics_t *metrics, void *arg)
     const plane_t *plane = arg;
     Nv__ClusterStatus status = NV__CLUSTER_STATUS__INIT;
     nv_error_t err = NV_ERROR_INIT;
-    if (!cp_engine_status(plane->service.engine, &status, &err))
+    bool serving = atomic_load(&plane->serving);
+    nv_gauge_set(
+        nv_gauge(metrics, "nuvyn_leading", "", "1 where this control plane leads, 0 where it stands by."),
+        serving);
+    if (!serving || !cp_engine_status(plane->service.engine, &status, &err))
         return;
     nv_gauge_set(nv_gauge(metrics, "nuvyn_runs_active", "", "Runs that have not ended."), status.runs_active);
     nv_gauge_set(nv_gauge(metrics, "nuvyn_workers", "", "Connected workers."), status.workers);
@@ -263,35 +317,41 @@ static void collect(nv_metrics_t *metrics, void *arg)
 static bool ready(void *arg, nv_error_t *err)
 {
     const plane_t *plane = arg;
+    if (!atomic_load(&plane->serving))
+        return nv_fail(err, NV_UNAVAILABLE, "standing by: another control plane leads");
     return store_ping(plane->service.store, err);
 }
 
-static bool start(plane_t *plane, nv_error_t *err)
+static bool start(plane_t *plane, const sigset_t *signals, nv_error_t *err)
 {
-    nv_tls_paths_t paths;
     const char *metrics = nv_config_string(plane->config, "metrics-listen");
     plane->state_dir = nv_config_string(plane->config, "state-dir");
     plane->metrics = nv_metrics_new();
     nv_metrics_on_collect(plane->metrics, collect, plane);
-    return open_log(plane, err) && nv_private_dir(plane->state_dir, err) && nv_http_global_init(err) &&
-           open_store(plane, err) && load_identity(plane, &paths, err) && start_engine(plane, err) &&
-           start_server(plane, &paths, err) &&
-           (!metrics ||
-            nv_metrics_server_start(metrics, plane->metrics, ready, plane, &plane->metrics_server, err));
+    bool ok = open_log(plane, err) && nv_private_dir(plane->state_dir, err) && nv_http_global_init(err) &&
+              open_store(plane, err) && load_identity(plane, err) && prepare_lead(plane, err) &&
+              (!metrics ||
+               nv_metrics_server_start(metrics, plane->metrics, ready, plane, &plane->metrics_server, err)) &&
+              stand_by(plane, signals, err) && start_engine(plane, err) && start_server(plane, err);
+    atomic_store(&plane->serving, ok);
+    return ok;
 }
 
-static void serve(plane_t *plane, const sigset_t *signals)
+static bool serve(plane_t *plane, const sigset_t *signals, nv_error_t *err)
 {
+    int64_t tick_ms = plane->lead.ttl_ms / 4 < 1000 ? plane->lead.ttl_ms / 4 : 1000;
+    struct timespec tick = {.tv_sec = tick_ms / 1000, .tv_nsec = tick_ms % 1000 * 1000000};
     nv_log(plane->log, NV_INFO, "main", "serving", "address", nv_config_string(plane->config, "listen"),
            "identity", plane->service.identity, NULL);
     for (;;) {
-        struct timespec second = {.tv_sec = 1};
-        nv_error_t err = NV_ERROR_INIT;
-        int signal = sigtimedwait(signals, NULL, &second);
+        nv_error_t why = NV_ERROR_INIT;
+        int signal = sigtimedwait(signals, NULL, &tick);
         if (signal == SIGTERM || signal == SIGINT)
-            return;
-        if (!cp_revocations_refresh(plane->service.revocations, plane->service.store, &err))
-            nv_log(plane->log, NV_ERROR, "main", "keeping the old revocation list", "reason", err.message,
+            return true;
+        if (plane->shared && !cp_lead_keep(&plane->lead, err))
+            return false;
+        if (!cp_revocations_refresh(plane->service.revocations, plane->service.store, &why))
+            nv_log(plane->log, NV_ERROR, "main", "keeping the old revocation list", "reason", why.message,
                    NULL);
     }
 }
@@ -299,12 +359,14 @@ static void serve(plane_t *plane, const sigset_t *signals)
 static void stop(plane_t *plane)
 {
     nv_log(plane->log, NV_INFO, "main", "stopping", NULL);
+    atomic_store(&plane->serving, false);
     nv_metrics_server_stop(plane->metrics_server);
     if (plane->server)
         nv_rpc_server_stop(plane->server, 2000);
     if (plane->service.pool)
         nv_workpool_stop(plane->service.pool);
     cp_engine_stop(plane->service.engine);
+    cp_lead_leave(&plane->lead);
     store_close(plane->service.store);
     nv_workpool_free(plane->service.pool);
     nv_rpc_server_free(plane->server);
@@ -330,10 +392,9 @@ int main(int argc, char **argv)
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread, so that all inherit it */
     signal(SIGPIPE, SIG_IGN);
     plane.config = nv_config_main(ctx, &schema, argc, argv);
-    bool ok = start(&plane, &err);
-    if (ok)
-        serve(&plane, &signals);
-    else
+    bool ok = start(&plane, &signals, &err);
+    ok = (ok && serve(&plane, &signals, &err)) || err.code == NV_OK; /* told to stop while standing by */
+    if (!ok)
         fprintf(stderr, "nuvyn-controlplane: %s\n", err.message);
     stop(&plane);
     return ok ? EXIT_SUCCESS : nv_code_exit_status(err.code);

@@ -6,15 +6,22 @@
 #include <grpc/support/alloc.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
+
+typedef struct target {
+    char *address;
+    grpc_channel *channel;
+} target_t;
 
 struct nv_rpc_client {
     nv_rpc_tls_t *tls;
     nv_rpc_limits_t limits;
-    char *address;
+    char *address; /* as configured, for errors */
     nv_cert_info_t identity;
     nv_identity_kind_t expect;
-    pthread_mutex_t lock; /* of channel and checked_ms */
-    grpc_channel *channel;
+    pthread_mutex_t lock; /* of the channels, at and checked_ms */
+    target_t targets[NV_RPC_ADDRESSES_MAX];
+    size_t n_targets, at;
     int64_t checked_ms;           /* when the certificate files were looked at */
     grpc_completion_queue *queue; /* of the bidirectional streams */
     pthread_t thread;
@@ -36,7 +43,7 @@ struct nv_rpc_reader {
     char method[160];
 };
 
-enum { RECHECK_MS = 1000 };
+enum { RECHECK_MS = 1000, CONNECT_MS = 2000, POLL_US = 5000 };
 enum { TAG_SEND = 1, TAG_INITIAL, TAG_RECEIVE, TAG_STATUS };
 
 /* ---- the channel ---- */
@@ -46,7 +53,7 @@ static grpc_arg integer(const char *key, int value)
     return (grpc_arg){.type = GRPC_ARG_INTEGER, .key = (char *)(uintptr_t)key, .value.integer = value};
 }
 
-static grpc_channel *make_channel(nv_rpc_client_t *client, nv_identity_kind_t expect)
+static grpc_channel *make_channel(nv_rpc_client_t *client, const char *address)
 {
     const nv_rpc_limits_t *limits = &client->limits;
     grpc_arg args[] = {
@@ -66,27 +73,46 @@ static grpc_channel *make_channel(nv_rpc_client_t *client, nv_identity_kind_t ex
         integer(GRPC_ARG_HTTP2_MAX_PINGS_WITHOUT_DATA, 0),
     };
     grpc_channel_args all = {sizeof args / sizeof *args, args};
-    grpc_channel_credentials *credentials = nv_rpc_tls_channel_credentials(client->tls, expect);
-    grpc_channel *channel = grpc_channel_create(client->address, credentials, &all);
+    grpc_channel_credentials *credentials = nv_rpc_tls_channel_credentials(client->tls, client->expect);
+    grpc_channel *channel = grpc_channel_create(address, credentials, &all);
     grpc_channel_credentials_release(credentials);
     return channel;
+}
+
+/* "a:1, b:2": each without its blanks. */
+static bool split_addresses(nv_rpc_client_t *client, nv_error_t *err)
+{
+    for (const char *at = client->address; at; at = strchr(at, ',') ? strchr(at, ',') + 1 : NULL) {
+        at += strspn(at, " ");
+        size_t length = strcspn(at, ", ");
+        if (length == 0)
+            return nv_fail(err, NV_INVALID_ARGUMENT, "address \"%.200s\": expected HOST:PORT[,HOST:PORT…]",
+                           client->address);
+        if (client->n_targets == NV_RPC_ADDRESSES_MAX)
+            return nv_fail(err, NV_INVALID_ARGUMENT, "address: more than %d", NV_RPC_ADDRESSES_MAX);
+        client->targets[client->n_targets++].address = nv_strndup(client, at, length);
+    }
+    return true;
 }
 
 bool nv_rpc_client_new(const nv_rpc_client_config_t *config, nv_rpc_client_t **out, nv_error_t *err)
 {
     nv_rpc_tls_t *tls;
-    if (!nv_rpc_tls_new(&config->tls, &tls, err))
-        return false;
-    grpc_init();
     nv_rpc_client_t *client = NV_NEW(NULL, nv_rpc_client_t);
+    client->address = nv_strdup(client, config->address);
+    if (!split_addresses(client, err) || !nv_rpc_tls_new(&config->tls, &tls, err)) {
+        nv_mem_free(client);
+        return false;
+    }
+    grpc_init();
     client->tls = tls;
     client->identity = nv_rpc_tls_identity(tls);
-    client->address = nv_strdup(client, config->address);
     client->limits = nv_rpc_limits_or_default(&config->limits);
     client->expect = config->expect;
     client->checked_ms = nv_rpc_now_ms();
     pthread_mutex_init(&client->lock, NULL);
-    client->channel = make_channel(client, config->expect);
+    for (size_t i = 0; i < client->n_targets; i++)
+        client->targets[i].channel = make_channel(client, client->targets[i].address);
     client->queue = grpc_completion_queue_create_for_next(NULL);
     if (pthread_create(&client->thread, NULL, nv_rpc_run_queue, client->queue) != 0)
         __builtin_trap();
@@ -101,7 +127,8 @@ void nv_rpc_client_free(nv_rpc_client_t *client)
     grpc_completion_queue_shutdown(client->queue);
     pthread_join(client->thread, NULL);
     grpc_completion_queue_destroy(client->queue);
-    grpc_channel_destroy(client->channel);
+    for (size_t i = 0; i < client->n_targets; i++)
+        grpc_channel_destroy(client->targets[i].channel);
     pthread_mutex_destroy(&client->lock);
     nv_rpc_tls_free(client->tls);
     nv_mem_free(client);
@@ -125,8 +152,33 @@ static void refresh_locked(nv_rpc_client_t *client)
     client->checked_ms = now;
     if (!nv_rpc_tls_reload(client->tls, &changed, &err) || !changed)
         return;
-    grpc_channel_destroy(client->channel);
-    client->channel = make_channel(client, client->expect);
+    for (size_t i = 0; i < client->n_targets; i++) {
+        grpc_channel_destroy(client->targets[i].channel);
+        client->targets[i].channel = make_channel(client, client->targets[i].address);
+    }
+}
+
+/* True when one is connected; each of the others is told to try. */
+static bool find_ready(nv_rpc_client_t *client)
+{
+    for (size_t i = 0; i < client->n_targets; i++) {
+        size_t at = (client->at + i) % client->n_targets;
+        if (grpc_channel_check_connectivity_state(client->targets[at].channel, 1) == GRPC_CHANNEL_READY) {
+            client->at = at;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Among several, only a connected one gets the call, so that no call has to be sent again. Where none answers in time, the
+ * call itself tells why. */
+static grpc_channel *choose_locked(nv_rpc_client_t *client)
+{
+    int64_t until = nv_rpc_now_ms() + CONNECT_MS;
+    while (client->n_targets > 1 && !find_ready(client) && nv_rpc_now_ms() < until)
+        usleep(POLL_US);
+    return client->targets[client->at].channel;
 }
 
 static grpc_call *make_call(nv_rpc_client_t *client, grpc_completion_queue *queue, const char *method,
@@ -135,8 +187,8 @@ static grpc_call *make_call(nv_rpc_client_t *client, grpc_completion_queue *queu
     grpc_slice path = grpc_slice_from_copied_string(method);
     pthread_mutex_lock(&client->lock);
     refresh_locked(client);
-    grpc_call *call = grpc_channel_create_call(client->channel, NULL, GRPC_PROPAGATE_DEFAULTS, queue, path,
-                                               NULL, nv_rpc_deadline(timeout_ms), NULL);
+    grpc_call *call = grpc_channel_create_call(choose_locked(client), NULL, GRPC_PROPAGATE_DEFAULTS, queue,
+                                               path, NULL, nv_rpc_deadline(timeout_ms), NULL);
     pthread_mutex_unlock(&client->lock);
     grpc_slice_unref(path);
     return call;
@@ -212,7 +264,7 @@ static bool end_status(nv_rpc_reader_t *reader, nv_error_t *err)
     if (nv_rpc_status(reader->code, reader->details, err))
         return true;
     if (err->code == NV_UNAVAILABLE)
-        return nv_wrap(err, "control plane at %s", reader->client->address);
+        return nv_wrap(err, "control plane at %.300s", reader->client->address);
     return false;
 }
 

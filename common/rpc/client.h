@@ -1,4 +1,6 @@
-/* A gRPC client with mutual TLS. One per server address; the connection is made on first use.
+/* A gRPC client with mutual TLS. The connection is made on first use. Of several addresses (control planes that share a
+ * database, of which one serves) a call goes to one that answers: the last one that did, or else the first in turn. A call
+ * is never sent twice.
  *
  * The server must show a certificate of our authority, valid for the host dialled, whose SPIFFE ID is `expect`.
  */
@@ -10,8 +12,10 @@
 typedef struct nv_rpc_client nv_rpc_client_t;
 typedef struct nv_rpc_reader nv_rpc_reader_t;
 
+enum { NV_RPC_ADDRESSES_MAX = 16 };
+
 typedef struct nv_rpc_client_config {
-    const char *address; /* "host:port" */
+    const char *address; /* "host:port", or several of them separated by commas */
     nv_tls_paths_t tls;
     nv_identity_kind_t expect; /* NV_IDENTITY_NONE: any identity of our authority's trust domain */
     nv_rpc_limits_t limits;

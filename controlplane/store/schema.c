@@ -76,7 +76,12 @@ static const char migration_1[] =
     "CREATE TABLE case_vector_rows (tenant TEXT NOT NULL, case_id TEXT NOT NULL, vector_row BIGINT NOT NULL,"
     " PRIMARY KEY (tenant, case_id));";
 
-static const char *const migrations[] = {migration_1};
+/* Who leads: one row for each thing that can be led; the epoch grows with each change of hands. */
+static const char migration_2[] =
+    "CREATE TABLE leaders (name TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL, address TEXT NOT NULL,"
+    " epoch BIGINT NOT NULL, until_ms BIGINT NOT NULL);";
+
+static const char *const migrations[] = {migration_1, migration_2};
 enum { VERSION = sizeof migrations / sizeof migrations[0] };
 
 static const char version_key[] = "schema_version";

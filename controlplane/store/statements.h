@@ -188,6 +188,14 @@
       "(SELECT 1 FROM case_vectors v WHERE v.tenant = c.tenant AND v.case_id = c.case_id) LIMIT $1") \
     X(PGV_VERSION, "SELECT extversion FROM pg_extension WHERE extname = 'vector'") \
     X(PG_XACT_STATUS, "SELECT COALESCE(pg_xact_status(CAST(CAST($1 AS TEXT) AS xid8)), 'unknown')") \
+    X(LEADER_CLAIM, "INSERT INTO leaders (name, owner, address, epoch, until_ms) VALUES ($1, $2, $3, $4, $5) " \
+      "ON CONFLICT (name) DO UPDATE SET owner = excluded.owner, address = excluded.address, " \
+      "until_ms = excluded.until_ms, " \
+      "epoch = CASE WHEN leaders.epoch < excluded.epoch THEN excluded.epoch ELSE leaders.epoch + 1 END " \
+      "WHERE leaders.until_ms <= $6 RETURNING epoch") \
+    X(LEADER_GET, "SELECT owner, address, epoch, until_ms FROM leaders WHERE name = $1") \
+    X(LEADER_RENEW, "UPDATE leaders SET until_ms = $1 WHERE name = $2 AND owner = $3 AND epoch = $4") \
+    X(PG_NOW, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)") \
     X(META_GET, "SELECT value FROM nuvyn_meta WHERE name = $1") \
     X(META_PUT, "INSERT INTO nuvyn_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")
 /* clang-format on */

@@ -162,7 +162,8 @@ void store_get_status(store_t *store, store_status_t *out)
     *out = (store_status_t){.engine = store->engine,
                             .location = store->location,
                             .vector = store->vector,
-                            .schema_version = db_schema_version()};
+                            .schema_version = db_schema_version(),
+                            .shared = strncmp(store->engine, "postgresql", 10) == 0};
     if (store->writer)
         writer_get_status(store->writer, out);
 }

@@ -77,6 +77,7 @@ typedef struct store_status {
     const char *location; /* path, or host/database; never a password */
     const char *vector;   /* "sqlite-vec v0.1.9", "pgvector 0.8.0", "exact scan (reason)" */
     int schema_version;
+    bool shared;           /* other control planes may use it, too */
     uint64_t commits;      /* transactions */
     uint64_t batches;      /* batches in them */
     uint64_t queued;       /* waiting now */
@@ -355,6 +356,21 @@ bool store_run_has_document(store_t *store, const char *tenant, const char *run_
  * uploads. */
 bool store_document_gc(store_t *store, const char *tenant, int64_t before_unix_ms, int64_t *out_deleted,
                        nv_error_t *err) NV_MUST_CHECK;
+
+/* ---- leadership: which of several control planes on one database drives the runs ---- */
+
+typedef struct store_leader {
+    const char *owner; /* unique for each start of a control plane */
+    const char *address;
+    int64_t epoch; /* grows with each claim; in a claim: be greater than this */
+} store_leader_t;
+/* Takes the lead where nobody has it (any more), for ttl_ms. *out: who leads after that. On SQLite, which has one control
+ * plane, a claim always wins. */
+bool store_leader_claim(store_t *store, nv_mem_t *ctx, const store_leader_t *wanted, int64_t ttl_ms,
+                        bool *out_won, store_leader_t *out, nv_error_t *err) NV_MUST_CHECK;
+/* For another ttl_ms from now; 0 gives it up. ABORTED: somebody else leads. */
+bool store_leader_renew(store_t *store, const store_leader_t *leader, int64_t ttl_ms,
+                        nv_error_t *err) NV_MUST_CHECK;
 
 /* ---- tenants, pools, credentials, revocations (rules: controlplane/tenancy) ---- */
 

@@ -17,8 +17,8 @@
 static const nv_option_t serve_options[] = {
     {.name = "address",
      .env = "NUVYN_ADDRESS",
-     .placeholder = "HOST:PORT",
-     .help = "the control plane",
+     .placeholder = "HOST:PORT[,…]",
+     .help = "the control plane; several: whichever leads",
      .required = true},
     {.name = "ca", .env = "NUVYN_CA", .placeholder = "FILE", .help = "trust bundle, PEM", .required = true},
     {.name = "cert",

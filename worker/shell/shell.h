@@ -15,7 +15,7 @@
 typedef struct shell shell_t;
 
 typedef struct shell_config {
-    const char *address; /* control plane, "host:port" */
+    const char *address; /* control plane, "host:port"; several, separated by commas: whichever leads */
     nv_tls_paths_t tls;
     int slots;     /* tasks at once */
     int drain_ms;  /* how long running tasks may finish after SIGTERM */

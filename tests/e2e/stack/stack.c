@@ -2,6 +2,7 @@
 
 #include "common/identity/files.h"
 
+#include <arpa/inet.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -56,7 +58,7 @@ static void reap(pid_t *pid)
     *pid = 0;
 }
 
-static bool read_address(plane_stack_t *stack)
+static bool read_address(plane_stack_t *stack, char **out)
 {
     nv_error_t err = NV_ERROR_INIT;
     char *text;
@@ -64,7 +66,7 @@ static bool read_address(plane_stack_t *stack)
     if (!nv_read_file(stack->ctx, nv_printf(stack->ctx, "%s/address", stack->dir), 200, &text, &length, &err))
         return false;
     text[strcspn(text, "\n")] = '\0';
-    stack->address = text;
+    *out = text;
     return true;
 }
 
@@ -88,13 +90,15 @@ static void connect_operator(plane_stack_t *stack)
         fail_msg("%s", err.message);
 }
 
-void stack_start_control(plane_stack_t *stack)
+static pid_t spawn_control(plane_stack_t *stack, const char *log, char *dir, char *listen)
 {
     char *argv[] = {stack_text(BIN_DIR "/nuvyn-controlplane"),
                     stack_text("--state-dir"),
-                    stack->dir,
+                    dir,
                     stack_text("--listen"),
-                    stack->address ? stack->address : stack_text("127.0.0.1:0"),
+                    listen,
+                    stack_text("--lead-ttl"),
+                    stack_text("1500ms"),
                     stack_text("--ca"),
                     stack->pki.ca,
                     stack_text("--cert"),
@@ -109,10 +113,41 @@ void stack_start_control(plane_stack_t *stack)
                     stack->metrics ? stack_text("--metrics-listen") : NULL,
                     stack->metrics,
                     NULL};
-    stack->control = spawn(stack, "control", argv);
-    for (int i = 0; i < 500 && !stack->address; i++, pause_ms(20))
-        read_address(stack);
-    assert_non_null(stack->address);
+    return spawn(stack, log, argv);
+}
+
+/* Free now, and nobody else's for as long as a test runs, most likely. */
+static char *free_address(plane_stack_t *stack)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof address;
+    int fd = socket(AF_INET, SOCK_STREAM, 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &length), 0);
+    close(fd);
+    return nv_printf(stack->ctx, "127.0.0.1:%d", ntohs(address.sin_port));
+}
+
+void stack_start_standby(plane_stack_t *stack)
+{
+    char *dir = nv_printf(stack->ctx, "%s/standby", stack->dir), *listen = free_address(stack);
+    if (mkdir(dir, 0700) != 0)
+        fail_msg("%s cannot be made", dir);
+    stack->standby = spawn_control(stack, "standby", dir, listen);
+    stack->address = nv_printf(stack->ctx, "%s,%s", stack->listen, listen);
+    assert_true(stack_log_has(stack, "standby", "standing by", 10));
+    connect_operator(stack);
+}
+
+void stack_start_control(plane_stack_t *stack)
+{
+    stack->control = spawn_control(stack, "control", stack->dir,
+                                   stack->listen ? stack->listen : stack_text("127.0.0.1:0"));
+    for (int i = 0; i < 500 && !stack->listen; i++, pause_ms(20))
+        (void)!read_address(stack, &stack->listen);
+    assert_non_null(stack->listen);
+    if (!stack->address)
+        stack->address = stack->listen;
     for (int i = 0; i < 500; i++, pause_ms(20)) {
         if (!stack->client || i % 10 == 0)
             connect_operator(stack);
@@ -192,6 +227,10 @@ int stack_close(void **state)
             stack_kill_worker(stack, i);
     if (stack->control > 0)
         stack_kill_control(stack, SIGKILL);
+    if (stack->standby > 0) {
+        kill(stack->standby, SIGKILL);
+        reap(&stack->standby);
+    }
     nv_rpc_client_free(stack->client);
     pki_close(&stack->pki);
     nv_mem_free(stack->ctx);
@@ -318,6 +357,29 @@ bool stack_watch(plane_stack_t *stack, const char *tenant, const char *run, int6
     return ok;
 }
 
+void stack_watch_through(plane_stack_t *stack, const char *tenant, const char *run, events_t *out)
+{
+    for (int i = 0; i < 200; i++, pause_ms(50)) {
+        int64_t last = out->n ? out->list[out->n - 1]->seq : 0;
+        if (stack_watch(stack, tenant, run, last, 0, out))
+            return;
+    }
+    fail_msg("the stream did not end");
+}
+
+int stack_count_words(plane_stack_t *stack, const char *path, const char *word)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    char *text;
+    size_t length;
+    int n = 0;
+    if (!nv_read_file(stack->ctx, path, 1 << 20, &text, &length, &err))
+        fail_msg("%s", err.message);
+    for (const char *at = text; (at = strstr(at, word)); at++)
+        n++;
+    return n;
+}
+
 static void check_done_once(const events_t *events, const Nv__RunEvent *done)
 {
     int n = 0, visits = 0;
@@ -369,12 +431,17 @@ void stack_wait_running(plane_stack_t *stack, const char *tenant, const char *ru
 
 bool stack_logged(plane_stack_t *stack, const char *text, int seconds)
 {
+    return stack_log_has(stack, "control", text, seconds);
+}
+
+bool stack_log_has(plane_stack_t *stack, const char *name, const char *text, int seconds)
+{
     for (int i = 0; i < seconds * 20; i++, pause_ms(50)) {
         NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("log");
         nv_error_t err = NV_ERROR_INIT;
         char *log;
         size_t length;
-        if (nv_read_file(ctx, nv_printf(ctx, "%s/control.log", stack->dir), 64 << 20, &log, &length, &err) &&
+        if (nv_read_file(ctx, nv_printf(ctx, "%s/%s.log", stack->dir, name), 64 << 20, &log, &length, &err) &&
             strstr(log, text))
             return true;
     }

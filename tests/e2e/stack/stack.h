@@ -16,9 +16,10 @@ typedef struct plane_stack {
     nv_mem_t *ctx;
     pki_t pki;
     char *dir;     /* of the control plane */
-    char *address; /* host:port, the same over restarts */
+    char *listen;  /* host:port of the control plane, the same over restarts */
+    char *address; /* where workers and clients look: that, and with a standby its address, too */
     char *metrics; /* host:port for /metrics of a control plane started after it was set; NULL: none */
-    pid_t control;
+    pid_t control, standby;
     pid_t workers[8];
     nv_tls_paths_t op;
     nv_rpc_client_t *client; /* the operator's */
@@ -29,6 +30,8 @@ int stack_close(void **state);
 
 void stack_start_control(plane_stack_t *stack);
 void stack_kill_control(plane_stack_t *stack, int signal);
+/* A second control plane on the same (shared) database; waits until it stands by. Its log: "standby". */
+void stack_start_standby(plane_stack_t *stack);
 /* Workers are numbered; worker i is "w<i>" of the pool, made on first use. */
 void stack_start_worker(plane_stack_t *stack, int i, const char *pool);
 void stack_signal_worker(plane_stack_t *stack, int i, int signal);
@@ -60,12 +63,18 @@ typedef struct events {
 /* Reads the stream after `after` until it ends or `limit` events came (0: all). False when the connection broke. */
 bool stack_watch(plane_stack_t *stack, const char *tenant, const char *run, int64_t after, size_t limit,
                  events_t *out);
+/* To the end, going on after the last number whenever the connection breaks. */
+void stack_watch_through(plane_stack_t *stack, const char *tenant, const char *run, events_t *out);
+/* How often the file has the word. */
+int stack_count_words(plane_stack_t *stack, const char *path, const char *word);
 /* Dense from 1, no event twice; each task done exactly once. */
 void stack_check_events(const events_t *events);
 int stack_count(const events_t *events, const char *kind, const char *state);
 /* Waits until a task of the node (NULL: any) runs. */
 void stack_wait_running(plane_stack_t *stack, const char *tenant, const char *run, const char *node);
-/* Waits until the control plane's log has the text. */
+/* Waits until the log ("control", "standby", "w0" …) has the text. */
+bool stack_log_has(plane_stack_t *stack, const char *log, const char *text, int seconds);
+/* The same for the control plane's. */
 bool stack_logged(plane_stack_t *stack, const char *text, int seconds);
 
 char *stack_text(const char *borrowed);

@@ -1,0 +1,102 @@
+/* Two control planes on one real PostgreSQL: whichever leads may die, leave or freeze; runs, workers and watchers go on at the
+ * other, and nothing is done twice. */
+#include "stack.h"
+#include "tests/unit/controlplane/store/postgres_server.h"
+
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static int open_both(void **state)
+{
+    char url[512];
+    server_fresh(url, sizeof url);
+    setenv("STACK_STORE", url, 1);
+    if (stack_open(state) != 0)
+        return -1;
+    stack_start_standby(*state);
+    return 0;
+}
+
+/* A run whose execution takes seconds, and where it is under way. */
+static char *start_run(plane_stack_t *stack, char **began)
+{
+    *began = nv_printf(stack->ctx, "%s/began", stack->dir);
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    char *run = stack_submit(
+        stack, "acme", nv_printf(stack->ctx, "tables=3,slow=execute,slow_ms=6000,began=%s", *began), "");
+    stack_wait_running(stack, "acme", run, "execute");
+    usleep(200000);
+    return run;
+}
+
+static void finish_run(plane_stack_t *stack, const char *run, const char *began)
+{
+    events_t events = {0};
+    stack_watch_through(stack, "acme", run, &events);
+    stack_check_events(&events);
+    stack_wait_run(stack, "acme", run, "succeeded", 5);
+    assert_int_equal(stack_count(&events, "run", "succeeded"), 1);
+    assert_int_equal(stack_count(&events, "task", "done"), 3 + 11);
+    assert_int_equal(stack_count_words(stack, began, "execute"), 1);
+}
+
+static void a_killed_leader_is_succeeded(void **state)
+{
+    plane_stack_t *stack = *state;
+    char *began, *run = start_run(stack, &began);
+    events_t events = {0};
+    assert_true(stack_watch(stack, "acme", run, 0, 3, &events));
+    stack_kill_control(stack, SIGKILL);
+    finish_run(stack, run, began);
+    assert_true(stack_log_has(stack, "standby", "worker goes on with its task", 1));
+    stack_start_control(stack); /* as a standby, for the address that answers is the other's */
+    assert_true(stack_logged(stack, "standing by", 5));
+}
+
+static void a_leader_that_stops_hands_over_at_once(void **state)
+{
+    plane_stack_t *stack = *state;
+    char *began, *run = start_run(stack, &began);
+    stack_kill_control(stack, SIGTERM);
+    assert_true(stack_log_has(stack, "standby", "leading", 2));
+    finish_run(stack, run, began);
+}
+
+static void a_frozen_leader_wakes_up_to_nothing(void **state)
+{
+    plane_stack_t *stack = *state;
+    char *began, *run = start_run(stack, &began);
+    int status;
+    kill(stack->control, SIGSTOP);
+    assert_true(stack_log_has(stack, "standby", "leading", 8));
+    kill(stack->control, SIGCONT);
+    assert_int_equal(waitpid(stack->control, &status, 0), stack->control);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+    stack->control = 0;
+    assert_true(stack_logged(stack, "another control plane leads now", 1));
+    finish_run(stack, run, began);
+}
+
+#define WITH_BOTH(test) cmocka_unit_test_setup_teardown(test, open_both, stack_close)
+
+int main(int argc, char **argv)
+{
+    const struct CMUnitTest tests[] = {
+        WITH_BOTH(a_killed_leader_is_succeeded),
+        WITH_BOTH(a_leader_that_stops_hands_over_at_once),
+        WITH_BOTH(a_frozen_leader_wakes_up_to_nothing),
+    };
+    if (argc > 1)
+        cmocka_set_test_filter(argv[1]);
+    if (!server_start())
+        return 1;
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + !server_do("stop");
+}
