@@ -53,6 +53,18 @@ char *source_good(planner_t *p, const Nv__SttmSource *source);
 char *source_newest(planner_t *p, const Nv__SttmSource *source, const char *load_order);
 char *source_identity(planner_t *p, const Nv__SttmSource *source);
 int64_t source_rejected_lines(const planner_t *p, const Nv__SttmSource *source);
+/* A history whose versions all stand in its driving source, dated there: the raw files tell it whole, however many batches
+ * brought them. Its versions as a relation (keys, attributes, nuvyn_from, nuvyn_starts, nuvyn_ends), the name of the table that
+ * holds it, and the check that compares it. */
+bool history_is_told(const planner_t *p, const Nv__SttmTarget *target);
+char *planner_versions(const planner_t *p, const Nv__SttmTarget *target);
+char *history_relation(const planner_t *p, const Nv__SttmTarget *target);
+void history_check(planner_t *p, const Nv__SttmTarget *target);
+/* " AND …": the version m<n> that was in force at the lookup's moment; before the first version the first one, without a
+ * moment the current one. */
+char *relation_in_force(const planner_t *p, const Nv__Transform *t, size_t n);
+/* The lookup finds the version of its day. */
+bool lookup_is_dated(const Nv__SttmTarget *dimension, const Nv__Transform *t);
 /* The column is one that target_relation computes. */
 bool target_computes(const Nv__SttmTarget *target, const Nv__SttmColumn *column);
 

@@ -106,6 +106,38 @@ static void check_reference(planner_t *p, const Nv__SttmTarget *target, const Nv
                   NULL);
 }
 
+/* The first value of a member is kept, whatever came later: the current row alone cannot be foretold. */
+static bool keeps_original(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    return model_is_history(target) && column->scd == NV__SCD_TYPE__SCD_TYPE_0;
+}
+
+/* Its text is the same on both sides. */
+static bool is_comparable(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    return column->transform->op != NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP &&
+           target_computes(target, column) && column->type != NV__VALUE_TYPE__VALUE_TYPE_DOUBLE &&
+           !keeps_original(target, column);
+}
+
+/* ", text" per column that says which row it is; a value in the right column of the wrong row is wrong. */
+static char *key_texts(const planner_t *p, sql_dialect_t dialect, const Nv__SttmTarget *target,
+                       const char *prefix)
+{
+    char **key;
+    size_t n = model_key(p->ctx, target, &key);
+    char *text = nv_strdup(p->ctx, "");
+    for (size_t i = 0; i < n; i++) {
+        const Nv__SttmColumn *c = model_column(target, key[i]);
+        if (c && is_comparable(target, c))
+            text = nv_printf(
+                p->ctx, "%s, coalesce(%s, '~')", text,
+                canonical_text(p->ctx, dialect, c->type,
+                               nv_printf(p->ctx, "%s%s", prefix, sql_identifier(p->ctx, dialect, c->name))));
+    }
+    return text;
+}
+
 /* A lookup: as many unknown and not applicable as the oracle finds, and the right member for the others. */
 static void check_lookup(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
 {
@@ -121,6 +153,13 @@ static void check_lookup(planner_t *p, const Nv__SttmTarget *target, const Nv__S
         text = nv_printf(p->ctx, "%s, %s", text,
                          canonical_text(p->ctx, p->warehouse, model_column(dimension, key[i])->type,
                                         sql_column(p->ctx, p->warehouse, "k", key[i])));
+    if (lookup_is_dated(dimension, column->transform) && history_is_told(p, dimension)) {
+        const Nv__SttmColumn *from = model_with_op(dimension, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM);
+        text = nv_printf(p->ctx, "%s, %s", text,
+                         canonical_text(p->ctx, p->warehouse, from->type,
+                                        sql_column(p->ctx, p->warehouse, "k", from->name)));
+    }
+    text = nv_printf(p->ctx, "%s%s", text, key_texts(p, p->warehouse, target, "f."));
     planner_check(p, "unknown_share", subject, "data", VALIDATION_WARN,
                   nv_printf(p->ctx, "count(*) FILTER (WHERE %s = -1)", name), NULL);
     planner_check(
@@ -136,7 +175,9 @@ static void check_lookup(planner_t *p, const Nv__SttmTarget *target, const Nv__S
                   sql_identifier(p->ctx, p->warehouse,
                                  model_with_role(dimension, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name),
                   name),
-        checksum_sql(p->ctx, SQL_DUCKDB, found));
+        checksum_sql(p->ctx, SQL_DUCKDB,
+                     nv_printf(p->ctx, "CASE WHEN %s IS NOT NULL THEN concat_ws('|', %s%s) END", found, found,
+                               key_texts(p, SQL_DUCKDB, target, ""))));
 }
 
 static void check_sum(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
@@ -162,17 +203,30 @@ static void check_content(planner_t *p, const Nv__SttmTarget *target, const Nv__
         checksum_sql(p->ctx, SQL_DUCKDB, canonical_text(p->ctx, SQL_DUCKDB, column->type, want)));
 }
 
+static char *record_text(const planner_t *p, sql_dialect_t dialect, const Nv__SttmTarget *target)
+{
+    char *text = nv_strdup(p->ctx, "'|'");
+    for (size_t i = 0; i < target->n_columns; i++)
+        if (is_comparable(target, target->columns[i]))
+            text = nv_printf(p->ctx, "%s, coalesce(%s, '~')", text,
+                             canonical_text(p->ctx, dialect, target->columns[i]->type,
+                                            sql_identifier(p->ctx, dialect, target->columns[i]->name)));
+    return nv_printf(p->ctx, "concat_ws(%s)", text);
+}
+
+/* Whole rows: every column may hold the right values and still each of them in another row. */
+static void check_records(planner_t *p, const Nv__SttmTarget *target)
+{
+    planner_check(p, "reconcile_records", target->name, "generate", VALIDATION_EQUAL,
+                  checksum_sql(p->ctx, p->warehouse, record_text(p, p->warehouse, target)),
+                  checksum_sql(p->ctx, SQL_DUCKDB, record_text(p, SQL_DUCKDB, target)));
+}
+
 static bool is_number(const Nv__SttmColumn *column)
 {
     return column->type == NV__VALUE_TYPE__VALUE_TYPE_INT64 ||
            column->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL ||
            column->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE;
-}
-
-/* The first value of a member is kept, whatever came later: the current row alone cannot be foretold. */
-static bool keeps_original(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
-{
-    return model_is_history(target) && column->scd == NV__SCD_TYPE__SCD_TYPE_0;
 }
 
 static void check_column(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
@@ -231,11 +285,16 @@ static void check_not_null(planner_t *p, const Nv__SttmTarget *target)
         bool key = c->key_role == NV__KEY_ROLE__KEY_ROLE_SURROGATE ||
                    c->key_role == NV__KEY_ROLE__KEY_ROLE_FOREIGN ||
                    (c->key_role == NV__KEY_ROLE__KEY_ROLE_BUSINESS && model_is_dimension(target));
-        if (key)
-            planner_check(p, "not_null", subject_of(p, target, c->name), "generate", VALIDATION_ZERO,
-                          nv_printf(p->ctx, "count(*) FILTER (WHERE %s IS NULL)",
-                                    sql_identifier(p->ctx, p->warehouse, c->name)),
-                          NULL);
+        if (!key)
+            continue;
+        /* A row without a surrogate key stands outside of the real rows: it is looked for in the whole table. */
+        char *name = sql_identifier(p->ctx, p->warehouse, c->name);
+        char *nulls =
+            c->key_role == NV__KEY_ROLE__KEY_ROLE_SURROGATE
+                ? nv_printf(p->ctx, "(SELECT count(*) FROM %s WHERE %s IS NULL)", table_of(p, target), name)
+                : nv_printf(p->ctx, "count(*) FILTER (WHERE %s IS NULL)", name);
+        planner_check(p, "not_null", subject_of(p, target, c->name), "generate", VALIDATION_ZERO, nulls,
+                      NULL);
     }
 }
 
@@ -271,6 +330,9 @@ void plan_target(planner_t *p, const Nv__SttmTarget *target)
     char *want = planner_want(p, target);
     if (!dates)
         planner_setup(p, nv_printf(p->ctx, "CREATE TEMP TABLE %s AS %s", want, target_relation(p, target)));
+    if (history_is_told(p, target))
+        planner_setup(p, nv_printf(p->ctx, "CREATE TEMP TABLE %s AS %s", planner_versions(p, target),
+                                   history_relation(p, target)));
     validation_group_t *group = planner_group(p, target->name);
     mark_needs(p, target, group->needs);
     planner_check(p, "reconcile_rows", target->name, "generate", VALIDATION_EQUAL, "count(*)",
@@ -278,6 +340,10 @@ void plan_target(planner_t *p, const Nv__SttmTarget *target)
     check_keys(p, target);
     check_history(p, target);
     check_not_null(p, target);
+    if (!dates)
+        check_records(p, target);
+    if (history_is_told(p, target))
+        history_check(p, target);
     for (size_t i = 0; i < target->n_columns; i++)
         check_column(p, target, target->columns[i]);
     check_rules(p, target);

@@ -81,32 +81,18 @@ static char *members_of(const planner_t *p, const Nv__SttmTarget *dimension, boo
         dated ? "true" : nv_printf(p->ctx, "%s IS NULL", to));
 }
 
-/* Before the first version the first one counts; where the day is not known the current one. */
-static char *in_force(const planner_t *p, const Nv__Transform *t, size_t n)
-{
-    const char *dot = strchr(t->as_of, '.');
-    char *moment = nv_printf(
-        p->ctx, "CAST(%s AS TIMESTAMP)",
-        sql_column(p->ctx, SQL_DUCKDB, nv_strndup(p->ctx, t->as_of, (size_t)(dot - t->as_of)), dot + 1));
-    return nv_printf(
-        p->ctx,
-        " AND CASE WHEN %s IS NULL THEN m%zu.nuvyn_ends IS NULL ELSE (m%zu.nuvyn_starts IS NULL OR "
-        "%s >= m%zu.nuvyn_starts) AND (m%zu.nuvyn_ends IS NULL OR %s < m%zu.nuvyn_ends) END",
-        moment, n, n, moment, n, n, moment, n);
-}
-
 static void put_lookup_join(const planner_t *p, nv_buf_t *sql, const Nv__SttmColumn *column, size_t n)
 {
     const Nv__Transform *t = column->transform;
     const Nv__SttmTarget *dimension = model_target(p->in->sttm, t->dimension);
-    bool dated = model_is_history(dimension) && strchr(t->as_of, '.');
+    bool dated = lookup_is_dated(dimension, t);
     char **key;
     size_t n_key = model_key(p->ctx, dimension, &key);
     nv_buf_printf(sql, " LEFT JOIN (%s) AS m%zu ON true", members_of(p, dimension, dated), n);
     for (size_t k = 0; k < n_key && k < t->n_inputs; k++)
         nv_buf_printf(sql, " AND m%zu.%s = %s", n, name_of(p, key[k]), relation_input(p, t, k));
     if (dated)
-        nv_buf_puts(sql, in_force(p, t, n));
+        nv_buf_puts(sql, relation_in_force(p, t, n));
 }
 
 /* ---- rows as the mapping projects them ---- */

@@ -67,16 +67,49 @@ char *relation_any_null(const planner_t *p, const Nv__Transform *t)
     return text;
 }
 
+bool lookup_is_dated(const Nv__SttmTarget *dimension, const Nv__Transform *t)
+{
+    return model_is_history(dimension) && strchr(t->as_of, '.') != NULL;
+}
+
+char *relation_in_force(const planner_t *p, const Nv__Transform *t, size_t n)
+{
+    const char *dot = strchr(t->as_of, '.');
+    char *moment = nv_printf(
+        p->ctx, "CAST(%s AS TIMESTAMP)",
+        sql_column(p->ctx, SQL_DUCKDB, nv_strndup(p->ctx, t->as_of, (size_t)(dot - t->as_of)), dot + 1));
+    return nv_printf(
+        p->ctx,
+        " AND CASE WHEN %s IS NULL THEN m%zu.nuvyn_ends IS NULL ELSE (m%zu.nuvyn_starts IS NULL OR "
+        "%s >= m%zu.nuvyn_starts) AND (m%zu.nuvyn_ends IS NULL OR %s < m%zu.nuvyn_ends) END",
+        moment, n, n, moment, n, n, moment, n);
+}
+
+/* The version of a dated lookup is known, not only the member. */
+static bool finds_version(const planner_t *p, const Nv__Transform *t)
+{
+    const Nv__SttmTarget *dimension = model_target(p->in->sttm, t->dimension);
+    return lookup_is_dated(dimension, t) && history_is_told(p, dimension);
+}
+
 /* "fk" and "fk#" of a lookup whose members are joined as m<n>. */
 static char *lookup(const planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column, size_t n)
 {
     const Nv__Transform *t = column->transform;
     char *found_name = sql_identifier(p->ctx, SQL_DUCKDB, nv_printf(p->ctx, "%s#", column->name));
+    const Nv__SttmTarget *dimension = model_target(p->in->sttm, t->dimension);
+    char *found = joined(p, target, t, ", ", true);
+    if (finds_version(p, t))
+        found =
+            nv_printf(p->ctx, "%s, %s", found,
+                      canonical_text(p->ctx, SQL_DUCKDB,
+                                     model_with_op(dimension, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM)->type,
+                                     nv_printf(p->ctx, "m%zu.nuvyn_from", n)));
     return nv_printf(p->ctx,
                      "CASE WHEN %s THEN -2 WHEN m%zu.nuvyn_found IS NULL THEN -1 ELSE 0 END AS %s, CASE WHEN "
                      "m%zu.nuvyn_found THEN concat_ws('|', %s) END AS %s",
-                     relation_any_null(p, t), n, sql_identifier(p->ctx, SQL_DUCKDB, column->name), n,
-                     joined(p, target, t, ", ", true), found_name);
+                     relation_any_null(p, t), n, sql_identifier(p->ctx, SQL_DUCKDB, column->name), n, found,
+                     found_name);
 }
 
 /* Concatenation and products as the mapping says them; everything typed as the target. */
@@ -126,13 +159,18 @@ static void put_members(const planner_t *p, nv_buf_t *sql, const Nv__SttmColumn 
     const Nv__SttmTarget *dimension = model_target(p->in->sttm, t->dimension);
     char **key;
     size_t n_key = model_key(p->ctx, dimension, &key);
-    nv_buf_puts(sql, " LEFT JOIN (SELECT DISTINCT true AS nuvyn_found");
+    bool version = finds_version(p, t);
+    nv_buf_printf(sql, " LEFT JOIN (SELECT DISTINCT true AS nuvyn_found%s",
+                  version ? ", nuvyn_from, nuvyn_starts, nuvyn_ends" : "");
     for (size_t k = 0; k < n_key; k++)
         nv_buf_printf(sql, ", %s", sql_identifier(p->ctx, SQL_DUCKDB, key[k]));
-    nv_buf_printf(sql, " FROM %s) AS m%zu ON true", planner_want(p, dimension), n);
+    nv_buf_printf(sql, " FROM %s) AS m%zu ON true",
+                  version ? planner_versions(p, dimension) : planner_want(p, dimension), n);
     for (size_t k = 0; k < n_key && k < t->n_inputs; k++)
         nv_buf_printf(sql, " AND m%zu.%s = %s", n, sql_identifier(p->ctx, SQL_DUCKDB, key[k]),
                       relation_input(p, t, k));
+    if (version)
+        nv_buf_puts(sql, relation_in_force(p, t, n));
 }
 
 /* One row per member: the current one of a history; of several, the greatest column by column, as the mapping orders

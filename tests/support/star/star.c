@@ -153,18 +153,12 @@ static bool drop_oracle(oracle_t *db, const validation_plan_t *plan, nv_error_t 
     return true;
 }
 
-bool star_prove(nv_mem_t *ctx, oracle_t *db, const star_t *star, const char *schema, Nv__Validation **out,
+bool star_judge(nv_mem_t *ctx, oracle_t *db, const validation_plan_t *plan, Nv__Validation **out,
                 nv_error_t *err)
 {
-    validation_input_t input = star_input(star, schema);
-    validation_plan_t *plan = validation_plan(ctx, &input);
     Nv__Validation *validation = NV_NEW(ctx, Nv__Validation);
     size_t cap = 0;
     nv__validation__init(validation);
-    *out = validation;
-    reference_sql_t setup = {.statements = plan->setup, .n = plan->n_setup};
-    if (!run_all(db, &setup, err))
-        return false;
     for (size_t i = 0; i < plan->n_groups; i++) {
         const validation_group_t *group = &plan->groups[i];
         validation_answers_t answers;
@@ -177,7 +171,17 @@ bool star_prove(nv_mem_t *ctx, oracle_t *db, const star_t *star, const char *sch
         }
     }
     validation_conclude(ctx, validation);
-    return drop_oracle(db, plan, err);
+    *out = validation;
+    return true;
+}
+
+bool star_prove(nv_mem_t *ctx, oracle_t *db, const star_t *star, const char *schema, Nv__Validation **out,
+                nv_error_t *err)
+{
+    validation_input_t input = star_input(star, schema);
+    validation_plan_t *plan = validation_plan(ctx, &input);
+    reference_sql_t setup = {.statements = plan->setup, .n = plan->n_setup};
+    return run_all(db, &setup, err) && star_judge(ctx, db, plan, out, err) && drop_oracle(db, plan, err);
 }
 
 bool star_value(nv_mem_t *ctx, oracle_t *db, const char *sql, const char **out, nv_error_t *err)

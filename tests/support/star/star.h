@@ -37,6 +37,10 @@ bool star_load(oracle_t *db, const star_t *star, const char *schema, const refer
 bool star_prove(nv_mem_t *ctx, oracle_t *db, const star_t *star, const char *schema, Nv__Validation **out,
                 nv_error_t *err) NV_MUST_CHECK;
 
+/* The same with a plan whose setup was run before. */
+bool star_judge(nv_mem_t *ctx, oracle_t *db, const validation_plan_t *plan, Nv__Validation **out,
+                nv_error_t *err) NV_MUST_CHECK;
+
 /* The first cell of a query's first row, "" for NULL. */
 bool star_value(nv_mem_t *ctx, oracle_t *db, const char *sql, const char **out,
                 nv_error_t *err) NV_MUST_CHECK;
