@@ -186,15 +186,40 @@ static void add_distinct(colstats_t *stats, uint64_t hash)
         judge_log(stats);
 }
 
+static void filter_hot(colstats_t *stats, uint64_t hash)
+{
+    stats->hot_filter[(hash >> 6) % COLSTATS_FILTER] |= UINT64_C(1) << (hash & 63);
+}
+
+static void filter_all_hot(colstats_t *stats)
+{
+    memset(stats->hot_filter, 0, sizeof stats->hot_filter);
+    for (size_t i = 0; i < stats->hot.n_entries; i++)
+        filter_hot(stats, stats->hot.entries[i].hash);
+}
+
+static bool count_hot(colstats_t *stats, uint64_t hash, int64_t count)
+{
+    return (stats->hot_filter[(hash >> 6) % COLSTATS_FILTER] >> (hash & 63) & 1) &&
+           dict_count(&stats->hot, hash, count);
+}
+
+static void keep_hot(colstats_t *stats, const char *text, size_t length, uint64_t hash, int64_t count)
+{
+    if (stats->hot.n_entries >= stats->hot.max_entries) {
+        dict_prune(&stats->hot, stats->hot.max_entries / 2);
+        filter_all_hot(stats);
+    }
+    if (dict_add_new(&stats->hot, text, utf8_cut(text, length, COLSTATS_TEXT), hash, count))
+        filter_hot(stats, hash);
+}
+
 /* Where nearly every value is new, one in SAMPLE_EVERY is looked up, and a repetition stands for as many. */
 static void add_hot_sampled(colstats_t *stats, const char *text, size_t length, uint64_t hash)
 {
-    if (stats->tick % SAMPLE_EVERY || dict_count(&stats->hot, hash, SAMPLE_EVERY) ||
-        stats->tick % KEEP_EVERY_UNIQUE)
+    if (stats->tick % SAMPLE_EVERY || count_hot(stats, hash, SAMPLE_EVERY) || stats->tick % KEEP_EVERY_UNIQUE)
         return;
-    if (stats->hot.n_entries >= stats->hot.max_entries)
-        dict_prune(&stats->hot, stats->hot.max_entries / 2);
-    dict_add_new(&stats->hot, text, utf8_cut(text, length, COLSTATS_TEXT), hash, 1);
+    keep_hot(stats, text, length, hash, 1);
 }
 
 static void add_hot(colstats_t *stats, const char *text, size_t length, uint64_t hash, int64_t count)
@@ -203,13 +228,11 @@ static void add_hot(colstats_t *stats, const char *text, size_t length, uint64_t
         add_hot_sampled(stats, text, length, hash);
         return;
     }
-    if (dict_count(&stats->hot, hash, count))
+    if (count_hot(stats, hash, count))
         return;
     if (!stats->exact && count == 1 && stats->tick % KEEP_EVERY)
         return;
-    if (stats->hot.n_entries >= stats->hot.max_entries)
-        dict_prune(&stats->hot, stats->hot.max_entries / 2);
-    dict_add_new(&stats->hot, text, utf8_cut(text, length, COLSTATS_TEXT), hash, count);
+    keep_hot(stats, text, length, hash, count);
 }
 
 /* Is a decimal's text canonical once the zeros at its end are cut? *length is then the cut one. */
@@ -235,6 +258,7 @@ static const char *canonical(const parser_t *parser, const parsed_t *value, cons
                              char *buffer, bool *same)
 {
     *same = false;
+    const size_t given = *length;
     bool notation = parser->number.decimal == '.' && !parser->number.group[0];
     switch (parser->type) {
     case NV__VALUE_TYPE__VALUE_TYPE_STRING:
@@ -259,8 +283,10 @@ static const char *canonical(const parser_t *parser, const parsed_t *value, cons
         buffer[10] = 'T';
         return buffer;
     case NV__VALUE_TYPE__VALUE_TYPE_DECIMAL:
-        if (notation && plain_decimal(text, length))
+        if (notation && plain_decimal(text, length)) {
+            *same = *length == given;
             return text;
+        }
         break;
     default:
         break;
@@ -290,12 +316,19 @@ static void add_ok(colstats_t *stats, const parsed_t *value, const char *text, s
 
 void colstats_add(colstats_t *stats, const char *text, size_t length, uint64_t hash, int64_t count)
 {
+    parsed_t value;
+    parse_status_t status = parser_parse(stats->parser, text, length, &value);
+    colstats_take(stats, status, &value, text, length, hash, count);
+}
+
+void colstats_take(colstats_t *stats, parse_status_t status, const parsed_t *value, const char *text,
+                   size_t length, uint64_t hash, int64_t count)
+{
     stats->tick++;
     add_length(stats, text, length, count);
     if (stats->exact || stats->tick % PATTERN_EVERY == 1)
         add_pattern(stats, text, length, stats->exact ? count : PATTERN_EVERY);
-    parsed_t value;
-    switch (parser_parse(stats->parser, text, length, &value)) {
+    switch (status) {
     case PARSE_NULL:
         stats->nulls += count;
         break;
@@ -304,7 +337,7 @@ void colstats_add(colstats_t *stats, const char *text, size_t length, uint64_t h
         dict_add(&stats->bad, text, utf8_cut(text, length, COLSTATS_TEXT), hash, count);
         break;
     case PARSE_OK:
-        add_ok(stats, &value, text, length, hash, count);
+        add_ok(stats, value, text, length, hash, count);
         break;
     }
 }
@@ -387,6 +420,7 @@ void colstats_merge(colstats_t *into, colstats_t *from)
     }
     merge_distinct(into, from);
     merge_dict(&into->hot, &from->hot, true);
+    filter_all_hot(into);
     merge_dict(&into->bad, &from->bad, false);
     merge_dict(&into->patterns, &from->patterns, false);
     /* Each lane's sample stands for its own count; report.c weighs them, so keep them as weights here. */

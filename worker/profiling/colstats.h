@@ -9,7 +9,7 @@
 #include "worker/profiling/parser.h"
 #include "worker/profiling/sketch.h"
 
-enum { COLSTATS_TEXT = 256, COLSTATS_HOT = 1024 };
+enum { COLSTATS_TEXT = 256, COLSTATS_HOT = 1024, COLSTATS_FILTER = 256 };
 
 /* A value with how often it occurs, for exact quantiles. */
 typedef struct weighted {
@@ -44,7 +44,9 @@ typedef struct colstats {
     hashlog_t log;     /* canonical hashes; see hashlog_t.dropped */
     int64_t log_check; /* the log is judged again at this many entries */
     dict_t hot; /* canonical texts; in streaming: those seen often, counted from when they were first kept */
-    dict_t bad; /* invalid texts */
+    uint64_t hot_filter
+        [COLSTATS_FILTER]; /* a bit for each text in hot, by hash: most others are told apart by it */
+    dict_t bad;            /* invalid texts */
     dict_t patterns;
     uint64_t tick; /* streamed values so far */
 } colstats_t;
@@ -53,6 +55,9 @@ colstats_t colstats_make(nv_mem_t *ctx, const parser_t *parser, bool exact, uint
                          hashlog_budget_t *budget);
 /* text: trimmed, not empty; hash: of that text. */
 void colstats_add(colstats_t *stats, const char *text, size_t length, uint64_t hash, int64_t count);
+/* The same for a text that was parsed already. */
+void colstats_take(colstats_t *stats, parse_status_t status, const parsed_t *value, const char *text,
+                   size_t length, uint64_t hash, int64_t count);
 void colstats_merge(colstats_t *into, colstats_t *from);
 
 /* The shape of a text: letters A, digits 9, other bytes as they are, runs folded with "+"; at most size - 1 bytes. */

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/profiling/plain.h"
+
 column_t column_make(nv_mem_t *ctx, uint64_t seed, size_t max_entries, size_t max_bytes,
                      hashlog_budget_t *budget)
 {
@@ -67,9 +69,15 @@ void column_end_block(column_t *column)
 
 static void stream_one(column_t *column, const char *text, size_t length, uint64_t hash, int64_t count)
 {
-    value_class_t class = value_classify(text, length);
+    value_class_t class;
+    parsed_t value;
+    parse_status_t status = PARSE_OK;
+    if (!plain_read(column->parser, text, length, &class, &value)) {
+        class = value_classify(text, length);
+        status = parser_parse(column->parser, text, length, &value);
+    }
     evidence_add(&column->evidence, &class, count);
-    colstats_add(&column->stats, text, length, hash, count);
+    colstats_take(&column->stats, status, &value, text, length, hash, count);
 }
 
 void column_stream(column_t *column)
@@ -88,7 +96,7 @@ void column_stream(column_t *column)
     dict_free(&column->dict);
 }
 
-uint64_t column_add(column_t *column, const char *text, size_t length)
+static uint64_t add_one(column_t *column, const char *text, size_t length)
 {
     column->padded += text_trim(&text, &length);
     if (!length) {
@@ -106,6 +114,12 @@ uint64_t column_add(column_t *column, const char *text, size_t length)
     }
     stream_one(column, text, length, hash, 1);
     return hash;
+}
+
+void column_add(column_t *column, const csv_field_t *fields, size_t n, uint64_t *hashes)
+{
+    for (size_t i = 0; i < n; i++)
+        hashes[i] = add_one(column, fields[i].text, fields[i].length);
 }
 
 void column_use_parser(column_t *column, const parser_t *parser, size_t max_entries, size_t max_bytes)

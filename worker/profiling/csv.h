@@ -29,9 +29,10 @@ typedef enum csv_status {
 
 typedef struct csv_record {
     csv_field_t *fields; /* max_fields of them, given by the caller */
+    size_t stride;       /* how far apart they lie: 0 and 1 are side by side */
     size_t max_fields;
     size_t n_fields; /* may exceed max_fields: the rest was only counted */
-    char *scratch;   /* at least as long as the record */
+    char *scratch;   /* at least as long as the record; moves past what was used of it */
     const char *end; /* past the line end */
     csv_status_t status;
     bool quoted; /* some field was; only then the record may span lines */

@@ -89,16 +89,52 @@ static int by_rank(const void *left, const void *right)
     return order ? order : (a->entry->length > b->entry->length) - (a->entry->length < b->entry->length);
 }
 
-dict_item_t *dict_ranked(nv_mem_t *ctx, const dict_t *dict)
+static dict_item_t *dict_items(nv_mem_t *ctx, const dict_t *dict)
 {
     int64_t *counts = dict_counts(ctx, dict);
     dict_item_t *items = NV_NEW_ARRAY(ctx, dict_item_t, dict->n_entries);
     for (size_t i = 0; i < dict->n_entries; i++)
         items[i] = (dict_item_t){&dict->entries[i], counts[i]};
     nv_mem_free(counts);
+    return items;
+}
+
+dict_item_t *dict_ranked(nv_mem_t *ctx, const dict_t *dict)
+{
+    dict_item_t *items = dict_items(ctx, dict);
     if (dict->n_entries)
         qsort(items, dict->n_entries, sizeof *items, by_rank);
     return items;
+}
+
+static void swap_items(dict_item_t *a, dict_item_t *b)
+{
+    dict_item_t kept = *a;
+    *a = *b;
+    *b = kept;
+}
+
+/* Moves the n first by rank to the front, in any order: selection around the middle item, again and again on the side that
+ * still has to be split. */
+static void select_ranked(dict_item_t *items, size_t n_items, size_t n)
+{
+    size_t low = 0;
+    size_t high = n_items;
+    while (high - low > 1) {
+        dict_item_t *pivot = &items[high - 1];
+        swap_items(&items[low + (high - low) / 2], pivot);
+        size_t place = low;
+        for (size_t i = low; i + 1 < high; i++)
+            if (by_rank(&items[i], pivot) < 0)
+                swap_items(&items[i], &items[place++]);
+        swap_items(&items[place], pivot);
+        if (n == place || n == place + 1)
+            return;
+        if (n < place)
+            high = place;
+        else
+            low = place + 1;
+    }
 }
 
 void dict_prune(dict_t *dict, size_t n)
@@ -106,7 +142,8 @@ void dict_prune(dict_t *dict, size_t n)
     if (dict->n_entries <= n)
         return;
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("prune");
-    dict_item_t *items = dict_ranked(scratch, dict);
+    dict_item_t *items = dict_items(scratch, dict);
+    select_ranked(items, dict->n_entries, n);
     dict_t kept = dict_make(dict->owner, dict->max_entries, dict->max_bytes);
     for (size_t i = 0; i < n; i++) {
         const dict_entry_t *entry = items[i].entry;

@@ -3,7 +3,7 @@
 #include "worker/profiling/dependencies.h"
 #include "worker/profiling/keys.h"
 
-static void add_set(nv_mem_t *ctx, const key_set_t *set, bool exact, Nv__TableProfile *out)
+void evidence_add_set(nv_mem_t *ctx, const key_set_t *set, bool exact, Nv__TableProfile *out)
 {
     Nv__CompositeCandidate *added = NV_NEW(ctx, Nv__CompositeCandidate);
     nv__composite_candidate__init(added);
@@ -29,13 +29,13 @@ static void report_large(nv_mem_t *ctx, const scan_result_t *scan, Nv__TableProf
         const Nv__ColumnProfile *column = out->columns[i];
         key_set_t set = {.columns = {i}, .n = 1, .uniqueness = (double)column->distinct_count / rows};
         if (column->distinct_exact && keys_column(column, out->row_count).single && set.uniqueness >= 0.95)
-            add_set(ctx, &set, true, out);
+            evidence_add_set(ctx, &set, true, out);
     }
     for (size_t i = 0; i < scan->n_sets; i++) {
         key_set_t set = scan->sets[i].set;
         set.uniqueness = (double)scan->sets[i].distinct / rows;
         if (scan->sets[i].distinct > 0 && set.uniqueness >= 0.98)
-            add_set(ctx, &set, true, out);
+            evidence_add_set(ctx, &set, true, out);
     }
 }
 
@@ -53,18 +53,11 @@ static void report_keys(nv_mem_t *ctx, const scan_result_t *scan, const key_rows
     key_set_t sets[KEYS_MAX_SETS];
     size_t n = keys_find(rows, columns, out->n_columns, sets);
     for (size_t i = 0; i < n; i++)
-        add_set(ctx, &sets[i], true, out);
+        evidence_add_set(ctx, &sets[i], true, out);
 }
 
-static void report_dependencies(nv_mem_t *ctx, const key_rows_t *rows, Nv__TableProfile *out)
+void evidence_put_dependencies(nv_mem_t *ctx, const dependency_t *found, size_t n, Nv__TableProfile *out)
 {
-    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("dependencies");
-    bool *usable = NV_NEW_ARRAY(scratch, bool, out->n_columns);
-    for (size_t i = 0; i < out->n_columns; i++)
-        usable[i] =
-            out->columns[i]->distinct_count > 1 && out->columns[i]->type != NV__VALUE_TYPE__VALUE_TYPE_DOUBLE;
-    dependency_t *found = NV_NEW_ARRAY(scratch, dependency_t, DEPENDENCIES_MAX);
-    size_t n = dependencies_find(rows, usable, out->n_columns, found);
     out->dependencies = NV_NEW_ARRAY(ctx, Nv__FunctionalDependency *, n);
     out->n_dependencies = n;
     for (size_t i = 0; i < n; i++) {
@@ -79,6 +72,18 @@ static void report_dependencies(nv_mem_t *ctx, const key_rows_t *rows, Nv__Table
         d->support = found[i].support;
         out->dependencies[i] = d;
     }
+}
+
+static void report_dependencies(nv_mem_t *ctx, const key_rows_t *rows, Nv__TableProfile *out)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("dependencies");
+    bool *usable = NV_NEW_ARRAY(scratch, bool, out->n_columns);
+    for (size_t i = 0; i < out->n_columns; i++)
+        usable[i] =
+            out->columns[i]->distinct_count > 1 && out->columns[i]->type != NV__VALUE_TYPE__VALUE_TYPE_DOUBLE;
+    dependency_t *found = NV_NEW_ARRAY(scratch, dependency_t, DEPENDENCIES_MAX);
+    size_t n = dependencies_find(rows, usable, out->n_columns, found);
+    evidence_put_dependencies(ctx, found, n, out);
 }
 
 void evidence_report(nv_mem_t *ctx, const scan_result_t *scan, Nv__TableProfile *out)

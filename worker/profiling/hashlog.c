@@ -2,6 +2,21 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+
+/* Large blocks come in huge pages where the system has them: they are written once, front to back. */
+static void *grab(size_t size)
+{
+    enum { HUGE_PAGE = 1 << 21 };
+    bool large = size >= HUGE_PAGE / 2;
+    void *out = large ? aligned_alloc(HUGE_PAGE, (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE)
+                      : malloc(size ? size : 1);
+    if (!out)
+        abort();
+    if (large)
+        (void)madvise(out, size, MADV_HUGEPAGE);
+    return out;
+}
 
 static int64_t chunk_size(size_t capacity)
 {
@@ -32,9 +47,7 @@ bool hashlog_new_chunk(hashlog_t *log)
         atomic_fetch_add(&log->budget->left, size);
         return false;
     }
-    hashlog_chunk_t *chunk = malloc((size_t)size);
-    if (!chunk)
-        abort();
+    hashlog_chunk_t *chunk = grab((size_t)size);
     chunk->n = 0;
     chunk->capacity = capacity;
     chunk->previous = log->last;
@@ -68,7 +81,7 @@ void hashlog_merge(hashlog_t *into, hashlog_t *from)
 }
 
 /* A super-part is copied and spread over PARTS by its hashes' next bits; each part then fits a small set in the cache. */
-enum { PART_BITS = 8, PARTS = 1 << PART_BITS, SUPER_MAX = 1 << 22 };
+enum { PART_BITS = 8, PARTS = 1 << PART_BITS, SUPER_MAX = 1 << 23 };
 
 typedef struct spread {
     uint64_t *hashes; /* of the super-part, ordered by part */
@@ -85,14 +98,6 @@ static size_t part_of(uint64_t hash, int skip)
 static bool in_super(uint64_t hash, int bits, uint64_t super)
 {
     return !bits || hash >> (64 - bits) == super;
-}
-
-static void *grab(size_t size)
-{
-    void *out = malloc(size ? size : 1);
-    if (!out)
-        abort();
-    return out;
 }
 
 static void fill(const hashlog_t *log, int bits, uint64_t super, spread_t *out)

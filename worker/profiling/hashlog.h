@@ -12,7 +12,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HASHLOG_FIRST_CHUNK = 64, HASHLOG_CHUNK = 4096 };
+enum { HASHLOG_FIRST_CHUNK = 64, HASHLOG_CHUNK = 1 << 17 };
 
 typedef struct hashlog_chunk {
     struct hashlog_chunk *previous;

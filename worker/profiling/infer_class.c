@@ -24,7 +24,7 @@ value_class_t class_of_number(const number_class_t *number)
     return out;
 }
 
-static unsigned whole_flags(const char *text, size_t length)
+unsigned class_whole_flags(const char *text, size_t length)
 {
     unsigned flags = length > 1 && text[0] == '0' ? NUMBER_LEADING_ZERO : 0;
     if (length == 1 && text[0] <= '1')
@@ -64,7 +64,7 @@ static bool plain_number(const char *text, size_t length, value_class_t *out)
             (uint8_t)(1U << NUMBER_POINT | 1U << NUMBER_COMMA_GROUPS | 1U << NUMBER_BLANK_POINT |
                       1U << NUMBER_APOSTROPHE_POINT | (unsigned)group << NUMBER_POINT_GROUPS);
     } else {
-        number.flags = (uint8_t)whole_flags(text, length);
+        number.flags = (uint8_t)class_whole_flags(text, length);
     }
     zeros = zeros < point ? zeros : point;
     number.int_digits[0] = (uint8_t)(point - zeros);
@@ -74,13 +74,32 @@ static bool plain_number(const char *text, size_t length, value_class_t *out)
     return true;
 }
 
-/* Letters that no number, date or word of ours starts with need no closer look; this is by first and last byte only. */
+value_class_t class_of_datetime(const datetime_class_t *class)
+{
+    return (value_class_t){.key = datetime_key(CLASS_DATETIME, class)};
+}
+
+/* Bytes that stand in no number, date, time or word of ours. */
+static bool is_foreign(char c)
+{
+    static const bool foreign[256] = {
+        ['@'] = true, ['_'] = true, ['='] = true, ['&'] = true, [';'] = true, ['{'] = true, ['}'] = true,
+        ['"'] = true, ['`'] = true, ['~'] = true, ['|'] = true, ['*'] = true, ['^'] = true};
+    return foreign[(unsigned char)c];
+}
+
+/* Texts that are too long, or that end or go on in a way that no number, date or word of ours does. */
 static bool surely_text(const char *text, size_t length)
 {
     unsigned char last = (unsigned char)text[length - 1];
     bool tail = (last >= '0' && last <= '9') || last == '%' || last == ')' || last == 'Z' || last == 'M' ||
                 last == 'm';
-    return length > 40 || (length > 19 && !tail);
+    if (length > 40 || (length > 19 && !tail))
+        return true;
+    for (size_t i = 0; i < length; i++)
+        if (is_foreign(text[i]))
+            return true;
+    return false;
 }
 
 value_class_t value_classify(const char *text, size_t length)
@@ -93,8 +112,7 @@ value_class_t value_classify(const char *text, size_t length)
     datetime_class_t class;
     bool iso = (length == 10 || length == 19) && text[4] == '-' && text[7] == '-';
     if (iso && datetime_classify(text, length, &class)) {
-        out.key = datetime_key(CLASS_DATETIME, &class);
-        return out;
+        return class_of_datetime(&class);
     }
     size_t word;
     enum word_kind kind = word_find(text, length, &word);
@@ -106,8 +124,7 @@ value_class_t value_classify(const char *text, size_t length)
     if (number_classify(text, length, &number))
         return class_of_number(&number);
     if (datetime_classify(text, length, &class)) {
-        out.key = datetime_key(CLASS_DATETIME, &class);
-        return out;
+        return class_of_datetime(&class);
     }
     class = (datetime_class_t){0};
     if (datetime_classify_time(text, length, &class.time))

@@ -44,6 +44,9 @@ static inline enum word_kind class_word_kind(uint64_t key)
 }
 
 value_class_t class_of_number(const number_class_t *number);
+value_class_t class_of_datetime(const datetime_class_t *class);
+/* Flags of a text of digits only. */
+unsigned class_whole_flags(const char *text, size_t length);
 
 /* Each fills type, rule, formats and warning of out. plain: eight-digit numbers are dates here. */
 void infer_datetime(nv_mem_t *ctx, const evidence_t *evidence, const infer_hints_t *hints, bool plain,

@@ -7,6 +7,20 @@
 enum { DICT_UNBOUNDED = (1 << 24) - 2 };
 enum { TRACE_BYTES = 96 << 20, TRACE_MAX_ROWS = 1 << 20, REJECT_TEXT = 200 };
 
+/* A batch is small enough for the cache, however many columns there are. Columns lie an odd number of lines apart, so that
+ * the fields of one row do not fall on the same cache sets. */
+enum { BATCH_ROWS = 256, BATCH_FIELDS = 1 << 16, BATCH_SKEW = 12 };
+
+static void make_batch(lane_t *lane)
+{
+    size_t rows = BATCH_FIELDS / lane->n_columns;
+    lane->max_batch = rows < 1 ? 1 : rows > BATCH_ROWS ? BATCH_ROWS : rows;
+    lane->stride = lane->max_batch + (lane->max_batch > 1 ? BATCH_SKEW : 0);
+    lane->fields = NV_NEW_ARRAY(lane->ctx, csv_field_t, lane->n_columns * lane->stride);
+    lane->hashes = NV_NEW_ARRAY(lane->ctx, uint64_t, lane->n_columns * lane->stride);
+    lane->row_hashes = NV_NEW_ARRAY(lane->ctx, uint64_t, lane->max_batch);
+}
+
 static size_t trace_rows(const scan_config_t *config, size_t n_columns)
 {
     size_t lanes = (size_t)config->options->threads;
@@ -22,7 +36,7 @@ void lane_init(lane_t *lane, const scan_config_t *config, source_t *source, size
         .ctx = nv_mem_root("lane"), .config = config, .source = source, .number = number, .ok = true};
     lane->n_columns = config->dialect->n_columns;
     lane->columns = NV_NEW_ARRAY(lane->ctx, column_t, lane->n_columns);
-    lane->fields = NV_NEW_ARRAY(lane->ctx, csv_field_t, lane->n_columns);
+    make_batch(lane);
     lane->file_rows = NV_NEW_ARRAY(lane->ctx, int64_t, config->table->n_files);
     lane->row_log.budget = budget;
     for (size_t i = 0; i < lane->n_columns; i++)
@@ -80,25 +94,37 @@ static void reject(lane_t *lane, const char *at, const csv_record_t *record, int
     };
 }
 
-static void remember_row(lane_t *lane, const uint64_t *hashes)
+/* Room for the trace in powers of two. */
+static void grow_trace(lane_t *lane, size_t rows)
 {
-    if (lane->n_trace == lane->max_trace)
-        return;
-    size_t row = lane->n_trace++;
-    bool grow = (row & (row - 1)) == 0 && (row == 0 || row >= 64);
-    for (size_t i = 0; i < lane->n_columns; i++) {
-        if (grow)
-            lane->trace[i] =
-                nv_realloc_array(lane->ctx, lane->trace[i], sizeof(uint64_t), row ? row * 2 : 64);
-        lane->trace[i][row] = hashes[i];
-    }
+    size_t capacity = 64;
+    while (capacity < rows)
+        capacity *= 2;
+    for (size_t i = 0; i < lane->n_columns; i++)
+        lane->trace[i] = nv_realloc_array(lane->ctx, lane->trace[i], sizeof(uint64_t), capacity);
+    lane->trace_capacity = capacity;
 }
 
-static uint64_t set_hash(const key_set_t *set, const uint64_t *hashes)
+static void remember_rows(lane_t *lane)
+{
+    size_t n = lane->max_trace - lane->n_trace;
+    if (n > lane->n_batch)
+        n = lane->n_batch;
+    if (!n)
+        return;
+    if (lane->n_trace + n > lane->trace_capacity)
+        grow_trace(lane, lane->n_trace + n);
+    for (size_t i = 0; i < lane->n_columns; i++)
+        memcpy(lane->trace[i] + lane->n_trace, lane->hashes + i * lane->stride, n * sizeof(uint64_t));
+    lane->n_trace += n;
+}
+
+/* hashes: of the row's first column; the others lie stride apart. */
+static uint64_t set_hash(const key_set_t *set, const uint64_t *hashes, size_t stride)
 {
     uint64_t sum = 0;
     for (size_t i = 0; i < set->n; i++)
-        sum = keys_mix(sum, hashes[set->columns[i]]);
+        sum = keys_mix(sum, hashes[set->columns[i] * stride]);
     return sum;
 }
 
@@ -121,28 +147,38 @@ void lane_use_sets(lane_t *lane, const key_set_t *sets, size_t n)
         for (size_t c = 0; c < lane->n_columns; c++)
             hashes[c] = lane->trace[c][row];
         for (size_t i = 0; i < n; i++)
-            keep_hash(&lane->set_logs[i], set_hash(&sets[i], hashes));
+            keep_hash(&lane->set_logs[i], set_hash(&sets[i], hashes, 1));
     }
 }
 
-static void take_row(lane_t *lane, uint64_t *hashes)
+/* What identifies rows: whole rows, the sets at hand, and the trace. */
+static void take_row_hashes(lane_t *lane)
+{
+    for (size_t row = 0; row < lane->n_batch; row++)
+        keep_hash(&lane->row_log, lane->row_hashes[row]);
+    for (size_t i = 0; i < lane->n_sets; i++)
+        for (size_t row = 0; row < lane->n_batch && !lane->set_logs[i].dropped; row++)
+            keep_hash(&lane->set_logs[i], set_hash(&lane->sets[i], lane->hashes + row, lane->stride));
+    remember_rows(lane);
+}
+
+static void take_batch(lane_t *lane)
 {
     const bool *wanted = lane->config->wanted;
-    uint64_t row_hash = 0;
+    memset(lane->row_hashes, 0, lane->n_batch * sizeof *lane->row_hashes);
     for (size_t i = 0; i < lane->n_columns; i++) {
         if (wanted && !wanted[i])
             continue;
-        hashes[i] = column_add(&lane->columns[i], lane->fields[i].text, lane->fields[i].length);
-        row_hash = keys_mix(row_hash, hashes[i]);
+        uint64_t *hashes = lane->hashes + i * lane->stride;
+        column_add(&lane->columns[i], lane->fields + i * lane->stride, lane->n_batch, hashes);
+        for (size_t row = 0; row < lane->n_batch; row++)
+            lane->row_hashes[row] = keys_mix(lane->row_hashes[row], hashes[row]);
     }
-    lane->rows++;
-    lane->file_rows[lane->block.file]++;
-    if (wanted)
-        return;
-    keep_hash(&lane->row_log, row_hash);
-    for (size_t i = 0; i < lane->n_sets; i++)
-        keep_hash(&lane->set_logs[i], set_hash(&lane->sets[i], hashes));
-    remember_row(lane, hashes);
+    lane->rows += (int64_t)lane->n_batch;
+    lane->file_rows[lane->block.file] += (int64_t)lane->n_batch;
+    if (!wanted)
+        take_row_hashes(lane);
+    lane->n_batch = 0;
 }
 
 static bool is_ascii(const char *data, size_t length)
@@ -171,7 +207,7 @@ static int64_t count_newlines(const char *at, const char *end)
     return lines;
 }
 
-static void take_records(lane_t *lane, uint64_t *hashes)
+static void take_records(lane_t *lane)
 {
     const source_block_t *block = &lane->block;
     const csv_dialect_t *csv = &lane->config->dialect->csv;
@@ -181,8 +217,9 @@ static void take_records(lane_t *lane, uint64_t *hashes)
     lane->multibyte |= !ascii && !check;
     int64_t line = block->first_line;
     const char *end = block->data + block->length;
-    csv_record_t record = {.fields = lane->fields, .max_fields = lane->n_columns, .scratch = lane->scratch};
+    csv_record_t record = {.stride = lane->stride, .max_fields = lane->n_columns, .scratch = lane->scratch};
     for (const char *at = block->data; at < end; at = record.end) {
+        record.fields = lane->fields + lane->n_batch;
         csv_split(csv, at, end, &record);
         const char *bad = check ? bad_bytes(lane, at, (size_t)(record.end - at)) : NULL;
         if (csv_is_blank(at, record.end))
@@ -196,9 +233,14 @@ static void take_records(lane_t *lane, uint64_t *hashes)
         else if (record.n_fields != lane->n_columns)
             reject(lane, at, &record, line, NULL);
         else
-            take_row(lane, hashes);
+            lane->n_batch++;
+        if (lane->n_batch == lane->max_batch) {
+            take_batch(lane);
+            record.scratch = lane->scratch;
+        }
         line += record.quoted ? count_newlines(at, record.end) : 1;
     }
+    take_batch(lane);
 }
 
 void lane_take_block(lane_t *lane)
@@ -208,11 +250,9 @@ void lane_take_block(lane_t *lane)
         nv_mem_free(lane->scratch);
         lane->scratch = nv_realloc_array(lane->ctx, NULL, 1, lane->scratch_capacity);
     }
-    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("block");
-    uint64_t *hashes = NV_NEW_ARRAY(ctx, uint64_t, lane->n_columns);
     for (size_t i = 0; i < lane->n_columns; i++)
         column_begin_block(&lane->columns[i], lane->block.index);
-    take_records(lane, hashes);
+    take_records(lane);
     for (size_t i = 0; i < lane->n_columns; i++)
         column_end_block(&lane->columns[i]);
 }

@@ -11,7 +11,12 @@ typedef struct lane {
     size_t number;
     size_t n_columns;
     column_t *columns;
+    /* The rows of one batch, column by column: a column's code and tables stay in the cache for all of them. */
     csv_field_t *fields;
+    uint64_t *hashes;
+    uint64_t *row_hashes;
+    size_t stride; /* between two columns */
+    size_t n_batch, max_batch;
     char *scratch;
     size_t scratch_capacity;
     source_block_t block;
@@ -25,7 +30,7 @@ typedef struct lane {
     hashlog_t set_logs[SCAN_SETS];
     size_t n_sets;
     uint64_t **trace;
-    size_t n_trace, max_trace;
+    size_t n_trace, max_trace, trace_capacity;
     nv_error_t err;
     bool ok;
 } lane_t;

@@ -6,6 +6,17 @@
 #include <string.h>
 #include <strings.h>
 
+/* Numbers with a point and without groups or with commas between them; no null spelling looks like one. */
+static bool is_plain(const parser_t *parser)
+{
+    const Nv__ParseRule *rule = parser->rule;
+    char group = parser->number.group[0];
+    for (size_t i = 0; i < rule->n_null_spellings; i++)
+        if (rule->null_spellings[i][strspn(rule->null_spellings[i], "0123456789.,")] == '\0')
+            return false;
+    return parser->number.decimal == '.' && (!group || group == ',');
+}
+
 parser_t parser_make(Nv__ValueType type, int precision, int scale, const Nv__ParseRule *rule)
 {
     parser_t out = {.type = type, .precision = precision, .scale = scale, .rule = rule};
@@ -24,6 +35,11 @@ parser_t parser_make(Nv__ValueType type, int precision, int scale, const Nv__Par
         out.iso_length = 19;
     if (out.iso_length == 19)
         out.iso_gap = first[8];
+    out.power = scale >= 0 && scale <= NUMBER_MAX_DIGITS ? (double)number_power(scale) : 1;
+    out.plain = is_plain(&out);
+    for (size_t i = 0; out.number.n_currency == 1 && number_currency(i); i++)
+        if (strcmp(number_currency(i), out.number.currency[0]) == 0)
+            out.currency = (uint8_t)(i + 1);
     return out;
 }
 
@@ -156,13 +172,19 @@ size_t parser_text(const parser_t *parser, const parsed_t *value, char *out)
     }
 }
 
+/* The same double either way; from 64 bits it is one instruction. */
+static double whole_number(nv_int128_t n)
+{
+    return n >= INT64_MIN && n <= INT64_MAX ? (double)(int64_t)n : (double)n;
+}
+
 double parser_number(const parser_t *parser, const parsed_t *value)
 {
     if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE)
         return value->d;
     if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL)
-        return (double)value->n / (double)number_power(parser->scale);
-    return (double)value->n;
+        return whole_number(value->n) / parser->power;
+    return whole_number(value->n);
 }
 
 parsed_t parser_from_number(const parser_t *parser, double number)

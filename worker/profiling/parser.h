@@ -24,6 +24,9 @@ typedef struct parser {
     number_rule_t number;
     size_t iso_length; /* 10 or 19 when the first format is the ISO one with or without a time, else 0 */
     char iso_gap;      /* between date and time of that format */
+    bool plain;        /* plain.h may be asked: no null spelling or separator stands in its way */
+    uint8_t currency;  /* 1 + index of the only currency mark; 0: none, or several */
+    double power;      /* 10^scale */
 } parser_t;
 
 enum { PARSED_TEXT_MAX = 64 };

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/profiling/evidence_report.h"
 #include "worker/profiling/lane.h"
 #include "worker/profiling/parallel.h"
 
@@ -57,6 +58,25 @@ static void decide_types(nv_mem_t *ctx, const scan_config_t *config, const lane_
     for (size_t i = 0; i < n; i++)
         config->parsers[i] = parser_make(config->decided[i].type, NUMBER_MAX_DIGITS, config->decided[i].scale,
                                          config->decided[i].rule);
+}
+
+/* A table of far more rows than a trace may hold needs no more of it than the sample for dependencies. */
+static void bound_traces(const scan_config_t *config, const source_t *source, lane_t *lanes)
+{
+    size_t threads = (size_t)config->options->threads;
+    double total = 0;
+    double rows = 0;
+    for (size_t i = 0; i < config->table->n_files; i++)
+        total += (double)config->table->files[i]->bytes;
+    for (size_t i = 0; i < threads; i++)
+        rows += (double)lanes[i].rows;
+    double read = (double)source_bytes(source);
+    if (read <= 0 || rows * (total / read) < 2.0 * (double)lanes[0].max_trace * (double)threads)
+        return;
+    for (size_t i = 0; i < threads; i++) {
+        size_t sample = EVIDENCE_SAMPLE_ROWS / threads + 1;
+        lanes[i].max_trace = sample > lanes[i].n_trace ? sample : lanes[i].n_trace;
+    }
 }
 
 /* From here on dictionaries are bounded and give way to streaming. */
@@ -353,8 +373,10 @@ bool scan_run(nv_mem_t *ctx, const scan_config_t *config, scan_result_t *out, nv
     if (ok) {
         if (!config->wanted)
             decide_types(ctx, config, lanes);
-        if (more && !config->wanted)
+        if (more && !config->wanted) {
             choose_sets(config, lanes);
+            bound_traces(config, source, lanes);
+        }
         use_parsers(config, lanes);
         ok = !more || run_lanes(config, source, lanes, err);
     }

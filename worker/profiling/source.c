@@ -205,9 +205,10 @@ static size_t skip_lines(source_t *source, const char *data, size_t length)
         const char *end = NULL;
         bool header = d->has_header && source->to_skip == 1;
         if (header) {
-            csv_record_t record = {.scratch = nv_alloc(source, length - at + 1)};
+            char *scratch = nv_alloc(source, length - at + 1);
+            csv_record_t record = {.scratch = scratch};
             csv_split(&d->csv, data + at, data + length, &record);
-            nv_mem_free(record.scratch);
+            nv_mem_free(scratch);
             bool complete = record.status != CSV_INCOMPLETE && (record.end[-1] == '\n' || source->eof);
             end = complete ? record.end : NULL;
             /* blank lines before the header are no header */

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -70,6 +71,8 @@ static bool profile(const char *path, int threads)
     nv_error_t err = NV_ERROR_INIT;
     Nv__SourceFile file = NV__SOURCE_FILE__INIT;
     file.path = nv_strdup(ctx, path);
+    struct stat info;
+    file.bytes = stat(path, &info) == 0 ? info.st_size : 0; /* as the survey says it */
     Nv__SourceFile *files[] = {&file};
     Nv__SurveyTable table = NV__SURVEY_TABLE__INIT;
     table.name = nv_strdup(ctx, "bench");

@@ -2,6 +2,7 @@
 #include "worker/profiling/infer.h"
 #include "worker/profiling/infer_class.h"
 #include "worker/profiling/parser.h"
+#include "worker/profiling/plain.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -214,6 +215,53 @@ static void test_plain_numbers_are_classified_alike(void **state)
     }
 }
 
+/* One text under one rule: what the short cut takes is what the long way gives. Returns whether it took it. */
+static bool check_plain(const parser_t *parser, const char *text)
+{
+    value_class_t quick;
+    parsed_t read;
+    size_t n = strlen(text);
+    if (!plain_read(parser, text, n, &quick, &read))
+        return false;
+    value_class_t slow = value_classify(text, n);
+    parsed_t parsed;
+    if (parser_parse(parser, text, n, &parsed) != PARSE_OK || parsed_compare(parser, &read, &parsed) != 0 ||
+        memcmp(&quick, &slow, sizeof quick) != 0)
+        fail_msg("\"%s\" is read in two ways", text);
+    return true;
+}
+
+/* Random texts that are nearly numbers and dates, under rules inferred from proper ones. */
+static void test_plain_values_are_read_alike(void **state)
+{
+    (void)state;
+    static const char *const rules[] = {
+        "1|2|30",         "1.5|200.25|N/A",          "$1,234.50|$3.10|$1,000,000.00",
+        "€12.50|€1.00",   "1,234.5|12,345.75|0.125", "2024-01-31|2024-02-29|0000-00-00",
+        "1.234,5|2,5",    "2024-01-31 10:20:30",     "2024-01-31T10:20:30",
+        "12.5%|(3.25)|1", "US$1.5|US$20.25",         "99999999999999999999.5|1.25"};
+    static const char *const pieces[] = {
+        "0", "1", "9", "12", "007",        "123",      "20240131", ".",          ",",  "$",
+        "€", "-", " ", "%",  "2024-01-31", "10:20:30", "T",        "2024-02-30", "US$"};
+    uint64_t seed = 7;
+    int taken = 0;
+    for (size_t r = 0; r < sizeof rules / sizeof rules[0]; r++) {
+        NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+        infer_result_t out = infer_named(ctx, "order_date", rules[r]);
+        parser_t parser = parser_make(out.type, out.precision, out.scale, out.rule);
+        for (int i = 0; i < 20000; i++) {
+            char text[128] = "";
+            for (int k = 0; k < 1 + i % 6; k++) {
+                seed = seed * UINT64_C(6364136223846793005) + 1442695040888963407U;
+                strcat(text, pieces[(seed >> 33) % (sizeof pieces / sizeof pieces[0])]);
+            }
+            if (text[0] != ' ' && text[strlen(text) - 1] != ' ')
+                taken += check_plain(&parser, text);
+        }
+    }
+    assert_true(taken > 10000);
+}
+
 static void test_plain_dates_need_a_name(void **state)
 {
     (void)state;
@@ -243,6 +291,7 @@ int main(void)
         cmocka_unit_test(test_null_spellings),
         cmocka_unit_test(test_dirt_does_not_turn_a_column_to_text),
         cmocka_unit_test(test_plain_numbers_are_classified_alike),
+        cmocka_unit_test(test_plain_values_are_read_alike),
         cmocka_unit_test(test_plain_dates_need_a_name),
         cmocka_unit_test(test_order_of_evidence_does_not_matter),
     };
