@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "common/credential/llm_credential.h"
 #include "common/identity/files.h"
 
 #include <stdio.h>
@@ -129,6 +130,10 @@ static const nv_option_t credential_options[] = {
      .help = "its endpoint; default: the provider's"},
     {.name = "llm-model", .env = "NUVYN_LLM_MODEL", .help = "its model"},
     {.name = "llm-api-key", .env = "NUVYN_LLM_API_KEY", .secret = true, .help = "its key"},
+    {.name = "llm-shared-pools",
+     .type = NV_OPTION_BOOL,
+     .env = "NUVYN_LLM_SHARED_POOLS",
+     .help = "let workers of shared pools hold the key; else only those of the tenant's own pool get it"},
 };
 
 static char *option(cli_t *cli, const char *name)
@@ -162,41 +167,49 @@ static void fill_llm(cli_t *cli, Nv__LlmCredential *llm)
     llm->base_url = option(cli, "llm-base-url");
     llm->model = option(cli, "llm-model");
     llm->api_key = option(cli, "llm-api-key");
+    llm->allow_shared_pools = nv_config_bool(cli->options, "llm-shared-pools");
 }
 
-/* The provider keys people have in their environment anyway. */
-static void llm_from_environment(cli_t *cli, Nv__LlmCredential *llm)
+/* An option's variable counts as the option; everything else comes from the environment or the env file. */
+static const char *variable_of(void *arg, const char *variable)
 {
-    static const struct {
-        const char *variable;
-        const char *provider;
-    } known[] = {{"GROQ_API_KEY", "groq"}, {"OPENAI_API_KEY", "openai"}, {"ANTHROPIC_API_KEY", "anthropic"}};
-    if (llm->provider[0] || llm->base_url[0] || llm->api_key[0])
-        return;
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        const char *key = nv_config_environment(cli->options, known[i].variable);
-        if (!key || !key[0])
-            continue;
-        llm->provider = nv_strdup(cli->ctx, known[i].provider);
-        llm->api_key = nv_strdup(cli->ctx, key);
-        return;
-    }
+    static const char *const options[][2] = {{"NUVYN_LLM_BASE_URL", "llm-base-url"},
+                                             {"NUVYN_LLM_MODEL", "llm-model"},
+                                             {"NUVYN_LLM_API_KEY", "llm-api-key"},
+                                             {"DATABRICKS_HOST", "databricks-host"},
+                                             {"DATABRICKS_TOKEN", "databricks-token"}};
+    const cli_t *cli = arg;
+    for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+        if (strcmp(variable, options[i][0]) == 0)
+            return cli_option(cli, options[i][1]);
+    return nv_config_environment(cli->options, variable);
+}
+
+/* The model that the options name, else the one that the environment names; NULL: none. */
+static bool choose_llm(cli_t *cli, Nv__LlmCredential **out, nv_error_t *err)
+{
+    Nv__LlmCredential *given = NV_NEW(cli->ctx, Nv__LlmCredential);
+    fill_llm(cli, given);
+    Nv__LlmCredential *found = llm_credential_from_environment(cli->ctx, variable_of, cli);
+    bool named = given->provider[0] != '\0';
+    *out = named ? given : found;
+    if (named && !given->api_key[0] && found && strcmp(found->provider, given->provider) == 0)
+        *out = found; /* the provider is named, its key stands under the provider's own variable */
+    if (!*out && given->api_key[0])
+        return nv_fail(err, NV_INVALID_ARGUMENT,
+                       "a language model's key, but no provider: expected --llm-provider or --llm-base-url");
+    return !*out || llm_credential_complete(cli->ctx, *out, err);
 }
 
 static bool set_credential(cli_t *cli, nv_error_t *err)
 {
     Nv__SetCredentialRequest request = NV__SET_CREDENTIAL_REQUEST__INIT;
     Nv__DatabricksSecret databricks;
-    Nv__LlmCredential llm;
     request.tenant = nv_strdup(cli->ctx, cli_argument(cli, 0));
-    if (!fill_databricks(cli, &databricks, err))
+    if (!fill_databricks(cli, &databricks, err) || !choose_llm(cli, &request.llm, err))
         return false;
-    fill_llm(cli, &llm);
-    llm_from_environment(cli, &llm);
     if (databricks.host[0])
         request.databricks = &databricks;
-    if (llm.provider[0] || llm.base_url[0])
-        request.llm = &llm;
     if (!request.databricks && !request.llm)
         return nv_fail(err, NV_INVALID_ARGUMENT,
                        "nothing to set: expected DATABRICKS_HOST with its secret, or a language model's key, "

@@ -83,6 +83,20 @@ static const nv_option_t options[] = {
      .min = 1000,
      .max = 600000,
      .help = "how long a silent worker keeps its tasks"},
+    {.name = "submit-rate",
+     .type = NV_OPTION_INT,
+     .env = "NUVYN_SUBMIT_RATE",
+     .fallback = "600",
+     .min = 0,
+     .max = 1000000,
+     .help = "runs that a tenant may begin in a minute; 0: no limit"},
+    {.name = "submit-burst",
+     .type = NV_OPTION_INT,
+     .env = "NUVYN_SUBMIT_BURST",
+     .fallback = "60",
+     .min = 1,
+     .max = 1000000,
+     .help = "of these, how many at once"},
     {.name = "lead-ttl",
      .type = NV_OPTION_DURATION,
      .env = "NUVYN_LEAD_TTL",
@@ -248,6 +262,9 @@ static bool start_engine(plane_t *plane, nv_error_t *err)
     service->log = plane->log;
     service->leases = config.leases = cp_leases_new();
     service->tokens = cp_tokens_new();
+    service->rate = cp_rate_new(plane->ctx, (uint32_t)nv_config_int(plane->config, "submit-rate"),
+                                (uint32_t)nv_config_int(plane->config, "submit-burst"));
+    pthread_mutex_init(&service->rate_lock, NULL);
     service->pool = config.pool = nv_workpool_new(8, 4096, err);
     return service->pool && cp_engine_start(&config, &service->engine, err);
 }

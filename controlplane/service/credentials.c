@@ -157,13 +157,35 @@ static bool databricks(cp_service_t *service, nv_mem_t *ctx, const char *tenant,
     return true;
 }
 
-static bool llm(cp_service_t *service, nv_mem_t *ctx, const char *tenant, Nv__CredentialReply *reply,
-                nv_error_t *err)
+/* A model served by the tenant's own Databricks takes the token of its workspace. */
+static bool databricks_model(cp_service_t *service, nv_mem_t *ctx, const char *tenant,
+                             Nv__CredentialReply *reply, nv_error_t *err)
+{
+    Nv__CredentialReply workspace = NV__CREDENTIAL_REPLY__INIT;
+    if (!databricks(service, ctx, tenant, &workspace, err))
+        return nv_wrap(err, "model served by Databricks");
+    reply->llm->api_key = workspace.databricks->access_token;
+    reply->expires_unix_ms = workspace.expires_unix_ms;
+    if (!*reply->llm->base_url)
+        reply->llm->base_url = nv_printf(ctx, "%s/serving-endpoints", workspace.databricks->host);
+    return true;
+}
+
+/* A key that never expires goes only where the tenant wants it: its own pool, or any by its own word. */
+static bool llm(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const store_pool_t *pool,
+                Nv__CredentialReply *reply, nv_error_t *err)
 {
     ProtobufCMessage *message;
     if (!unseal(service, ctx, tenant, "llm", &nv__llm_credential__descriptor, &message, err))
         return false;
     reply->llm = (Nv__LlmCredential *)message;
+    if (!*reply->llm->api_key && strcmp(reply->llm->provider, "databricks") == 0)
+        return databricks_model(service, ctx, tenant, reply, err);
+    if (*reply->llm->api_key && !*pool->dedicated_to && !reply->llm->allow_shared_pools)
+        return nv_fail(err, NV_PERMISSION_DENIED,
+                       "the model's key of tenant \"%s\" does not expire, so the shared pool \"%s\" is not "
+                       "given it: use a dedicated pool, or set the credential with --llm-shared-pools",
+                       tenant, pool->name);
     reply->expires_unix_ms = cp_unix_ms() + PERSONAL_TOKEN_MS;
     return true;
 }
@@ -182,7 +204,7 @@ static bool fill(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const
     if (strcmp(kind, "databricks") == 0)
         return databricks(service, ctx, tenant, reply, err);
     if (strcmp(kind, "llm") == 0)
-        return llm(service, ctx, tenant, reply, err);
+        return llm(service, ctx, tenant, &pool, reply, err);
     return nv_fail(err, NV_INVALID_ARGUMENT, "credential \"%.40s\": expected databricks or llm", kind);
 }
 

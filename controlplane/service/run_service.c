@@ -99,6 +99,7 @@ static bool submit(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const Pr
     char run_id[CP_RUN_ID_MAX + 1];
     store_pool_t pool;
     if (!cp_tenant_of(call, asked->tenant, &tenant, err) || !check_spec(asked->spec, err) ||
+        !cp_may_begin(service, tenant, err) ||
         !tenancy_pool_choose(service->store, ctx, tenant, asked->pool, &pool, err))
         return false;
     cp_new_run_id(run_id);
@@ -112,6 +113,14 @@ static bool submit(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const Pr
     if (err->code == NV_ALREADY_EXISTS && *asked->request_id)
         return earlier_run(service, ctx, tenant, asked->request_id, reply, err);
     return false;
+}
+
+bool cp_may_begin(cp_service_t *service, const char *tenant, nv_error_t *err)
+{
+    pthread_mutex_lock(&service->rate_lock);
+    bool ok = cp_rate_take(service->rate, tenant, nv_rpc_now_ms(), err);
+    pthread_mutex_unlock(&service->rate_lock);
+    return ok;
 }
 
 /* ---- looking ---- */
@@ -173,7 +182,7 @@ static bool fork_run(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const 
     const Nv__ForkRunRequest *asked = (const Nv__ForkRunRequest *)request;
     const char *tenant;
     char run_id[CP_RUN_ID_MAX + 1];
-    if (!cp_tenant_of(call, asked->tenant, &tenant, err))
+    if (!cp_tenant_of(call, asked->tenant, &tenant, err) || !cp_may_begin(service, tenant, err))
         return false;
     cp_new_run_id(run_id);
     if (cp_engine_fork_run(service->engine, tenant, asked->run_id, asked->checkpoint, run_id,
@@ -191,7 +200,7 @@ static bool retry(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const Pro
     const Nv__GetRunRequest *asked = (const Nv__GetRunRequest *)request;
     const char *tenant;
     char run_id[CP_RUN_ID_MAX + 1];
-    if (!cp_tenant_of(call, asked->tenant, &tenant, err))
+    if (!cp_tenant_of(call, asked->tenant, &tenant, err) || !cp_may_begin(service, tenant, err))
         return false;
     cp_new_run_id(run_id);
     return cp_engine_retry_run(service->engine, tenant, asked->run_id, run_id, cp_time_left(call), err) &&

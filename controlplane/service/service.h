@@ -7,7 +7,10 @@
 
 #include "common/rpc/server.h"
 #include "controlplane/service/engine.h"
+#include "controlplane/service/rate.h"
 #include "controlplane/tenancy/seal.h"
+
+#include <pthread.h>
 
 typedef struct cp_tokens cp_tokens_t;
 typedef struct cp_revocations cp_revocations_t;
@@ -20,6 +23,8 @@ typedef struct cp_service {
     nv_workpool_t *pool;
     cp_tokens_t *tokens;
     cp_revocations_t *revocations;
+    cp_rate_t *rate; /* of runs begun */
+    pthread_mutex_t rate_lock;
     nv_rpc_server_t *server;
     nv_log_t *log;
     const char *identity; /* SPIFFE ID of this control plane */
@@ -48,6 +53,8 @@ void cp_credential_reply(cp_service_t *service, nv_mem_t *ctx, const char *tenan
 /* The tenant a person's call is about; checks that it exists when the caller is an operator naming one. */
 bool cp_tenant_of(const nv_rpc_call_t *call, const char *requested, const char **out,
                   nv_error_t *err) NV_MUST_CHECK;
+/* Takes one of the tenant's runs; RESOURCE_EXHAUSTED when it begins too many. */
+bool cp_may_begin(cp_service_t *service, const char *tenant, nv_error_t *err) NV_MUST_CHECK;
 int cp_time_left(const nv_rpc_call_t *call); /* ms until the caller's deadline, at most 30,000 */
 void cp_error_reply(nv_mem_t *ctx, const nv_error_t *err, int32_t *code, char **message);
 /* A new run id: sortable by time, 27 characters of [a-z0-9-]. */

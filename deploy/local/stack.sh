@@ -101,13 +101,13 @@ stack_credentials() {
     ctl tenant describe $LOCAL_TENANT >/dev/null 2>&1 || ctl tenant create $LOCAL_TENANT --display-name "this machine" >/dev/null
     if [ "$where" = databricks ]; then
         [ -n "${DATABRICKS_HOST:-}" ] || die "--workspace databricks: DATABRICKS_HOST is not set"
-        ctl tenant set-credential $LOCAL_TENANT >/dev/null
+        ctl tenant set-credential $LOCAL_TENANT --llm-shared-pools >/dev/null # the workers are our own
         return
     fi
     local dir=$NUVYN_STATE/workspace
     env -u DATABRICKS_TOKEN DATABRICKS_HOST="$(workspace_url)" DATABRICKS_CLIENT_ID=nuvyn \
         DATABRICKS_CLIENT_SECRET="$(cat "$dir/client-secret")" DATABRICKS_CATALOG=main DATABRICKS_CA_FILE="$NUVYN_STATE/certs/ca.crt" \
-        "$BUILD_DIR/bin/nuvynctl" tenant set-credential $LOCAL_TENANT --state-dir "$NUVYN_STATE" >/dev/null
+        "$BUILD_DIR/bin/nuvynctl" tenant set-credential $LOCAL_TENANT --llm-shared-pools --state-dir "$NUVYN_STATE" >/dev/null
 }
 
 stack_up() {

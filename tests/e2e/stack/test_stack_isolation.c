@@ -127,12 +127,13 @@ static const Nv__TaskAssignment *take_task(hostile_t *honest)
     return message->assignment;
 }
 
-static void set_secret(plane_stack_t *stack, const char *tenant)
+static void set_secret(plane_stack_t *stack, const char *tenant, bool shared)
 {
     Nv__SetCredentialRequest request = NV__SET_CREDENTIAL_REQUEST__INIT;
     Nv__LlmCredential llm = NV__LLM_CREDENTIAL__INIT;
     llm.provider = stack_text("compatible");
     llm.api_key = stack_text("sk-very-secret");
+    llm.allow_shared_pools = shared;
     request.tenant = stack_text(tenant);
     request.llm = &llm;
     stack_call(stack, "AdminService/SetCredential", &request.base, &nv__tenant__descriptor);
@@ -184,7 +185,7 @@ static void a_copied_lease_opens_nothing(void **state)
 {
     plane_stack_t *stack = *state;
     make_scene(stack);
-    set_secret(stack, "globex");
+    set_secret(stack, "globex", false);
     hostile_t *honest = hostile_open(stack, "pool/default/worker/h", 1);
     hostile_t *thief = hostile_open(stack, "pool/acme-pool/worker/t", 1);
     stack_submit(stack, "globex", "tables=1", "");
@@ -198,6 +199,13 @@ static void a_copied_lease_opens_nothing(void **state)
     assert_non_null(answer);
     assert_int_equal(answer->credential->error_code, NV_ABORTED);
     assert_null(answer->credential->llm);
+    say(honest, NV__WORKER_MESSAGE__BODY_CREDENTIAL_REQUEST, &credential);
+    answer = await(honest, NV__CONTROL_MESSAGE__BODY_CREDENTIAL, 5000); /* the pool is shared */
+    assert_non_null(answer);
+    assert_int_equal(answer->credential->error_code, NV_PERMISSION_DENIED);
+    assert_null(answer->credential->llm);
+    assert_non_null(strstr(answer->credential->error_message, "--llm-shared-pools"));
+    set_secret(stack, "globex", true);
     say(honest, NV__WORKER_MESSAGE__BODY_CREDENTIAL_REQUEST, &credential);
     answer = await(honest, NV__CONTROL_MESSAGE__BODY_CREDENTIAL, 5000);
     assert_non_null(answer);
