@@ -1,7 +1,7 @@
 /* nuvyn-worker: serves a control plane, or (`analyze`) works on a folder without one. */
 #include "common/config/config.h"
 #include "common/http/http.h"
-#include "worker/llm/credential.h"
+#include "common/credential/llm_credential.h"
 #include "worker/local/analyze.h"
 #include "worker/shell/registry.h"
 #include "worker/shell/shell.h"

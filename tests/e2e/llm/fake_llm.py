@@ -10,7 +10,7 @@ import re
 import threading
 
 FAULTS = {"good", "429", "truncate", "error-in-stream", "nonsense", "wrong-facts", "no-schema", "html-502", "too-long",
-          "bad-key", "huge-numbers", "never-valid", "length"}
+          "bad-key", "huge-numbers", "never-valid", "length", "learns"}
 
 
 def instance(schema, wrong=False):
@@ -26,6 +26,27 @@ def instance(schema, wrong=False):
     if kind == "array":
         return [instance(schema["items"], wrong)]
     return {"string": "x", "integer": 1, "number": 0.5, "boolean": True}[kind]
+
+
+def modest(schema):
+    """The instance that claims nothing."""
+    if "anyOf" in schema:
+        return modest(schema["anyOf"][0])
+    if "enum" in schema:
+        return schema["enum"][0]
+    if schema["type"] == "object":
+        return {name: modest(child) for name, child in schema["properties"].items()}
+    return {"array": [], "string": "", "integer": 0, "number": 0, "boolean": False}[schema["type"]]
+
+
+def learned(schema, said):
+    """A model that invents a table first, and keeps to what it was shown once it is told."""
+    asked = next(m for m in said if "<data>\n" in m)
+    told = any("there is no t" in m for m in said)
+    if "targets" not in schema["properties"]:
+        return modest(schema) if told else instance(schema)
+    target = re.search(r'^target "([^"]+)"', asked, re.M).group(1) if told else "dim_invented"
+    return {"targets": [{"target": target, "description": f"Told by the model of {target}.", "columns": []}]}
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -64,7 +85,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.server.requests.append((self.path, dict(self.headers), request))
         fault = request["model"]
         tries = self.server.count(fault)
-        if not self.anthropic and not self.path.endswith("/chat/completions"):
+        if not self.anthropic and not self.path.partition("?")[0].endswith("/chat/completions"):
             return self.fail(404, f"no route {self.path}")
         if fault == "bad-key":
             return self.fail(401, "Incorrect API key provided", "authentication_error")
@@ -101,6 +122,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             return "I would rather talk about the weather {today}."
         if fault == "huge-numbers":
             return json.dumps({"joins": [{"id": "J1", "answer": 2e43, "reason": ""}]})
+        if fault == "learns":
+            return json.dumps(learned(schema, [m["content"] for m in request["messages"]]))
         text = json.dumps(instance(schema, wrong=fault == "wrong-facts"), ensure_ascii=False)
         return f"Sure!\n```json\n{text}\n```\n" if fault == "no-schema" else text
 

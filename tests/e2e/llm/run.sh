@@ -15,4 +15,6 @@ fi
 
 export LLM_PROBE=$build/tests/llm_probe
 cd "$here"
-exec "$venv/bin/python" test_llm.py
+export NUVYN_BUILD=$build NUVYN_WORKER=$build/bin/nuvyn-worker
+"$venv/bin/python" test_llm.py
+exec "$venv/bin/python" test_stack.py

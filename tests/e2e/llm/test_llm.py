@@ -73,6 +73,55 @@ class OfficialClients(unittest.TestCase):
         self.assertEqual(final.content[0].input, {"id": "J1"})
 
 
+class Addresses(unittest.TestCase):
+    """Where a request goes and how it is signed, beside the official client's request for the same."""
+
+    def official(self, client, model):
+        SERVER.reset()
+        client.chat.completions.create(model=model, messages=[{"role": "user", "content": "hi"}], stream=True)
+        return SERVER.requests[0]
+
+    def ours(self, provider, base_url, model):
+        SERVER.reset()
+        done = subprocess.run([PROBE, provider, base_url, model, "complete", "hi"], capture_output=True, text=True, timeout=60)
+        self.assertIn("wörld", json.loads(done.stdout)["text"], done.stdout)
+        return SERVER.requests[0]
+
+    def assert_same(self, theirs, ours, header):
+        self.assertEqual(theirs[0], ours[0])
+        lower = [{k.lower(): v for k, v in seen[1].items()} for seen in (theirs, ours)]
+        self.assertEqual(lower[0].get(header), lower[1].get(header))
+        self.assertEqual({k for k in ("authorization", "api-key", "x-api-key") if k in lower[1]}, {header})
+        self.assertLessEqual(set(theirs[2]), set(ours[2]))
+
+    def test_azure(self):
+        client = openai.AzureOpenAI(azure_endpoint=SERVER.url, azure_deployment="good", api_version="2024-10-21", api_key="test-key")
+        self.assert_same(self.official(client, "good"),
+                         self.ours("azure", SERVER.url + "/openai/deployments/good?api-version=2024-10-21", "good"), "api-key")
+
+    def test_databricks_serving(self):
+        client = openai.OpenAI(base_url=SERVER.url + "/serving-endpoints", api_key="test-key")
+        self.assert_same(self.official(client, "good"), self.ours("databricks", SERVER.url + "/serving-endpoints", "good"),
+                         "authorization")
+
+    def test_groq_and_openai(self):
+        for provider, path in (("groq", "/openai/v1"), ("openai", "/v1"), ("compatible", "/v1")):
+            client = openai.OpenAI(base_url=SERVER.url + path, api_key="test-key")
+            self.assert_same(self.official(client, "good"), self.ours(provider, SERVER.url + path, "good"), "authorization")
+
+    def test_anthropic(self):
+        SERVER.reset()
+        anthropic.Anthropic(base_url=SERVER.url, api_key="test-key").messages.create(
+            model="good", max_tokens=50, messages=[{"role": "user", "content": "hi"}], stream=True)
+        theirs = SERVER.requests[0]
+        ours = self.ours("anthropic", SERVER.url, "good")
+        self.assertEqual(theirs[0], ours[0])
+        self.assertLessEqual(set(theirs[2]), set(ours[2]))
+        headers = {k.lower(): v for k, v in ours[1].items()}
+        # The documented header and the version it is documented for; the client's own differ from release to release.
+        self.assertEqual((headers["x-api-key"], headers["anthropic-version"]), ("test-key", "2023-06-01"))
+
+
 class OurClient(unittest.TestCase):
     def test_the_same_text_as_the_official_one(self):
         theirs = openai.OpenAI(base_url=SERVER.url + "/v1", api_key="k").chat.completions.create(

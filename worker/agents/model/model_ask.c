@@ -32,16 +32,41 @@ static void on_token(void *arg, const char *text, size_t length)
     }
 }
 
+/* What a check is wrapped in, so that people see why the model is asked again. */
+typedef struct told_check {
+    agent_task_t *task;
+    const model_question_t *question;
+} told_check_t;
+
+static void check_and_tell(void *arg, const ProtobufCMessage *proposal, nv_buf_t *complaints)
+{
+    const told_check_t *told = arg;
+    size_t before = complaints->length;
+    told->question->check(told->question->check_arg, proposal, complaints);
+    if (complaints->length == before)
+        return;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("complaints");
+    const char *first = nv_buf_text(complaints) + before;
+    size_t lines = 0;
+    for (const char *p = first; (p = strchr(p, '\n')) != NULL; p++)
+        lines++;
+    char *text = nv_printf(ctx, "the data contradicts the answer: %.*s", (int)strcspn(first, "\n"), first);
+    if (lines > 1)
+        text = nv_printf(ctx, "%s (and %zu more)", text, lines - 1);
+    told->task->ops->emit(told->task->host, "llm", text, 0, 0);
+}
+
 static ProtobufCMessage *propose(agent_task_t *task, nv_mem_t *ctx, llm_t *llm,
                                  const model_question_t *question, nv_error_t *err)
 {
+    told_check_t told = {.task = task, .question = question};
     llm_proposal_t request = {.system = question->prompt.system,
                               .user = question->prompt.user,
                               .type = question->type,
                               .name = question->name,
                               .describe = prompt_describe_field,
-                              .check = question->check,
-                              .check_arg = question->check_arg,
+                              .check = question->check ? check_and_tell : NULL,
+                              .check_arg = &told,
                               .max_repairs = REPAIRS,
                               .max_output_tokens = question->max_output_tokens};
     ProtobufCMessage *message = NULL;
@@ -76,7 +101,8 @@ ProtobufCMessage *model_ask(agent_task_t *task, nv_mem_t *ctx, const model_quest
     if (task->assignment->spec != NULL && !task->assignment->spec->use_llm)
         return NULL;
     if (!task->ops->llm(task->host, ctx, &credential, &err)) {
-        *why = nv_printf(ctx, "no language model: %s", err.message);
+        *why = err.code == NV_NOT_FOUND ? "no language model is configured"
+                                        : nv_printf(ctx, "no language model: %s", err.message);
         return NULL;
     }
     llm_options_t options = {.credential = credential,

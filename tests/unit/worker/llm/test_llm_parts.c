@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "worker/llm/credential.h"
+#include "common/credential/llm_credential.h"
 #include "worker/llm/extract.h"
 #include "worker/llm/failure.h"
 #include "worker/llm/price.h"

@@ -1,10 +1,25 @@
-#include "worker/llm/credential.h"
+#include "common/credential/llm_credential.h"
 
 #include "common/http/url.h"
 
 #include <string.h>
 
 #define AZURE_API_VERSION "2024-10-21"
+
+/* NULL: there is none that fits everybody. */
+static const struct {
+    const char *provider;
+    const char *base_url;
+    const char *model;
+} known[] = {
+    {"groq", "https://api.groq.com/openai/v1", "openai/gpt-oss-120b"},
+    {"openai", "https://api.openai.com/v1", "gpt-4.1-mini"},
+    {"anthropic", "https://api.anthropic.com", "claude-sonnet-4-5"},
+    {"azure", NULL, NULL},
+    {"databricks", NULL, NULL},
+    {"compatible", NULL, NULL},
+};
+enum { PROVIDERS = sizeof known / sizeof known[0] };
 
 typedef struct source {
     nv_mem_t *ctx;
@@ -76,14 +91,44 @@ llm_credential_from_environment(nv_mem_t *ctx, const char *(*get)(void *arg, con
     const char *value = value_of(&s, "NUVYN_LLM_BASE_URL");
     if (value)
         return make(&s, "compatible", value, "", value_or(&s, "NUVYN_LLM_API_KEY", ""));
-    if ((value = value_of(&s, "GROQ_API_KEY")))
-        return make(&s, "groq", "https://api.groq.com/openai/v1", "openai/gpt-oss-120b", value);
-    if ((value = value_of(&s, "OPENAI_API_KEY")))
-        return make(&s, "openai", value_or(&s, "OPENAI_BASE_URL", "https://api.openai.com/v1"),
-                    "gpt-4.1-mini", value);
-    if ((value = value_of(&s, "ANTHROPIC_API_KEY")))
-        return make(&s, "anthropic", value_or(&s, "ANTHROPIC_BASE_URL", "https://api.anthropic.com"),
-                    "claude-sonnet-4-5", value);
+    static const char *const keys[][2] = {{"GROQ_API_KEY", NULL},
+                                          {"OPENAI_API_KEY", "OPENAI_BASE_URL"},
+                                          {"ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"}};
+    for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++) /* in the order of known[] */
+        if ((value = value_of(&s, keys[i][0])))
+            return make(&s, known[i].provider,
+                        keys[i][1] ? value_or(&s, keys[i][1], known[i].base_url) : known[i].base_url,
+                        known[i].model, value);
     Nv__LlmCredential *credential = azure(&s);
     return credential ? credential : databricks(&s);
+}
+
+static size_t provider_index(const char *provider)
+{
+    size_t i = 0;
+    while (i < PROVIDERS && strcmp(known[i].provider, provider) != 0)
+        i++;
+    return i;
+}
+
+bool llm_credential_complete(nv_mem_t *ctx, Nv__LlmCredential *c, nv_error_t *err)
+{
+    if (!*c->provider && *c->base_url)
+        c->provider = nv_strdup(ctx, "compatible");
+    size_t i = provider_index(c->provider);
+    if (i == PROVIDERS)
+        return nv_fail(
+            err, NV_INVALID_ARGUMENT,
+            "language model provider \"%.60s\": expected groq, openai, anthropic, azure, databricks "
+            "or compatible",
+            c->provider);
+    if (!*c->base_url && !known[i].base_url)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "language model %s: expected its base URL", c->provider);
+    if (!*c->base_url)
+        c->base_url = nv_strdup(ctx, known[i].base_url);
+    if (!*c->model && known[i].model)
+        c->model = nv_strdup(ctx, known[i].model);
+    if (!*c->api_key && strcmp(c->provider, "compatible") != 0)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "language model %s: expected its API key", c->provider);
+    return true;
 }

@@ -1,7 +1,8 @@
-/* Which language model to ask, from the environment. */
-#ifndef WORKER_LLM_CREDENTIAL_H
-#define WORKER_LLM_CREDENTIAL_H
+/* Which language model to ask, and where: what people set, made complete by what is known of the providers. */
+#ifndef NV_CREDENTIAL_LLM_H
+#define NV_CREDENTIAL_LLM_H
 
+#include "common/core/error.h"
 #include "common/core/mem.h"
 #include "nuvyn/worker.pb-c.h"
 
@@ -19,5 +20,9 @@
 Nv__LlmCredential *llm_credential_from_environment(nv_mem_t *ctx,
                                                    const char *(*get)(void *arg, const char *variable),
                                                    void *arg);
+
+/* Fills what was left open: "compatible" for an endpoint without a provider, else the provider's endpoint and model.
+ * Strings are made below ctx. INVALID_ARGUMENT, naming what is missing, for what could not be asked. */
+bool llm_credential_complete(nv_mem_t *ctx, Nv__LlmCredential *credential, nv_error_t *err) NV_MUST_CHECK;
 
 #endif
