@@ -138,6 +138,8 @@ static void setup_clean(planner_t *p, const Nv__SttmSource *source, int index, c
 
 int64_t source_rejected_lines(const planner_t *p, const Nv__SttmSource *source)
 {
+    if (source->rejected_count > 0) /* of all its batches; a run has profiled only the last one */
+        return source->rejected_count;
     for (size_t i = 0; i < p->in->n_profiles; i++)
         if (strcmp(p->in->profiles[i]->name, source->name) == 0)
             return p->in->profiles[i]->rejected_count;
