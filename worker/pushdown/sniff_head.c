@@ -1,0 +1,122 @@
+/* How the files of a table are written, out of their heads, as profile_table does. */
+#include <string.h>
+
+#include "worker/profiling/decode.h"
+#include "worker/profiling/names.h"
+#include "worker/profiling/sniff.h"
+#include "worker/pushdown/job.h"
+
+enum { FIRST_BYTES = 1 << 20, OTHER_BYTES = 64 << 10, MOST_COLUMNS = 10000 };
+
+static bool read_head(pushdown_job_t *job, const char *path, size_t capacity, sniff_encoding_t *encoding,
+                      char **text, size_t *length, bool *whole, nv_error_t *err)
+{
+    const survey_reader_t *reader = job->options->reader;
+    char *raw = nv_alloc(job->scratch, capacity);
+    size_t n;
+    if (!reader->read_head(reader->arg, path, raw, capacity, &n, whole, err))
+        return nv_wrap(err, "%s", path);
+    sniff_encoding(raw, n, *whole, encoding);
+    if (encoding->binary)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s is no text", path);
+    decoder_t decoder = {.encoding = encoding->encoding};
+    *text = nv_realloc_array(job->scratch, NULL, 3, n + 8);
+    *length = decoder_run(&decoder, (unsigned char *)raw + encoding->bom, n - encoding->bom, *text);
+    nv_mem_free(raw);
+    return true;
+}
+
+static const char *encoding_name(text_encoding_t encoding)
+{
+    static const char *const names[] = {"utf-8", "latin-1", "utf-16", "utf-16"};
+    return names[encoding];
+}
+
+static char *one_char(nv_mem_t *ctx, char c)
+{
+    return nv_strndup(ctx, &c, c ? 1 : 0);
+}
+
+static void put_dialect(pushdown_job_t *job, const sniff_dialect_t *sniffed, const sniff_encoding_t *encoding)
+{
+    Nv__Dialect *d = NV_NEW(job->ctx, Nv__Dialect);
+    nv__dialect__init(d);
+    d->format = nv_strdup(job->ctx, "csv");
+    d->encoding = nv_strdup(job->ctx, encoding_name(encoding->encoding));
+    d->delimiter = one_char(job->ctx, sniffed->csv.delimiter);
+    d->quote = one_char(job->ctx, sniffed->csv.quote);
+    d->escape = one_char(job->ctx, sniffed->csv.escape);
+    d->has_header = sniffed->has_header;
+    d->skip_lines = sniffed->skip_lines;
+    d->compression = nv_strdup(job->ctx, "");
+    job->out->dialect = d;
+    job->out->header_detected = sniffed->has_header;
+    if (encoding->encoding == TEXT_LATIN1)
+        job_warn(job, "not valid UTF-8, so it was read as Latin-1 (ISO 8859-1)");
+    for (size_t i = 0; i < sniffed->n_warnings; i++)
+        job_warn(job, "%s", sniffed->warnings[i]);
+}
+
+/* Header texts made into names: valid, not empty, unique without regard to case. */
+static void put_columns(pushdown_job_t *job, const sniff_dialect_t *sniffed)
+{
+    size_t n = sniffed->n_columns;
+    names_unique_t *seen = names_unique_new(job->scratch);
+    job->names = NV_NEW_ARRAY(job->ctx, char *, n);
+    job->out->columns = NV_NEW_ARRAY(job->ctx, Nv__ColumnProfile *, n);
+    job->out->n_columns = n;
+    for (size_t i = 0; i < n; i++) {
+        const char *text = sniffed->names ? sniffed->names[i] : "";
+        bool unnamed = !text[0] || utf8_valid_prefix(text, strlen(text)) < strlen(text);
+        job->names[i] =
+            names_unique_add(seen, job->ctx, unnamed ? nv_printf(job->scratch, "column%zu", i + 1) : text);
+        if (sniffed->has_header && strcmp(job->names[i], text) != 0)
+            job_warn(job, "column %zu, in the header \"%.100s\", was called %s", i + 1, unnamed ? "" : text,
+                     job->names[i]);
+        job->out->columns[i] = NV_NEW(job->ctx, Nv__ColumnProfile);
+        nv__column_profile__init(job->out->columns[i]);
+        job->out->columns[i]->name = job->names[i];
+        job->out->columns[i]->position = (int32_t)i;
+    }
+}
+
+static bool same_encoding(pushdown_job_t *job, text_encoding_t first, nv_error_t *err)
+{
+    for (size_t i = 1; i < job->table->n_files; i++) {
+        sniff_encoding_t encoding;
+        char *text;
+        size_t length;
+        bool whole;
+        if (!read_head(job, job->table->files[i]->path, OTHER_BYTES, &encoding, &text, &length, &whole, err))
+            return false;
+        nv_mem_free(text);
+        if (encoding.encoding != first)
+            return nv_fail(
+                err, NV_UNIMPLEMENTED,
+                "%s is in another encoding than the first file of %s; in the warehouse all files of a "
+                "table are read in one",
+                job->table->files[i]->path, job->table->name);
+    }
+    return true;
+}
+
+bool job_sniff(pushdown_job_t *job, nv_error_t *err)
+{
+    sniff_encoding_t encoding;
+    sniff_dialect_t dialect;
+    char *text;
+    size_t length;
+    bool whole;
+    if (!read_head(job, job->table->files[0]->path, FIRST_BYTES, &encoding, &text, &length, &whole, err))
+        return false;
+    sniff_dialect(job->scratch, text, length, whole, &dialect);
+    if (!dialect.n_columns)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s holds no records", job->table->files[0]->path);
+    if (dialect.n_columns > MOST_COLUMNS)
+        return nv_fail(err, NV_INVALID_ARGUMENT,
+                       "table %s has %zu columns; in the warehouse at most %d are read", job->table->name,
+                       dialect.n_columns, MOST_COLUMNS);
+    put_dialect(job, &dialect, &encoding);
+    put_columns(job, &dialect);
+    return same_encoding(job, encoding.encoding, err);
+}
