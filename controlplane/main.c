@@ -4,6 +4,7 @@
 #include "common/identity/files.h"
 #include "common/identity/policy.h"
 #include "common/telemetry/metrics_server.h"
+#include "controlplane/service/janitor.h"
 #include "controlplane/service/lead.h"
 #include "controlplane/service/service.h"
 #include "controlplane/tenancy/tenancy.h"
@@ -97,6 +98,34 @@ static const nv_option_t options[] = {
      .min = 1,
      .max = 1000000,
      .help = "of these, how many at once"},
+    {.name = "retain-runs",
+     .type = NV_OPTION_DURATION,
+     .env = "NUVYN_RETAIN_RUNS",
+     .fallback = "0s",
+     .min = 0,
+     .max = INT64_C(315360000000),
+     .help = "delete runs that finished so long ago, with all that hangs on them; 0: never"},
+    {.name = "retain-checkpoints",
+     .type = NV_OPTION_DURATION,
+     .env = "NUVYN_RETAIN_CHECKPOINTS",
+     .fallback = "720h",
+     .min = 0,
+     .max = INT64_C(315360000000),
+     .help = "of runs that finished so long ago, keep only the checkpoint they ended with; 0: keep all"},
+    {.name = "retain-documents",
+     .type = NV_OPTION_DURATION,
+     .env = "NUVYN_RETAIN_DOCUMENTS",
+     .fallback = "24h",
+     .min = 0,
+     .max = INT64_C(315360000000),
+     .help = "delete documents so old that no run refers to; 0: never"},
+    {.name = "sweep-interval",
+     .type = NV_OPTION_DURATION,
+     .env = "NUVYN_SWEEP_INTERVAL",
+     .fallback = "10m",
+     .min = 1000,
+     .max = INT64_C(315360000000),
+     .help = "how often to look for what is past its retention"},
     {.name = "lead-ttl",
      .type = NV_OPTION_DURATION,
      .env = "NUVYN_LEAD_TTL",
@@ -150,6 +179,7 @@ typedef struct plane {
     nv_rpc_server_t *server;
     nv_tls_paths_t paths;
     cp_lead_t lead;
+    cp_janitor_t *janitor;
     bool shared;         /* other control planes may use the store */
     atomic_bool serving; /* leads, and all is up */
 } plane_t;
@@ -269,6 +299,16 @@ static bool start_engine(plane_t *plane, nv_error_t *err)
     return service->pool && cp_engine_start(&config, &service->engine, err);
 }
 
+static bool start_janitor(plane_t *plane, nv_error_t *err)
+{
+    cp_retention_t retention = {.runs_ms = nv_config_int(plane->config, "retain-runs"),
+                                .checkpoints_ms = nv_config_int(plane->config, "retain-checkpoints"),
+                                .documents_ms = nv_config_int(plane->config, "retain-documents"),
+                                .interval_ms = nv_config_int(plane->config, "sweep-interval")};
+    return cp_janitor_start(plane->service.store, &retention, plane->log, plane->metrics, &plane->janitor,
+                            err);
+}
+
 static bool authorize(void *arg, const nv_identity_t *peer, const char *method, nv_error_t *err)
 {
     const plane_t *plane = arg;
@@ -349,7 +389,8 @@ static bool start(plane_t *plane, const sigset_t *signals, nv_error_t *err)
               open_store(plane, err) && load_identity(plane, err) && prepare_lead(plane, err) &&
               (!metrics ||
                nv_metrics_server_start(metrics, plane->metrics, ready, plane, &plane->metrics_server, err)) &&
-              stand_by(plane, signals, err) && start_engine(plane, err) && start_server(plane, err);
+              stand_by(plane, signals, err) && start_engine(plane, err) && start_janitor(plane, err) &&
+              start_server(plane, err);
     atomic_store(&plane->serving, ok);
     return ok;
 }
@@ -378,6 +419,7 @@ static void stop(plane_t *plane)
     nv_log(plane->log, NV_INFO, "main", "stopping", NULL);
     atomic_store(&plane->serving, false);
     nv_metrics_server_stop(plane->metrics_server);
+    cp_janitor_stop(plane->janitor);
     if (plane->server)
         nv_rpc_server_stop(plane->server, 2000);
     if (plane->service.pool)

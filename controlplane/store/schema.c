@@ -81,7 +81,11 @@ static const char migration_2[] =
     "CREATE TABLE leaders (name TEXT NOT NULL PRIMARY KEY, owner TEXT NOT NULL, address TEXT NOT NULL,"
     " epoch BIGINT NOT NULL, until_ms BIGINT NOT NULL);";
 
-static const char *const migrations[] = {migration_1, migration_2};
+/* For retention, which goes through finished runs by age. */
+static const char migration_3[] =
+    "CREATE INDEX runs_finished ON runs (finished_ms, tenant, run_id) WHERE finished_ms > 0;";
+
+static const char *const migrations[] = {migration_1, migration_2, migration_3};
 enum { VERSION = sizeof migrations / sizeof migrations[0] };
 
 static const char version_key[] = "schema_version";

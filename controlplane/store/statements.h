@@ -51,6 +51,12 @@
       "AND (created_ms, run_id) < ($3, $4) ORDER BY created_ms DESC, run_id DESC LIMIT $5") \
     X(RUN_LIST_OPEN, "SELECT " RUN_COLUMNS " FROM runs WHERE finished_ms = 0 " \
       "AND (created_ms, tenant, run_id) > ($1, $2, $3) ORDER BY created_ms, tenant, run_id LIMIT $4") \
+    X(RUN_LIST_FINISHED, "SELECT tenant, run_id, epoch, finished_ms FROM runs WHERE finished_ms > 0 " \
+      "AND finished_ms < $1 AND (finished_ms, tenant, run_id) > ($2, $3, $4) " \
+      "ORDER BY finished_ms, tenant, run_id LIMIT $5") \
+    X(CHECKPOINT_TRIM, "DELETE FROM checkpoints" OF_RUN " AND seq < (SELECT MAX(s.seq) FROM checkpoints s " \
+      "WHERE s.tenant = $1 AND s.run_id = $2 AND s.snapshot = 1) AND EXISTS (SELECT 1 FROM runs r " \
+      "WHERE r.tenant = $1 AND r.run_id = $2 AND r.finished_ms > 0)") \
     X(RUN_DELETE, "DELETE FROM runs" OF_RUN " AND epoch = $3") \
     X(RUN_DELETE_REQUESTS, "DELETE FROM requests" OF_RUN) \
     X(RUN_DELETE_CHECKPOINTS, "DELETE FROM checkpoints" OF_RUN) \

@@ -357,6 +357,19 @@ bool store_run_has_document(store_t *store, const char *tenant, const char *run_
 bool store_document_gc(store_t *store, const char *tenant, int64_t before_unix_ms, int64_t *out_deleted,
                        nv_error_t *err) NV_MUST_CHECK;
 
+/* ---- retention (policy: controlplane/service/janitor.h) ---- */
+
+typedef struct store_finished {
+    const char *tenant, *run_id;
+    int64_t epoch, finished_unix_ms;
+} store_finished_t;
+/* Runs of all tenants that finished before, oldest first, from behind `after` (NULL: from the first), at most limit. */
+bool store_finished_list(store_t *store, nv_mem_t *ctx, int64_t before_unix_ms, const store_finished_t *after,
+                         int limit, store_finished_t **out, size_t *n, nv_error_t *err) NV_MUST_CHECK;
+/* Of a finished run, deletes every checkpoint that its end does not need; those cannot be forked any more. */
+bool store_checkpoint_trim(store_t *store, const char *tenant, const char *run_id, int64_t *out_deleted,
+                           nv_error_t *err) NV_MUST_CHECK;
+
 /* ---- leadership: which of several control planes on one database drives the runs ---- */
 
 typedef struct store_leader {

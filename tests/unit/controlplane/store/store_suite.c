@@ -587,7 +587,7 @@ static void test_survives_reopening(void **state)
     assert_ok(f, store_ping(f->store, &f->err));
     store_status_t status;
     store_get_status(f->store, &status);
-    assert_int_equal(status.schema_version, 2);
+    assert_int_equal(status.schema_version, 3);
 }
 
 static void test_tenants_pools_credentials(void **state)
