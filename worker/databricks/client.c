@@ -57,6 +57,7 @@ bool databricks_new(nv_mem_t *ctx, const databricks_options_t *options, databric
     db->token = copy_or_null(db, options->token);
     nv_http_options_t http = {.user_agent = user_agent(db, &db->options),
                               .ca_pem = options->ca_pem,
+                              .traceparent = options->traceparent,
                               .cancelled = is_cancelled,
                               .cancelled_arg = db,
                               .log = options->log};
@@ -160,10 +161,12 @@ static bool send_once(databricks_t *db, nv_mem_t *ctx, const db_call_t *call, nv
         {"Content-Type", type},
     };
     bool has_body = call->body || call->data || call->upload_path;
+    if (call->range)
+        headers[2] = (nv_http_header_t){"Range", call->range}; /* only of a GET */
     nv_http_request_t request = {.method = call->method,
                                  .url = nv_printf(ctx, "%s%s", db->host, call->path),
                                  .headers = headers,
-                                 .n_headers = has_body ? 3 : 2,
+                                 .n_headers = has_body || call->range ? 3 : 2,
                                  .body = call->body ? call->body : call->data,
                                  .body_length = call->body ? strlen(call->body) : call->data_length,
                                  .upload_path = call->upload_path,

@@ -16,6 +16,7 @@ typedef struct db_call {
     size_t data_length;
     const char *upload_path;
     size_t max_response;
+    const char *range; /* "bytes=0-99", or NULL */
 } db_call_t;
 
 /* Sends with authorization and retries. True for a 2xx answer; anything else becomes an error. reply may be NULL. */

@@ -29,6 +29,7 @@ typedef struct databricks_options {
     bool (*refresh)(void *arg, nv_mem_t *ctx, char **token, nv_error_t *err);
     void *refresh_arg;
     const char *ca_pem; /* extra trust anchors, or NULL */
+    const char *traceparent; /* W3C trace context to send with every request, or NULL */
     bool (*cancelled)(void *arg);
     void *cancelled_arg;
     int64_t retry_budget_ms; /* 0: 300,000 */
@@ -102,6 +103,9 @@ bool databricks_upload_bytes(databricks_t *db, const char *path, const void *dat
 /* Into memory; more than limit bytes is RESOURCE_EXHAUSTED. */
 bool databricks_download(databricks_t *db, nv_mem_t *ctx, const char *path, size_t limit, char **out,
                          size_t *out_length, nv_error_t *err) NV_MUST_CHECK;
+/* The first bytes of a file, at most capacity, by a range request; *whole: that is all of it. */
+bool databricks_read_head(databricks_t *db, const char *path, void *out, size_t capacity, size_t *length,
+                          bool *whole, nv_error_t *err) NV_MUST_CHECK;
 /* Size from HEAD; NOT_FOUND when it is not there. */
 bool databricks_file_size(databricks_t *db, const char *path, int64_t *out, nv_error_t *err) NV_MUST_CHECK;
 bool databricks_delete_file(databricks_t *db, const char *path, nv_error_t *err) NV_MUST_CHECK;

@@ -62,6 +62,31 @@ bool databricks_download(databricks_t *db, nv_mem_t *ctx, const char *path, size
     return true;
 }
 
+bool databricks_read_head(databricks_t *db, const char *path, void *out, size_t capacity, size_t *length,
+                          bool *whole, nv_error_t *err)
+{
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("head");
+    nv_http_response_t reply;
+    int64_t size;
+    if (!databricks_file_size(db, path, &size, err))
+        return false;
+    *whole = size <= (int64_t)capacity;
+    *length = *whole ? (size_t)size : capacity;
+    if (*length == 0)
+        return true;
+    db_call_t call = {.method = "GET",
+                      .path = files_url(ctx, path, ""),
+                      .max_response = *length,
+                      .range = nv_printf(ctx, "bytes=0-%zu", *length - 1)};
+    if (!db_send(db, ctx, &call, &reply, err))
+        return false;
+    if (reply.body_length != *length)
+        return nv_fail(err, NV_ABORTED, "%s: %zu bytes came, expected %zu: did it change?", path,
+                       reply.body_length, *length);
+    memcpy(out, reply.body, *length);
+    return true;
+}
+
 bool databricks_file_size(databricks_t *db, const char *path, int64_t *out, nv_error_t *err)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("size");

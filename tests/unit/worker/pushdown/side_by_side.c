@@ -101,6 +101,12 @@ static void same_type(side_by_side_t *r, nv_mem_t *ctx, const char *t, const Nv_
     same_text(r, t, a->name, "formats", formats[0], formats[1]);
 }
 
+static bool is_number(Nv__ValueType type)
+{
+    return type == NV__VALUE_TYPE__VALUE_TYPE_INT64 || type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL ||
+           type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE;
+}
+
 static void same_distribution(side_by_side_t *r, nv_mem_t *ctx, const char *t, const Nv__ColumnProfile *a,
                               const Nv__ColumnProfile *b)
 {
@@ -116,8 +122,12 @@ static void same_distribution(side_by_side_t *r, nv_mem_t *ctx, const char *t, c
     same_number(r, t, a->name, "number of quantiles", (int64_t)a->n_quantiles, (int64_t)b->n_quantiles);
     bool few = a->distinct_exact && a->distinct_count <= 1000;
     if (few) { /* beyond, a local profile counts the frequent ones and samples the rest */
-        same_text(r, t, a->name, "quantiles", list(ctx, a->quantiles, a->n_quantiles),
-                  list(ctx, b->quantiles, b->n_quantiles));
+        for (size_t i = 0; i < a->n_quantiles && i < b->n_quantiles; i++)
+            if (is_number(a->type)) /* a local one passed through a double */
+                about(r, t, a->name, "quantile", strtod(a->quantiles[i], NULL), strtod(b->quantiles[i], NULL),
+                      1e-12);
+            else
+                same_text(r, t, a->name, "quantile", a->quantiles[i], b->quantiles[i]);
         same_text(r, t, a->name, "top", counts(ctx, a->top, a->n_top, 20), counts(ctx, b->top, b->n_top, 20));
         same_text(r, t, a->name, "patterns", counts(ctx, a->patterns, a->n_patterns, 10),
                   counts(ctx, b->patterns, b->n_patterns, 10));
