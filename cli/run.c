@@ -125,6 +125,9 @@ static bool fill_spec(cli_t *cli, Nv__RunSpec *spec, nv_error_t *err)
     spec->approval = nv_strdup(cli->ctx, cli_option(cli, "approve"));
     spec->catalog = nv_strdup(cli->ctx, cli_option(cli, "catalog"));
     spec->schema = nv_strdup(cli->ctx, cli_option(cli, "schema"));
+    const char *trace =
+        nv_config_environment(cli->options, "TRACEPARENT"); /* of the program that called us */
+    spec->traceparent = nv_strdup(cli->ctx, trace ? trace : "");
     spec->discovery_mode = nv_strdup(cli->ctx, nv_config_bool(cli->options, "safe") ? "safe" : "full");
     spec->max_rounds = (int32_t)nv_config_int(cli->options, "max-rounds");
     spec->use_llm = !nv_config_bool(cli->options, "no-llm");
@@ -136,8 +139,9 @@ static bool fill_spec(cli_t *cli, Nv__RunSpec *spec, nv_error_t *err)
     return true;
 }
 
+/* *out_report: the report is among them. */
 static bool fetch_all(cli_t *cli, const char *run_id, const char *directory, size_t *out_count,
-                      nv_error_t *err)
+                      bool *out_report, nv_error_t *err)
 {
     Nv__GetRunRequest request = NV__GET_RUN_REQUEST__INIT;
     request.tenant = cli_tenant(cli);
@@ -150,6 +154,9 @@ static bool fetch_all(cli_t *cli, const char *run_id, const char *directory, siz
         if (!cli_fetch_artifact(cli, run_id, reply->artifacts[i]->name, directory, err))
             return nv_wrap(err, "artifact %s", reply->artifacts[i]->name);
     *out_count = reply->n_artifacts;
+    *out_report = false;
+    for (size_t i = 0; i < reply->n_artifacts; i++)
+        *out_report |= strcmp(reply->artifacts[i]->name, "report.html") == 0;
     return true;
 }
 
@@ -162,10 +169,12 @@ static bool follow(cli_t *cli, const char *run_id, nv_error_t *err)
     if (base[0] && strcmp(run->state, "waiting") != 0) {
         size_t count = 0;
         const char *directory = nv_printf(cli->ctx, "%s/%s", base, run_id);
-        if (!fetch_all(cli, run_id, directory, &count, err))
+        bool report = false;
+        if (!fetch_all(cli, run_id, directory, &count, &report, err))
             return false;
-        if (!cli->json)
-            printf("\n%zu files in %s; begin with %s/report.html\n", count, directory, directory);
+        if (!cli->json && count > 0)
+            printf(report ? "\n%zu files in %s; begin with %s/report.html\n" : "\n%zu files in %s\n", count,
+                   directory, directory);
     }
     cli_print_json(cli, &run->base);
     return cli_run_verdict(run, err);
@@ -274,9 +283,12 @@ static bool describe(cli_t *cli, nv_error_t *err)
         return false;
     if (cli_print_json(cli, &run->base))
         return true;
+    size_t said = strlen(run->state);
+    const char *reason = run->reason; /* "cancelled by …" says the state itself */
+    bool repeats = strncmp(reason, run->state, said) == 0;
     printf("run      %s\ntenant   %s (pool %s)\nsource   %s\nstate    %s%s%s\ncreated  %s\n", run->run_id,
            run->tenant, run->pool, run->spec ? cli_safe(cli->ctx, run->spec->source) : "", run->state,
-           run->reason[0] ? ": " : "", cli_safe(cli->ctx, run->reason),
+           reason[0] && !repeats ? ": " : "", cli_safe(cli->ctx, repeats ? reason + said : reason),
            cli_time(cli->ctx, run->created_unix_ms));
     if (run->finished_unix_ms)
         printf("finished %s, after %s\n", cli_time(cli->ctx, run->finished_unix_ms),
@@ -364,7 +376,8 @@ static const nv_option_t fetch_options[] = {
 static bool fetch(cli_t *cli, nv_error_t *err)
 {
     size_t count = 0;
-    if (!fetch_all(cli, cli_argument(cli, 0), cli_option(cli, "to"), &count, err))
+    bool report = false;
+    if (!fetch_all(cli, cli_argument(cli, 0), cli_option(cli, "to"), &count, &report, err))
         return false;
     printf("%zu files in %s\n", count, cli_option(cli, "to"));
     return true;

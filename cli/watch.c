@@ -135,10 +135,10 @@ static void on_checkpoint(watch_t *watch, const Nv__RunEvent *event)
         const char *again = node->visits > 1 ? nv_printf(watch->event, "(round %d) ", node->visits) : "";
         const char *text =
             node->total > 1 ? nv_printf(watch->event, "%" PRId64 " tables", node->done) : node->said;
+        const char *took = cli_duration(watch->event, node->first_ms ? node->last_ms - node->first_ms : 0);
         line(watch, "✓", GREEN,
-             nv_printf(watch->event, "%-9s %7s  %s%s", node->name,
-                       cli_duration(watch->event, node->first_ms ? node->last_ms - node->first_ms : 0), again,
-                       text));
+             nv_printf(watch->event, "%-9s %7s%s%s%s", node->name, took, again[0] || text[0] ? "  " : "",
+                       again, text));
         node->total = node->done = node->first_ms = node->last_ms = 0;
         node->said[0] = '\0';
     }
@@ -336,6 +336,9 @@ bool cli_run_verdict(const Nv__Run *run, nv_error_t *err)
 {
     if (strcmp(run->state, "succeeded") == 0 || strcmp(run->state, "waiting") == 0)
         return true;
-    return nv_fail(err, strcmp(run->state, "cancelled") == 0 ? NV_CANCELLED : NV_FAILED_PRECONDITION,
-                   "run %s %s%s%s", run->run_id, run->state, run->reason[0] ? ": " : "", run->reason);
+    nv_code_t code = strcmp(run->state, "cancelled") == 0 ? NV_CANCELLED : NV_FAILED_PRECONDITION;
+    if (strncmp(run->reason, run->state, strlen(run->state)) == 0) /* "cancelled by …" */
+        return nv_fail(err, code, "run %s %s", run->run_id, run->reason);
+    return nv_fail(err, code, "run %s %s%s%s", run->run_id, run->state, run->reason[0] ? ": " : "",
+                   run->reason);
 }

@@ -122,6 +122,14 @@ static void relation_findings(finding_list_t *list, const Nv__Relations *relatio
     }
 }
 
+/* Of a further batch: what the deployed pipeline was not made for comes before all dirt. */
+static void drift_findings(finding_list_t *list, const Nv__Review *review)
+{
+    for (size_t i = 0; i < review->n_checks; i++)
+        if (strcmp(review->checks[i]->name, "drift") == 0)
+            add(list, INT64_MAX, "%s", review->checks[i]->message);
+}
+
 static void load_findings(finding_list_t *list, const Nv__Validation *validation)
 {
     for (size_t i = 0; i < validation->n_tables; i++) {
@@ -152,6 +160,8 @@ char **findings_list(nv_mem_t *ctx, const run_record_t *record, size_t *out_coun
                 record->survey->skipped[i]->reason);
     if (record->relations)
         relation_findings(&list, record->relations);
+    if (record->review)
+        drift_findings(&list, record->review);
     if (record->validation)
         load_findings(&list, record->validation);
     if (list.count)

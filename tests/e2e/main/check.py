@@ -1,8 +1,11 @@
 """What a user would check after a run, by independent means: files, event stream, and the tables themselves over REST."""
 import argparse
 import base64
+import csv
+import decimal
 import json
 import pathlib
+import re
 import ssl
 import sys
 import urllib.parse
@@ -111,9 +114,74 @@ def unchanged(args):
     print(f"unchanged: {len(before)} tables, to the row")
 
 
+def job(args):
+    """Job and notebooks as they stand in the workspace; on the second call they must be as on the first."""
+    workspace = Workspace(args.state)
+    jobs = workspace.call("/api/2.2/jobs/list?expand_tasks=true")["jobs"]
+    folder = urllib.parse.quote("/Users/nuvyn/nuvyn/ecommerce/notebooks")
+    notebooks = workspace.call("/api/2.0/workspace/list?path=" + folder)["objects"]
+    found = {"jobs": [[j["job_id"], j["settings"]] for j in jobs],
+             "notebooks": [[n["path"], n.get("modified_at")] for n in notebooks]}
+    saved = pathlib.Path(args.save)
+    if not saved.exists():
+        saved.write_text(json.dumps(found))
+    elif json.loads(saved.read_text()) != found:
+        fail("job or notebooks were touched")
+    print(f"job: {len(found['jobs'])}, with {len(found['notebooks'])} notebooks")
+
+
+def raw(day, name, delimiter=","):
+    path = pathlib.Path(__file__).resolve().parents[3] / "data" / day / name
+    with open(path, encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter=delimiter))
+
+
+def last_merge(workspace, table):
+    """Rows inserted, updated and deleted by the last MERGE, by Delta's own account."""
+    last = workspace.sql(f"DESCRIBE HISTORY {table} LIMIT 1")[0]
+    if last["operation"] != "MERGE":
+        fail(f"{table}: the last operation was {last['operation']}")
+    return [int(re.search(rf'numTargetRows{what}\W+(\d+)', last["operationMetrics"]).group(1))
+            for what in ("Inserted", "Updated", "Deleted")]
+
+
+def day2(args):
+    """Against the files themselves, without our own code: who is there, what came, what stayed as it was."""
+    workspace = Workspace(args.state)
+    days = ("ecommerce", "ecommerce-day2")
+    customers = {r["customer_id"] for day in days for r in raw(day, "customers.csv")}
+    known = {r["payment_id"] for r in raw("ecommerce", "payments.csv", ";")}
+    amounts = {r["payment_id"]: r["amount"] for day in days for r in raw(day, "payments.csv", ";")}
+    total = sum(decimal.Decimal(a.replace(".", "").replace(",", ".")) for a in amounts.values())
+    expected = {
+        "SELECT count(DISTINCT customer_id) AS n FROM main.ecommerce.dim_customer WHERE customer_key >= 0": len(customers),
+        "SELECT count(*) AS n FROM main.ecommerce.bronze_customers WHERE _rescued_data LIKE '%preferred_language%'":
+            len(raw("ecommerce-day2", "customers.csv")),
+        "SELECT CAST(sum(amount) AS STRING) AS n FROM main.ecommerce.fact_payment": total,
+        "SELECT count(*) AS n FROM main.ecommerce.nuvyn_file_ledger": 24,
+    }
+    for statement, value in expected.items():
+        found = workspace.sql(statement)[0]["n"]
+        if str(found) != str(value):
+            fail(f"{statement}: {found}, expected {value}")
+    merges = {t: last_merge(workspace, f"main.ecommerce.{t}") for t in ("fact_payment", "fact_inventory_snapshot", "dim_employee")}
+    if merges["fact_payment"] != [len(amounts) - len(known), 0, 0]:
+        fail(f"fact_payment changed by {merges['fact_payment']}, expected {len(amounts) - len(known)} new rows")
+    if merges["fact_inventory_snapshot"] != [0, 0, 0] or merges["dim_employee"] != [0, 0, 0]:
+        fail(f"tables without new files changed: {merges}")
+    bad = [c for c in load(args.output, "validation.json")["checks"] if c["status"] == "CHECK_STATUS_FAIL"]
+    skipped = [c for c in load(args.output, "validation.json")["checks"] if c.get("message", "").startswith("not compared")]
+    if bad or skipped:
+        fail(f"checks: {(bad + skipped)[0]}")
+    page = (pathlib.Path(args.output) / "report.html").read_text()
+    if "preferred_language" not in page or "What this run changed" not in page:
+        fail("the report does not say what changed")
+    print(f"day 2: {len(customers)} customers, {len(amounts)} payments; merges {merges}")
+
+
 def main():
     parser = argparse.ArgumentParser()
-    parser.add_argument("what", choices=["artifacts", "events", "tables", "unchanged"])
+    parser.add_argument("what", choices=["artifacts", "events", "tables", "unchanged", "job", "day2"])
     for name in ("--output", "--events", "--save", "--state"):
         parser.add_argument(name)
     args = parser.parse_args()

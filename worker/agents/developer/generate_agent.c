@@ -36,7 +36,7 @@ static Nv__KnowledgeReply *recall(agent_task_t *task, nv_mem_t *ctx, const Nv__S
                         (int64_t)i + 1, (int64_t)reply->n_hits);
     }
     if (reply->n_hits == 0)
-        task->ops->emit(task->host, "retrieval", "no similar case for the Developer", 0, 0);
+        task->ops->emit(task->host, "retrieval", "no similar case for generate", 0, 0);
     return reply;
 }
 

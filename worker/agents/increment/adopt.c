@@ -142,7 +142,7 @@ static void say_new_columns(adoption_t *a, const Nv__SttmSource *source, const N
         if (source_column(source, c->name))
             continue;
         SAY(a,
-            "drift: %s has a new column \"%s\" (%s, %lld different values): bronze keeps it in "
+            "%s has a new column \"%s\" (%s, %lld different values): bronze keeps it in "
             "_rescued_data; a "
             "full run brings it into the design",
             file, c->name, type_name(c->type), (long long)c->distinct_count);
@@ -157,8 +157,8 @@ static void say_other_types(adoption_t *a, const Nv__SttmSource *source, const N
         const Nv__ColumnProfile *is = profile_column(table, was->name);
         if (is && is->type == NV__VALUE_TYPE__VALUE_TYPE_STRING && is->distinct_count > 0 &&
             was->type != NV__VALUE_TYPE__VALUE_TYPE_STRING)
-            SAY(a, "drift: %s.%s no longer reads as %s (\"%s\"): what does not parse is refused by its rule",
-                file, was->name, type_name(was->type), is->n_top ? is->top[0]->value : is->min);
+            SAY(a, "%s.%s no longer reads as %s (\"%s\"): what does not parse is refused by its rule", file,
+                was->name, type_name(was->type), is->n_top ? is->top[0]->value : is->min);
     }
 }
 
@@ -191,7 +191,7 @@ static void say_dates_outside(adoption_t *a, const Nv__SttmSource *source, const
         bool late = c->max[0] && strncmp(c->max, calendar->date_last, 10) > 0;
         if ((early || late) && makes_date_key(a->out->sttm, source->name, c->name))
             SAY(a,
-                "drift: %s.%s reaches from %.10s to %.10s, %s has %s to %s: dates outside become unknown "
+                "%s.%s reaches from %.10s to %.10s, %s has %s to %s: dates outside become unknown "
                 "(-1); "
                 "a full run makes it longer",
                 source->name, c->name, c->min, c->max, calendar->name, calendar->date_first,
@@ -286,7 +286,7 @@ static bool adopt_table(adoption_t *a, const Nv__TableProfile *table, nv_error_t
         table->n_files ? source_of(a->out->sttm, base_name(table->files[0]->path)) : NULL;
     if (!source) {
         SAY(a,
-            "drift: table %s (%s) is new: no part of the pipeline reads it; a full run brings it into the "
+            "table %s (%s) is new: no part of the pipeline reads it; a full run brings it into the "
             "design",
             table->name, table->n_files ? base_name(table->files[0]->path) : "no file");
         return true;

@@ -20,6 +20,9 @@ bool increment_load(agent_task_t *task, nv_mem_t *ctx, Nv__DeployedProject **out
 bool increment_save(connection_t *to, nv_mem_t *ctx, const Nv__DeployedProject *project,
                     nv_error_t *err) NV_MUST_CHECK;
 
+/* Name of the review's checks that tell what differs from what the pipeline was made for. */
+#define INCREMENT_DRIFT "drift"
+
 typedef struct increment_batch {
     Nv__Sttm *sttm;  /* the deployed mapping, with the batch's files among its sources' files; below ctx */
     char **findings; /* what differs from what the pipeline was made for, a sentence each */

@@ -73,7 +73,8 @@ bool increment_design(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv
         !increment_adopt(ctx, deployed->sttm, task->assignment->spec->source, profiles, n, &batch, err))
         return nv_wrap(err, "design");
     for (size_t i = 0; i < batch.n_findings; i++)
-        task->ops->emit(task->host, "finding", batch.findings[i], 0, 0);
+        task->ops->emit(task->host, "finding", nv_printf(ctx, INCREMENT_DRIFT ": %s", batch.findings[i]), 0,
+                        0);
     if (!write_decision(task, ctx, deployed->design, batch.sttm, err))
         return nv_wrap(err, "design");
     task->ops->emit(
@@ -85,28 +86,44 @@ bool increment_design(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv
     return true;
 }
 
+static Nv__Check *add_check(nv_mem_t *ctx, Nv__Review *review, const char *name, const char *subject)
+{
+    Nv__Check *check = NV_NEW(ctx, Nv__Check);
+    nv__check__init(check);
+    check->id = nv_printf(ctx, "R%03zu", review->n_checks + 1);
+    check->name = nv_strdup(ctx, name);
+    check->subject = nv_strdup(ctx, subject);
+    review->checks[review->n_checks++] = check;
+    return check;
+}
+
+/* What the batch is held against is the deployed mapping, so that a person who approves sees all that differs. */
 bool increment_review(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
 {
-    ProtobufCMessage *message;
+    Nv__DeployedProject *deployed;
+    const Nv__TableProfile **profiles;
+    size_t n;
+    increment_batch_t batch;
+    Nv__Review review = NV__REVIEW__INIT;
     done(out);
     out->outcome = "pass";
-    if (!task->ops->input(task->host, ctx, "sttm", 0, &nv__sttm__descriptor, &message, err))
+    if (!increment_load(task, ctx, &deployed, err) || !load_profiles(task, ctx, &profiles, &n, err) ||
+        !increment_adopt(ctx, deployed->sttm, task->assignment->spec->source, profiles, n, &batch, err))
         return nv_wrap(err, "review");
-    Nv__Review review = NV__REVIEW__INIT;
-    Nv__Check check = NV__CHECK__INIT;
-    Nv__Check *checks[] = {&check};
     review.passed = true;
-    review.checks = checks;
-    review.n_checks = 1;
-    check.id = nv_strdup(ctx, "R001");
-    check.name = nv_strdup(ctx, "batch_fits");
-    check.subject = ((Nv__Sttm *)message)->name;
-    check.status = NV__CHECK_STATUS__CHECK_STATUS_PASS;
-    check.expected = nv_strdup(ctx, "every column that the pipeline reads, separated and encoded as before");
-    check.actual = nv_strdup(ctx, "so");
+    review.checks = NV_NEW_ARRAY(ctx, Nv__Check *, batch.n_findings + 1);
+    Nv__Check *fits = add_check(ctx, &review, "batch_fits", deployed->sttm->name);
+    fits->status = NV__CHECK_STATUS__CHECK_STATUS_PASS;
+    fits->expected = nv_strdup(ctx, "every column that the pipeline reads, separated and encoded as before");
+    fits->actual = nv_printf(ctx, "so in %zu tables", batch.n_tables);
+    for (size_t i = 0; i < batch.n_findings; i++) {
+        Nv__Check *drift = add_check(ctx, &review, INCREMENT_DRIFT, deployed->sttm->name);
+        drift->status = NV__CHECK_STATUS__CHECK_STATUS_WARN;
+        drift->message = batch.findings[i];
+    }
     if (!task->ops->write(task->host, "review", &review.base, err))
         return nv_wrap(err, "review");
-    task->ops->emit(task->host, "log", "the batch can be read by the deployed pipeline", 0, 0);
+    task->ops->emit(task->host, "log", "the deployed pipeline can read the batch", 0, 0);
     return true;
 }
 

@@ -204,6 +204,19 @@ static bool check_group(validator_t *v, const validation_group_t *group, nv_erro
     return true;
 }
 
+static void tell_outcome(validator_t *v)
+{
+    size_t passed = 0, warned = 0;
+    for (size_t i = 0; i < v->result->n_checks; i++) {
+        passed += v->result->checks[i]->status == NV__CHECK_STATUS__CHECK_STATUS_PASS;
+        warned += v->result->checks[i]->status == NV__CHECK_STATUS__CHECK_STATUS_WARN;
+    }
+    v->task->ops->emit(v->task->host, "log",
+                       nv_printf(v->ctx, "%zu checks: %zu passed, %zu warned, %zu failed",
+                                 v->result->n_checks, passed, warned, v->result->n_checks - passed - warned),
+                       0, 0);
+}
+
 static bool check_all(validator_t *v, nv_error_t *err)
 {
     for (size_t i = 0; i < v->plan->n_groups; i++) {
@@ -213,6 +226,7 @@ static bool check_all(validator_t *v, nv_error_t *err)
             return false;
     }
     validation_conclude(v->ctx, v->result);
+    tell_outcome(v);
     return true;
 }
 
