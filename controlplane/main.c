@@ -4,6 +4,7 @@
 #include "common/identity/files.h"
 #include "common/identity/policy.h"
 #include "common/telemetry/metrics_server.h"
+#include "common/telemetry/trace.h"
 #include "controlplane/service/janitor.h"
 #include "controlplane/service/lead.h"
 #include "controlplane/service/service.h"
@@ -146,6 +147,16 @@ static const nv_option_t options[] = {
      .env = "NUVYN_BOOTSTRAP_TENANT",
      .placeholder = "NAME",
      .help = "make this tenant at the start when it is missing"},
+    {.name = "otlp-endpoint",
+     .type = NV_OPTION_STRING,
+     .env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+     .placeholder = "URL",
+     .help = "send traces there, OTLP over HTTP; default: off"},
+    {.name = "otlp-headers",
+     .type = NV_OPTION_STRING,
+     .env = "OTEL_EXPORTER_OTLP_HEADERS",
+     .secret = true,
+     .help = "headers for it, key=value,key=value"},
     {.name = "log-level",
      .type = NV_OPTION_ENUM,
      .env = "NUVYN_LOG_LEVEL",
@@ -175,6 +186,7 @@ typedef struct plane {
     nv_log_t *log;
     nv_metrics_t *metrics;
     nv_metrics_server_t *metrics_server;
+    nv_tracer_t *tracer;
     cp_service_t service;
     nv_rpc_server_t *server;
     nv_tls_paths_t paths;
@@ -279,11 +291,22 @@ static bool load_identity(plane_t *plane, nv_error_t *err)
     return cp_revocations_refresh(plane->service.revocations, plane->service.store, err);
 }
 
+static bool start_tracer(plane_t *plane, nv_error_t *err)
+{
+    nv_tracer_options_t tracing = {.endpoint = nv_config_string(plane->config, "otlp-endpoint"),
+                                   .headers = nv_config_string(plane->config, "otlp-headers"),
+                                   .service = "nuvyn-controlplane",
+                                   .metrics = plane->metrics,
+                                   .log = plane->log};
+    return nv_tracer_start(&tracing, &plane->tracer, err);
+}
+
 static bool start_engine(plane_t *plane, nv_error_t *err)
 {
     cp_service_t *service = &plane->service;
     cp_engine_config_t config = {.log = plane->log,
                                  .metrics = plane->metrics,
+                                 .tracer = plane->tracer,
                                  .owner = service->identity,
                                  .boot_epoch = (uint64_t)plane->lead.epoch,
                                  .lease_ms = nv_config_int(plane->config, "lease"),
@@ -386,7 +409,8 @@ static bool start(plane_t *plane, const sigset_t *signals, nv_error_t *err)
     plane->metrics = nv_metrics_new();
     nv_metrics_on_collect(plane->metrics, collect, plane);
     bool ok = open_log(plane, err) && nv_private_dir(plane->state_dir, err) && nv_http_global_init(err) &&
-              open_store(plane, err) && load_identity(plane, err) && prepare_lead(plane, err) &&
+              start_tracer(plane, err) && open_store(plane, err) && load_identity(plane, err) &&
+              prepare_lead(plane, err) &&
               (!metrics ||
                nv_metrics_server_start(metrics, plane->metrics, ready, plane, &plane->metrics_server, err)) &&
               stand_by(plane, signals, err) && start_engine(plane, err) && start_janitor(plane, err) &&
@@ -433,6 +457,7 @@ static void stop(plane_t *plane)
     cp_leases_free(plane->service.leases);
     cp_revocations_free(plane->service.revocations);
     tenancy_keys_free(plane->service.keys);
+    nv_tracer_stop(plane->tracer);
     nv_metrics_free(plane->metrics);
     nv_log_free(plane->log);
     nv_http_global_cleanup();

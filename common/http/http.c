@@ -72,6 +72,7 @@ static CURLcode add_anchors(CURL *easy, void *ssl_ctx, void *arg)
 static nv_http_options_t copy_options(nv_mem_t *ctx, const nv_http_options_t *from)
 {
     nv_http_options_t options = *from;
+    options.traceparent = from->traceparent ? nv_strdup(ctx, from->traceparent) : NULL;
     options.user_agent = nv_strdup(ctx, from->user_agent ? from->user_agent : "nuvyn_bldr/" NV_VERSION);
     options.ca_pem = NULL; /* read into anchors */
     if (!options.connect_timeout_ms)
@@ -200,7 +201,11 @@ bool nv_http_send(nv_http_t *http, nv_mem_t *ctx, const nv_http_request_t *reque
     if (is_cancelled(http))
         return nv_fail(err, NV_CANCELLED, "cancelled");
     int64_t started = now_ms();
-    transfer_t t = {.ctx = ctx, .request = request, .response = out, .easy = http->easy};
+    transfer_t t = {.ctx = ctx,
+                    .request = request,
+                    .response = out,
+                    .traceparent = http->options.traceparent,
+                    .easy = http->easy};
     prepare_handle(http, request->url);
     bool ok = transfer_prepare(&t, err) && perform(http, &t, err);
     transfer_end(&t);

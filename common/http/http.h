@@ -26,6 +26,7 @@ typedef struct nv_http nv_http_t;
 
 typedef struct nv_http_options {
     const char *user_agent;       /* copied; NULL: "nuvyn_bldr/<version>" */
+    const char *traceparent;      /* copied; sent with every request; NULL or "": none */
     const char *ca_pem;           /* copied; extra trust anchors, NULL or "" for none */
     int connect_timeout_ms;       /* 0: 30,000 */
     int inactivity_s;             /* no byte in either direction for so long fails; 0: 60 */

@@ -122,6 +122,8 @@ static bool prepare_headers(transfer_t *t, nv_error_t *err)
     for (size_t i = 0; i < t->request->n_headers; i++)
         if (!add_header(t, t->request->headers[i].name, t->request->headers[i].value, err))
             return false;
+    if (t->traceparent && *t->traceparent && !add_header(t, "traceparent", t->traceparent, err))
+        return false;
     /* no waiting for "100 Continue", which many servers never send */
     struct curl_slist *longer = curl_slist_append(t->headers, "Expect:");
     if (!longer)

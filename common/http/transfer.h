@@ -12,6 +12,7 @@ typedef struct transfer {
     nv_mem_t *ctx;
     const nv_http_request_t *request;
     nv_http_response_t *response;
+    const char *traceparent; /* or NULL */
     CURL *easy;
     struct curl_slist *headers;
     FILE *upload;

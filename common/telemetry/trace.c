@@ -81,6 +81,25 @@ nv_span_t *nv_span_start(nv_tracer_t *tracer, const nv_trace_context_t *parent, 
     return span;
 }
 
+void nv_trace_context_new(nv_trace_context_t *out)
+{
+    random_bytes(out->trace_id, sizeof out->trace_id);
+    random_bytes(out->span_id, sizeof out->span_id);
+    out->flags = 1;
+}
+
+nv_span_t *nv_span_resume(nv_tracer_t *tracer, const nv_trace_context_t *self,
+                          const nv_trace_context_t *parent, const char *name, nv_span_kind_t kind,
+                          int64_t started_unix_ms)
+{
+    nv_span_t *span = nv_span_start(tracer, parent, name, kind);
+    if (!span)
+        return NULL;
+    span->context = *self;
+    span->started_unix_ns = started_unix_ms * 1000000;
+    return span;
+}
+
 static span_attribute_t *add_attribute(nv_span_t *span, const char *key)
 {
     if (!span || span->n_attributes == SPAN_ATTRIBUTES_MAX)

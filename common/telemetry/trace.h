@@ -29,6 +29,8 @@ typedef struct nv_trace_context {
  * refused; a higher version is read as far as version 00 goes, as the standard demands. */
 bool nv_traceparent_parse(const char *text, nv_trace_context_t *out, nv_error_t *err) NV_MUST_CHECK;
 void nv_traceparent_format(const nv_trace_context_t *context, char out[NV_TRACEPARENT_LENGTH + 1]);
+/* A new trace, sampled. */
+void nv_trace_context_new(nv_trace_context_t *out);
 bool nv_trace_context_is_valid(const nv_trace_context_t *context);
 
 typedef struct nv_tracer nv_tracer_t;
@@ -56,6 +58,10 @@ typedef enum nv_span_kind { NV_SPAN_INTERNAL = 1, NV_SPAN_SERVER = 2, NV_SPAN_CL
  * NULL span. */
 nv_span_t *nv_span_start(nv_tracer_t *tracer, const nv_trace_context_t *parent, const char *name,
                          nv_span_kind_t kind);
+/* A span whose identity was settled before, say by an earlier life of the process; parent NULL: it is the trace's root. */
+nv_span_t *nv_span_resume(nv_tracer_t *tracer, const nv_trace_context_t *self,
+                          const nv_trace_context_t *parent, const char *name, nv_span_kind_t kind,
+                          int64_t started_unix_ms);
 /* Attributes: at most 32, text cut at 1 KiB. Never secrets. */
 void nv_span_text(nv_span_t *span, const char *key, const char *value);
 void nv_span_int(nv_span_t *span, const char *key, int64_t value);

@@ -101,6 +101,7 @@ static bool fill_assignment(nv_mem_t *ctx, const cp_run_t *run, const nv_sched_e
     out->round = (int32_t)status.round;
     out->timeout_ms = (int32_t)nv_graph_node_timeout_ms(graph, view->node);
     out->idempotency_token = nv_printf(ctx, "%.40s-%" PRIu64, run->id, effect->lease.task);
+    out->traceparent = cp_trace_parent(ctx, run);
     out->run_started_unix_ms = run->created_ms;
     out->run_usage = (Nv__TaskUsage *)(uintptr_t)&run->usage;
     return true;

@@ -249,6 +249,7 @@ static void finish_run(cp_engine_t *engine, cp_run_t *run, const nv_super_status
     run->due_ms = INT64_MAX;
     nv_sched_cancel_run(engine->sched, run->id, nv_rpc_now_ms(), engine->sched_effects);
     cp_sched_apply(engine);
+    cp_trace_end(engine, run, status);
     nv_log(engine->config.log, NV_INFO, "engine", "run ended", "run", run->id, "tenant", run->tenant, "state",
            nv_super_state_name(status->state), "reason", status->reason, NULL);
 }

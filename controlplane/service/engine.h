@@ -14,6 +14,7 @@
 #include "common/core/workpool.h"
 #include "common/rpc/rpc.h"
 #include "common/telemetry/metrics.h"
+#include "common/telemetry/trace.h"
 #include "controlplane/service/leases.h"
 #include "controlplane/store/store.h"
 #include "nuvyn/control.pb-c.h"
@@ -27,6 +28,7 @@ typedef struct cp_engine_config {
     nv_workpool_t *pool; /* for loading runs */
     nv_log_t *log;
     nv_metrics_t *metrics; /* may be NULL */
+    nv_tracer_t *tracer;   /* may be NULL: off */
     const char *owner;     /* SPIFFE ID of this control plane */
     uint64_t boot_epoch;   /* greater than at any earlier start */
     int64_t lease_ms;      /* 0: the scheduler's default */

@@ -172,6 +172,13 @@ void cp_leases_restore(cp_engine_t *engine, cp_run_t *run);
 /* A worker came back with a lease that was read back: for the run, its task runs again. */
 void cp_lease_resumed(cp_engine_t *engine, const cp_session_t *session, const nv_lease_t *lease);
 
+/* ---- tracing.c ---- */
+/* Settles the trace of a run that begins. */
+void cp_trace_begin(cp_run_t *run);
+/* What its tasks' spans hang below; "": no trace. */
+char *cp_trace_parent(nv_mem_t *ctx, const cp_run_t *run);
+void cp_trace_end(cp_engine_t *engine, const cp_run_t *run, const nv_super_status_t *status);
+
 /* ---- load.c ---- */
 /* Any thread: reads a run from the store. step < 0: its present state; else the checkpoint of that step, without tasks. */
 bool cp_run_load(store_t *store, const nv_super_t *super, const char *tenant, const char *run_id,

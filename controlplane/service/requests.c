@@ -31,6 +31,7 @@ static cp_run_t *make_run(cp_engine_t *engine, const char *run_id, const char *t
     run->created_ms = cp_unix_ms();
     run->due_ms = INT64_MAX;
     nv__task_usage__init(&run->usage);
+    cp_trace_begin(run);
     return run;
 }
 

@@ -67,6 +67,8 @@ static bool check_spec(const Nv__RunSpec *spec, nv_error_t *err)
 {
     if (!spec)
         return nv_fail(err, NV_INVALID_ARGUMENT, "spec: missing");
+    if (strlen(spec->traceparent) > TEXT_MAX)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "spec.traceparent: longer than %d bytes", TEXT_MAX);
     size_t source = strlen(spec->source);
     if (source == 0 || source > SOURCE_MAX)
         return nv_fail(err, NV_INVALID_ARGUMENT, "spec.source: expected a folder or URI of 1 to %d bytes",

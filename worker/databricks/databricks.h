@@ -28,7 +28,7 @@ typedef struct databricks_options {
     /* Asked for a new access token after a 401, where there is no client_id. May be NULL. */
     bool (*refresh)(void *arg, nv_mem_t *ctx, char **token, nv_error_t *err);
     void *refresh_arg;
-    const char *ca_pem; /* extra trust anchors, or NULL */
+    const char *ca_pem;      /* extra trust anchors, or NULL */
     const char *traceparent; /* W3C trace context to send with every request, or NULL */
     bool (*cancelled)(void *arg);
     void *cancelled_arg;

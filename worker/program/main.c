@@ -1,7 +1,7 @@
 /* nuvyn-worker: serves a control plane, or (`analyze`) works on a folder without one. */
 #include "common/config/config.h"
-#include "common/http/http.h"
 #include "common/credential/llm_credential.h"
+#include "common/http/http.h"
 #include "worker/local/analyze.h"
 #include "worker/shell/registry.h"
 #include "worker/shell/shell.h"
@@ -45,6 +45,16 @@ static const nv_option_t serve_options[] = {
      .min = 0,
      .max = 86400000,
      .help = "how long running tasks may finish after SIGTERM"},
+    {.name = "otlp-endpoint",
+     .type = NV_OPTION_STRING,
+     .env = "OTEL_EXPORTER_OTLP_ENDPOINT",
+     .placeholder = "URL",
+     .help = "send traces there, OTLP over HTTP; default: off"},
+    {.name = "otlp-headers",
+     .type = NV_OPTION_STRING,
+     .env = "OTEL_EXPORTER_OTLP_HEADERS",
+     .secret = true,
+     .help = "headers for it, key=value,key=value"},
     {.name = "log-level",
      .type = NV_OPTION_ENUM,
      .env = "NUVYN_LOG_LEVEL",
@@ -119,6 +129,15 @@ static const char *environment(void *arg, const char *variable)
     return nv_config_environment(((lookup_t *)arg)->config, variable);
 }
 
+static bool start_tracer(const nv_config_t *config, nv_log_t *log, nv_tracer_t **out, nv_error_t *err)
+{
+    nv_tracer_options_t options = {.endpoint = nv_config_string(config, "otlp-endpoint"),
+                                   .headers = nv_config_string(config, "otlp-headers"),
+                                   .service = "nuvyn-worker",
+                                   .log = log};
+    return nv_tracer_start(&options, out, err);
+}
+
 static int serve(int argc, char **argv)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("nuvyn-worker");
@@ -138,7 +157,9 @@ static int serve(int argc, char **argv)
                             .own_llm = llm_credential_from_environment(ctx, environment, &lookup)};
     shell.kinds = registry_kinds(&shell.n_kinds);
     nv_error_t err = NV_ERROR_INIT;
-    if (!shell_run(&shell, &err)) {
+    bool ok = start_tracer(config, log, &shell.tracer, &err) && shell_run(&shell, &err);
+    nv_tracer_stop(shell.tracer);
+    if (!ok) {
         nv_log(log, NV_ERROR, "worker", "stopped", "error", err.message, NULL);
         return report("nuvyn-worker", &err);
     }

@@ -10,6 +10,7 @@
 
 #include "common/core/log.h"
 #include "common/rpc/client.h"
+#include "common/telemetry/trace.h"
 #include "worker/agents/agent.h"
 
 typedef struct shell shell_t;
@@ -17,9 +18,10 @@ typedef struct shell shell_t;
 typedef struct shell_config {
     const char *address; /* control plane, "host:port"; several, separated by commas: whichever leads */
     nv_tls_paths_t tls;
-    int slots;     /* tasks at once */
-    int drain_ms;  /* how long running tasks may finish after SIGTERM */
-    nv_log_t *log; /* borrowed; may be NULL */
+    int slots;           /* tasks at once */
+    int drain_ms;        /* how long running tasks may finish after SIGTERM */
+    nv_log_t *log;       /* borrowed; may be NULL */
+    nv_tracer_t *tracer; /* borrowed; NULL: off. A span for each task, below the run's */
     agent_fn (*find)(const char *kind);
     const char *const *kinds;
     size_t n_kinds;

@@ -63,9 +63,30 @@ static void fill_failure(running_t *task, const nv_error_t *err)
     result->retryable = nv_code_is_transient(err->code);
 }
 
+/* The task's span; what the agent sends on (to the workspace) hangs below it. */
+static nv_span_t *begin_span(running_t *task)
+{
+    Nv__TaskAssignment *assignment = task->assignment;
+    nv_error_t err = NV_ERROR_INIT;
+    nv_trace_context_t run, own;
+    if (!nv_traceparent_parse(assignment->traceparent, &run, &err))
+        return NULL;
+    nv_span_t *span = nv_span_start(task->shell->config->tracer, &run, assignment->kind, NV_SPAN_INTERNAL);
+    if (!span)
+        return NULL; /* off: the run's context goes on as it is */
+    nv_span_text(span, "nuvyn.run", assignment->lease->run_id);
+    nv_span_text(span, "nuvyn.item", assignment->item);
+    nv_span_int(span, "nuvyn.attempt", assignment->lease->attempt);
+    nv_span_context(span, &own);
+    assignment->traceparent = nv_alloc(task->ctx, NV_TRACEPARENT_LENGTH + 1);
+    nv_traceparent_format(&own, assignment->traceparent);
+    return span;
+}
+
 static void run_agent(running_t *task, agent_result_t *out)
 {
     nv_error_t err = NV_ERROR_INIT;
+    nv_span_t *span = begin_span(task);
     agent_fn agent = task->shell->config->find(task->assignment->kind);
     agent_task_t handed = {.assignment = task->assignment, .ops = &shell_host_ops, .host = task};
     bool ok = agent ? agent(&handed, task->ctx, out, &err)
@@ -73,6 +94,7 @@ static void run_agent(running_t *task, agent_result_t *out)
                               task->assignment->kind);
     if (ok && atomic_load(&task->cancelled))
         ok = nv_fail(&err, NV_CANCELLED, "the task was cancelled");
+    nv_span_end(span, ok ? NULL : &err);
     if (ok)
         fill_success(task, out);
     else

@@ -7,6 +7,7 @@
  * "slow=NODE" makes that one take "slow_ms=" instead; "log=PATH" appends "kind item attempt" for each task done,
  * "began=PATH" for each one begun. Documents are real: what they say is the task's name.
  */
+#include "common/http/http.h"
 #include "worker/shell/shell.h"
 
 #include "nuvyn/design.pb-c.h"
@@ -179,7 +180,12 @@ int main(int argc, char **argv)
                              .find = find,
                              .kinds = kinds,
                              .n_kinds = sizeof kinds / sizeof *kinds};
-    bool ok = shell_run(&config, &err);
+    nv_tracer_options_t tracing = {.endpoint = getenv("OTEL_EXPORTER_OTLP_ENDPOINT"),
+                                   .service = "nuvyn-test-worker",
+                                   .interval_ms = 100};
+    bool ok = nv_http_global_init(&err) && nv_tracer_start(&tracing, &config.tracer, &err) &&
+              shell_run(&config, &err);
+    nv_tracer_stop(config.tracer);
     if (!ok)
         fprintf(stderr, "nuvyn-test-worker: %s\n", err.message);
     nv_log_free(log);

@@ -35,6 +35,7 @@ bool connection_open(agent_task_t *task, nv_mem_t *ctx, const char *project, con
                                     .token = c->access_token,
                                     .refresh = refresh,
                                     .refresh_arg = task,
+                                    .traceparent = task->assignment->traceparent,
                                     .ca_pem = c->ca_pem[0] ? c->ca_pem : NULL,
                                     .cancelled = is_cancelled,
                                     .cancelled_arg = task};

@@ -168,6 +168,23 @@ static void test_request_headers(void **state)
     assert_int_equal(out.outcome, NV_HTTP_NOT_SENT);
 }
 
+static void test_trace_context_goes_along(void **state)
+{
+    fixture_t *f = *state;
+    nv_error_t err = NV_ERROR_INIT;
+    nv_http_t *http;
+    nv_http_response_t out;
+    nv_http_request_t r = request(f, "GET", "/head");
+    nv_http_options_t options = {.traceparent = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"};
+    assert_true(nv_http_new(f->ctx, &options, &http, &err));
+    assert_true(nv_http_send(http, f->ctx, &r, &out, &err));
+    assert_non_null(
+        strstr(out.body, "traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01\r\n"));
+    nv_http_free(http);
+    assert_true(nv_http_send(f->http, f->ctx, &r, &out, &err));
+    assert_null(strstr(out.body, "traceparent"));
+}
+
 static void test_log_has_no_secret(void **state)
 {
     fixture_t *f = *state;
@@ -463,6 +480,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         HTTP_TEST(test_answer),
         HTTP_TEST(test_request_headers),
+        HTTP_TEST(test_trace_context_goes_along),
         HTTP_TEST(test_log_has_no_secret),
         HTTP_TEST(test_upload_from_file),
         HTTP_TEST(test_nobody_listens),
