@@ -1,114 +1,125 @@
 #!/usr/bin/env bash
-# Executes the steps of a Containerfile without a container engine: each stage is a Debian 12 tree (debootstrap) in which
-# FROM, ENV, WORKDIR, COPY and RUN are carried out by chroot; USER, EXPOSE and ENTRYPOINT are checked at the end by running
-# the entry point with --version as that user. Proves that the file builds and that each image can start its program; says
-# nothing about an engine's own behaviour.
-#   sudo deploy/container/rehearse.sh [WORKDIR]      (needs debootstrap and root; about ten minutes, 4 GB)
+# Executes the steps of the Containerfile, and then compose.yaml, without a container engine: each stage is a Debian 12 tree
+# (debootstrap) in which FROM, SHELL, ENV, WORKDIR, COPY, RUN and USER are carried out by chroot, each RUN with mounts of its
+# own; each entry point is started with --version as its user. Then rehearse.py starts every service of compose.yaml from the
+# runtime trees, in a network of their own, and sends runs through them. Proves the files; says nothing about an engine.
+#   sudo deploy/container/rehearse.sh [WORKDIR]      (needs debootstrap, root and `./bldr lint` once; 6 GB)
+# WORKDIR is kept; stages that are there are not made again.
 set -euo pipefail
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 WORK=${1:-$(mktemp -d /tmp/nuvyn-rehearse.XXXXXX)}
 FILE=$ROOT/deploy/container/Containerfile
 mkdir -p "$WORK/stage"
 
+# The machine's own package sources, resolver and trust, which a container engine would bring along too.
 base_tree() {
-    [ -e "$WORK/debian/etc/debian_version" ] && return
-    debootstrap --variant=minbase --include=ca-certificates bookworm "$WORK/debian" >"$WORK/debootstrap.log" 2>&1
-    # The machine's own package sources, resolver and trust, which a container engine would bring along too.
-    cp -rL /etc/apt/. "$WORK/debian/etc/apt/"
-    cp -L /etc/resolv.conf /etc/hosts "$WORK/debian/etc/"
-    cp -rL /usr/share/keyrings/. "$WORK/debian/usr/share/keyrings/"
-    cp -rL /etc/ssl/certs/. "$WORK/debian/etc/ssl/certs/"
-    mkdir -p "$WORK/debian/usr/local/share/ca-certificates"
-    cp -rL /usr/local/share/ca-certificates/. "$WORK/debian/usr/local/share/ca-certificates/" 2>/dev/null || true
-    local settings
+    local tree=$WORK/debian settings
+    [ ! -e "$WORK/debian.done" ] || return 0
+    rm -rf --one-file-system "$tree"
+    echo "== debian 12"
+    debootstrap --variant=minbase --include=ca-certificates bookworm "$tree" >"$WORK/debootstrap.log" 2>&1
+    sed 'p; s/bookworm /bookworm-updates /' "$tree/etc/apt/sources.list" >"$tree/etc/apt/sources.list.d/updates.list"
+    rm "$tree/etc/apt/sources.list"
+    cp -L /etc/resolv.conf /etc/hosts "$tree/etc/"
+    mkdir -p "$tree/usr/local/share/ca-certificates"
+    cp -rL /usr/local/share/ca-certificates/. "$tree/usr/local/share/ca-certificates/"
+    chroot "$tree" update-ca-certificates >/dev/null 2>&1
     for settings in /root/.npmrc /root/.m2/settings.xml /root/.config/pip/pip.conf /etc/pip.conf; do
-        [ ! -f "$settings" ] || install -D -m 644 "$settings" "$WORK/debian$settings"
+        [ ! -f "$settings" ] || install -D -m 644 "$settings" "$tree$settings"
     done
+    touch "$WORK/debian.done"
 }
 
-in_tree() { # tree, user, command…
-    local tree=$1 user=$2
-    shift 2
-    mountpoint -q "$tree/proc" || mount -t proc proc "$tree/proc"
-    mountpoint -q "$tree/dev" || mount --rbind /dev "$tree/dev"
-    env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "${ENVIRONMENT[@]}" \
-        ${PASS_ENV[@]+"${PASS_ENV[@]}"} chroot --userspec="$user" "$tree" /bin/bash -c "cd '$WORKDIR_IN' && $*"
-}
-
-unmount_all() {
-    local tree
-    for tree in "$WORK"/stage/*; do
-        umount -l "$tree/proc" 2>/dev/null || true
-        umount -l -R "$tree/dev" 2>/dev/null || true
-    done
-}
-trap unmount_all EXIT
-
-PASS_ENV=()
-for name in PIP_CERT PIP_INDEX_URL PIP_FIND_LINKS http_proxy https_proxy no_proxy; do
+TRUST=/etc/ssl/certs/ca-certificates.crt
+PASS_ENV=("NODE_EXTRA_CA_CERTS=$TRUST" "PIP_CERT=$TRUST")
+for name in PIP_INDEX_URL http_proxy https_proxy no_proxy; do
     [ -z "${!name:-}" ] || PASS_ENV+=("$name=${!name}")
 done
 
+in_tree() { # tree, user, command
+    TREE_ROOT=$1 unshare --mount --pid --fork --kill-child /bin/bash -c '
+        mount --make-rprivate / && mount -t proc proc "$TREE_ROOT/proc" && mount --rbind /dev "$TREE_ROOT/dev" && exec "$@"' - \
+        env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root "${ENVIRONMENT[@]}" "${PASS_ENV[@]}" \
+        chroot --userspec="$2" "$1" /bin/bash ${PIPEFAIL:+-o pipefail} -c "cd '$WORKDIR_IN' && $3" </dev/null
+}
+
 start_stage() { # parent, name
-    TREE=$WORK/stage/$2 USER_IN=root WORKDIR_IN=/ ENTRYPOINT=
+    STAGE=$2 TREE=$WORK/stage/$2 USER_IN=0:0 WORKDIR_IN=/ ENTRYPOINT='' PIPEFAIL='' SKIP=''
     local from=$WORK/debian
-    [ ! -d "$WORK/stage/$1" ] || from=$WORK/stage/$1
+    ENVIRONMENT=()
+    if [ -d "$WORK/stage/$1" ]; then
+        from=$WORK/stage/$1
+        mapfile -t ENVIRONMENT <"$WORK/stage/$1.env"
+    fi
     echo "== stage $2 (from $1)"
+    if [ -e "$WORK/stage/$2.env" ]; then
+        SKIP=yes
+        return
+    fi
     rm -rf --one-file-system "$TREE"
     cp -a "$from" "$TREE"
-    if [ "$from" = "$WORK/debian" ]; then ENVIRONMENT=("NUVYN=1"); else read -r -a ENVIRONMENT <"$WORK/$1.env"; fi
 }
 
 finish_stage() {
-    [ -n "${TREE:-}" ] || return 0
-    printf '%s ' "${ENVIRONMENT[@]}" >"$WORK/$(basename "$TREE").env"
-    [ -z "$ENTRYPOINT" ] || { echo "   $ENTRYPOINT --version as $USER_IN:"; in_tree "$TREE" "$USER_IN" "$ENTRYPOINT --version"; }
+    [ -n "${STAGE:-}" ] || return 0
+    if [ -n "$ENTRYPOINT" ]; then
+        printf '   %s --version as %s: ' "$ENTRYPOINT" "$USER_IN"
+        in_tree "$TREE" "$USER_IN" "$ENTRYPOINT --version"
+    fi
+    [ -n "$SKIP" ] || printf '%s\n' ${ENVIRONMENT[@]+"${ENVIRONMENT[@]}"} >"$WORK/stage/$STAGE.env"
 }
 
 copy_in() {
-    local from=$ROOT
+    local from=$ROOT to=${*: -1} source
     case $1 in --from=*)
         from=$WORK/stage/${1#--from=}
         shift
         ;;
     esac
-    local to=${*: -1} source
     [[ $to = /* ]] || to=$WORKDIR_IN/$to
     for source in "${@:1:$#-1}"; do
         case $to in */ | */.) mkdir -p "$TREE$to" ;; *) mkdir -p "$(dirname "$TREE$to")" ;; esac
-        cp -a "$from/${source#/}" "$TREE$to"
+        cp -a --no-preserve=ownership "$from/${source#/}" "$TREE$to"
     done
 }
 
-base_tree
-while IFS= read -r line || [ -n "$line" ]; do
-    while [[ $line = *\\ ]]; do
-        IFS= read -r more
-        line=${line%\\}$more
-    done
-    case $line in '' | '#'*) continue ;; esac
-    verb=${line%% *} rest=${line#* }
-    case $verb in
-    FROM)
-        finish_stage
-        read -r parent _ name <<<"$rest"
-        start_stage "$parent" "$name"
-        ;;
-    ENV) read -r -a more <<<"$rest" && ENVIRONMENT+=("${more[@]}") ;;
-    WORKDIR) WORKDIR_IN=$rest && mkdir -p "$TREE$rest" ;;
+carry_out() { # instruction, its words
+    case $1 in
+    SHELL) [[ $2 != *pipefail* ]] || PIPEFAIL=yes ;;
+    ENV) read -r -a words <<<"$2" && ENVIRONMENT+=("${words[@]}") ;;
+    WORKDIR) WORKDIR_IN=$2 && mkdir -p "$TREE$2" ;;
     COPY)
         # shellcheck disable=SC2086 # words of the instruction
-        copy_in $rest
+        [ -n "$SKIP" ] || copy_in $2
         ;;
     RUN)
-        echo "   RUN ${rest:0:100}"
-        in_tree "$TREE" root "$rest"
+        [ -n "$SKIP" ] || echo "   RUN ${2:0:100}"
+        [ -n "$SKIP" ] || in_tree "$TREE" 0:0 "$2"
         ;;
-    USER) USER_IN=$rest ;;
+    USER) USER_IN=$2 ;;
     EXPOSE) ;;
-    ENTRYPOINT) ENTRYPOINT=$(tr -d '[]"' <<<"$rest") ;;
-    *) echo "rehearse: $verb is not understood" >&2 && exit 1 ;;
+    ENTRYPOINT) ENTRYPOINT=$(tr -d '[]"' <<<"$2") ;;
+    *) echo "rehearse: $1 is not understood" >&2 && exit 1 ;;
     esac
-done <"$FILE"
+}
+
+base_tree
+while IFS= read -r line <&3 || [ -n "$line" ]; do
+    while [[ $line = *\\ ]]; do
+        IFS= read -r more <&3
+        line=${line%\\}$more
+    done
+    case $line in
+    '' | '#'*) ;;
+    'FROM '*)
+        finish_stage
+        read -r _ parent _ name <<<"$line"
+        start_stage "$parent" "$name"
+        ;;
+    *) carry_out "${line%% *}" "${line#* }" ;;
+    esac
+done 3<"$FILE"
 finish_stage
-echo "every stage was carried out; trees are below $WORK"
+echo "== every stage was carried out; now the services of compose.yaml"
+exec unshare --mount --net --pid --fork --kill-child --mount-proc \
+    "${NUVYN_HOME:-$HOME/.cache/nuvyn}/venv-lint/bin/python" "$ROOT/deploy/container/rehearse.py" "$WORK"
