@@ -96,6 +96,15 @@ static void take_roles(plan_t *plan)
     }
 }
 
+bool plan_keys_versions(const Nv__PrimaryKey *key, const char *version)
+{
+    for (size_t i = 0; key->n_columns > 1 && i < key->n_columns; i++) {
+        if (strcmp(key->columns[i], version) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* A date that moves with each version of a record: the best name wins. */
 static void find_version(plan_table_t *table)
 {
@@ -117,7 +126,8 @@ static void find_version(plan_table_t *table)
                 table->version = column->p->name;
         }
     }
-    table->history = table->version != NULL && table->key != NULL && table->key->violations > 0;
+    table->history = table->version != NULL && table->key != NULL &&
+                     (table->key->violations > 0 || plan_keys_versions(table->key, table->version));
 }
 
 /* Without any fact there would be no star: the table with numbers that most looks like events takes the part. */

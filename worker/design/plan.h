@@ -79,4 +79,7 @@ void star_make_facts(plan_t *plan);      /* facts.c */
 void star_make_bridges(plan_t *plan);    /* bridges.c */
 void star_make_date(plan_t *plan);       /* star.c */
 
+/* The key of a source names the date of its versions: it holds several of one thing. */
+bool plan_keys_versions(const Nv__PrimaryKey *key, const char *version);
+
 #endif

@@ -31,6 +31,9 @@ typedef struct target_builder {
 
 Nv__QualityRule *sttm_rule(sttm_builder_t *b, Nv__RuleKind kind, Nv__Severity severity, const char *column,
                            const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* The type of a DECIMAL column: as many digits behind the point as were seen, and room before it. What was the greatest amount so
+ * far is no bound: tomorrow's greater one must not be refused. */
+void sttm_decimal(const Nv__ColumnProfile *column, int32_t *precision, int32_t *scale);
 const dsc_column_t *sttm_find(const sttm_builder_t *b, const char *table, const char *column, int *t, int *c);
 
 void sttm_write_sources(sttm_builder_t *b); /* sttm_source.c */

@@ -5,7 +5,14 @@
 #include "worker/design/plan.h"
 #include "worker/design/sttm_internal.h"
 
-enum { ACCEPTED_MAX = 12 };
+enum { ACCEPTED_MAX = 12, DECIMAL_USUAL = 18, DECIMAL_ROOM = 2 };
+
+void sttm_decimal(const Nv__ColumnProfile *column, int32_t *precision, int32_t *scale)
+{
+    *scale = column->scale < 0 ? 0 : column->scale > 38 ? 38 : column->scale;
+    *precision =
+        column->precision <= DECIMAL_USUAL - DECIMAL_ROOM && *scale <= column->precision ? DECIMAL_USUAL : 38;
+}
 
 static Nv__SttmSourceColumn *source_column(sttm_builder_t *b, int t, int c)
 {
@@ -17,12 +24,8 @@ static Nv__SttmSourceColumn *source_column(sttm_builder_t *b, int t, int c)
     out->silver_name = b->silver[t][c];
     out->type =
         p->type == NV__VALUE_TYPE__VALUE_TYPE_UNSPECIFIED ? NV__VALUE_TYPE__VALUE_TYPE_STRING : p->type;
-    if (out->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL) {
-        out->scale = p->scale < 0 ? 0 : p->scale > 38 ? 38 : p->scale;
-        out->precision = p->precision > 38 ? 38 : p->precision;
-        out->precision = out->precision < out->scale ? out->scale : out->precision;
-        out->precision = out->precision < 1 ? 1 : out->precision;
-    }
+    if (out->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL)
+        sttm_decimal(p, &out->precision, &out->scale);
     out->parse = p->parse;
     out->nullable = p->null_count + p->invalid_count > 0;
     out->null_percent = round(column->null_share * 1e6) / 1e4;
@@ -97,10 +100,10 @@ static const char *version_column(const sttm_builder_t *b, int t)
 }
 
 /* Several versions of one key in the same files: each is a record of its own, so that history is not lost. */
-static bool keeps_versions(const sttm_builder_t *b, const char *table)
+static bool keeps_versions(const sttm_builder_t *b, const char *table, const char *version)
 {
     const Nv__PrimaryKey *key = key_of(b, table);
-    return key != NULL && key->violations > 0;
+    return key != NULL && (key->violations > 0 || plan_keys_versions(key, version));
 }
 
 static void write_key(sttm_builder_t *b, int t, Nv__SttmSource *out)
@@ -118,7 +121,7 @@ static void write_key(sttm_builder_t *b, int t, Nv__SttmSource *out)
             out->key[out->n_key++] = b->silver[t][c];
     }
     const char *latest = version_column(b, t);
-    if (version != NULL && keeps_versions(b, out->name) &&
+    if (version != NULL && keeps_versions(b, out->name, version) &&
         sttm_find(b, out->name, version, &ct, &c) != NULL) {
         out->key[out->n_key++] = b->silver[t][c];
         return;

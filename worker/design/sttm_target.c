@@ -122,12 +122,8 @@ Nv__SttmColumn *sttm_copy(target_builder_t *t, const char *name, const char *ali
     const char *rule = nv_printf(ctx, "%s.%s %s", t->b->schema->tables[column->table].p->name, p->name,
                                  parse_words(ctx, column));
     Nv__SttmColumn *out = sttm_column(t, name, type, role, NV__TRANSFORM_OP__TRANSFORM_OP_COPY, rule);
-    if (type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL) {
-        out->scale = p->scale < 0 ? 0 : p->scale > 38 ? 38 : p->scale;
-        out->precision = p->precision > 38 ? 38 : p->precision;
-        out->precision = out->precision < out->scale ? out->scale : out->precision;
-        out->precision = out->precision < 1 ? 1 : out->precision;
-    }
+    if (type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL)
+        sttm_decimal(p, &out->precision, &out->scale);
     out->nullable = p->null_count + p->invalid_count > 0 || strcmp(alias, "d") != 0;
     out->pii = nv_strdup(ctx, p->pii);
     sttm_input(t, out, alias, column);

@@ -263,6 +263,31 @@ static bool check_grain(reviewing_t *r, const char *table, char *const *columns,
     return true;
 }
 
+static bool is_part_of_key(const reviewing_t *r, const char *table, const char *column)
+{
+    for (size_t i = 0; i < r->sttm->n_sources; i++) {
+        const Nv__SttmSource *source = r->sttm->sources[i];
+        for (size_t c = 0; c < source->n_columns && strcmp(source->name, table) == 0; c++)
+            for (size_t k = 0; k < source->n_key && strcmp(source->columns[c]->name, column) == 0; k++)
+                if (strcmp(source->key[k], source->columns[c]->silver_name) == 0)
+                    return true;
+    }
+    return false;
+}
+
+/* What makes a row of a dimension's source: the business key, and where the source is kept version by version their date. */
+static size_t key_of_rows(const reviewing_t *r, const Nv__DimensionDesign *dimension, char ***out)
+{
+    size_t n = dimension->n_business_key;
+    *out = NV_NEW_ARRAY(r->ctx, char *, n + 1);
+    for (size_t i = 0; i < n; i++)
+        (*out)[i] = dimension->business_key[i];
+    if (dimension->effective_from[0] != '\0' &&
+        is_part_of_key(r, dimension->source, dimension->effective_from))
+        (*out)[n++] = dimension->effective_from;
+    return n;
+}
+
 static bool check_grains(reviewing_t *r, nv_error_t *err)
 {
     for (size_t i = 0; i < r->star->n_facts; i++) {
@@ -277,8 +302,9 @@ static bool check_grains(reviewing_t *r, nv_error_t *err)
     }
     for (size_t i = 0; i < r->star->n_dimensions; i++) {
         const Nv__DimensionDesign *dimension = r->star->dimensions[i];
-        if (!dimension->from_flat &&
-            !check_grain(r, dimension->source, dimension->business_key, dimension->n_business_key, err))
+        char **key = NULL;
+        size_t n = key_of_rows(r, dimension, &key);
+        if (!dimension->from_flat && !check_grain(r, dimension->source, key, n, err))
             return false;
     }
     return true;

@@ -8,6 +8,7 @@
 
 #include "tests/unit/worker/design/fixture.h"
 #include "worker/design/sttm_check.h"
+#include "worker/design/sttm_internal.h"
 
 static int set_up(void **state)
 {
@@ -158,6 +159,55 @@ static void test_odd_names(void **state)
     nv_mem_free(f->ctx);
 }
 
+/* The greatest price so far is no bound for the next one. */
+static void test_decimals_have_room(void **state)
+{
+    fixture_t *f = *state;
+    Nv__ColumnProfile column = NV__COLUMN_PROFILE__INIT;
+    int32_t precision = 0, scale = 0;
+    (void)f;
+    column.precision = 3;
+    column.scale = 2;
+    sttm_decimal(&column, &precision, &scale);
+    assert_int_equal(precision, 18);
+    assert_int_equal(scale, 2);
+    column.precision = 17;
+    sttm_decimal(&column, &precision, &scale);
+    assert_int_equal(precision, 38);
+    column.scale = 44;
+    sttm_decimal(&column, &precision, &scale);
+    assert_int_equal(precision, 38);
+    assert_int_equal(scale, 38);
+}
+
+/* A source keyed by thing and day of change: the day is no part of the business key, and silver keeps every version. */
+static void test_keyed_versions_are_kept(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new();
+    nv_error_t err = NV_ERROR_INIT;
+    assert_true(
+        fixture_csv(f, "addresses",
+                    "customer_id,valid_from,city\n1,2024-01-01,Bonn\n1,2024-02-01,Kiel\n2,2024-01-01,Ulm\n"));
+    assert_true(fixture_csv(f, "orders", "order_id,amount\n10,4.50\n11,3.00\n"));
+    fixture_key(f, "addresses", "customer_id", "valid_from");
+    fixture_key(f, "orders", "order_id", NULL);
+    fixture_role(f, "addresses", NV__TABLE_ROLE__TABLE_ROLE_DIMENSION);
+    fixture_role(f, "orders", NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    if (!fixture_design(f, &err))
+        fail_msg("%s", err.message);
+    const Nv__SttmTarget *dimension = fixture_target(f, "dim_address");
+    assert_int_equal(dimension->load, NV__LOAD_STRATEGY__LOAD_STRATEGY_SCD2);
+    assert_string_equal(dimension->effective_from, "valid_from");
+    assert_int_equal(dimension->n_grain_columns, 1);
+    for (size_t i = 0; i < f->sttm->n_sources; i++)
+        if (strcmp(f->sttm->sources[i]->name, "addresses") == 0) {
+            assert_int_equal(f->sttm->sources[i]->n_key, 2);
+            assert_string_equal(f->sttm->sources[i]->key[1], "valid_from");
+        }
+    nv_mem_free(f->ctx);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -168,6 +218,8 @@ int main(void)
         TEST(test_lookup_through_header),
         TEST(test_versions_and_audit),
         TEST(test_grain_keeps_source_keys),
+        TEST(test_decimals_have_room),
+        cmocka_unit_test(test_keyed_versions_are_kept),
         TEST(test_deterministic),
         TEST(test_checker_finds_what_is_broken),
         cmocka_unit_test(test_odd_names),
