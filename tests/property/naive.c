@@ -1,0 +1,274 @@
+#include "tests/property/naive.h"
+
+#include "worker/codegen/model.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+static int column_index(const case_table_t *table, const char *name)
+{
+    for (size_t c = 0; c < table->n_columns; c++)
+        if (strcasecmp(table->columns[c], name) == 0)
+            return (int)c;
+    return -1;
+}
+
+static bool is_null_spelling(const Nv__SttmSourceColumn *column, const char *text)
+{
+    if (!*text)
+        return true;
+    for (size_t i = 0; column->parse && i < column->parse->n_null_spellings; i++)
+        if (strcmp(column->parse->null_spellings[i], text) == 0)
+            return true;
+    return false;
+}
+
+static char *trimmed(nv_mem_t *ctx, const char *text)
+{
+    text += strspn(text, " ");
+    size_t n = strlen(text);
+    while (n > 0 && text[n - 1] == ' ')
+        n--;
+    return nv_strndup(ctx, text, n);
+}
+
+/* The value that the mapping sees in a cell: NULL where it sees none; *bad where it cannot read it. */
+static const char *value_of(nv_mem_t *ctx, const Nv__SttmSourceColumn *column, const cell_t *cell, bool *bad)
+{
+    const char *text = column->parse && column->parse->trim ? trimmed(ctx, cell->raw) : cell->raw;
+    *bad = false;
+    if (is_null_spelling(column, text))
+        return NULL;
+    if (column->type == NV__VALUE_TYPE__VALUE_TYPE_STRING)
+        return text;
+    *bad = cell->bad || !cell->means;
+    return *bad ? NULL : cell->means;
+}
+
+static const char *row_value(const naive_t *naive, const naive_source_t *s, size_t row, const char *silver)
+{
+    const Nv__SttmSourceColumn *column = model_source_column(s->source, silver);
+    bool bad;
+    return value_of(naive->ctx, column, &s->table->rows[row].cells[column_index(s->table, column->name)],
+                    &bad);
+}
+
+static bool tolerated(const Nv__SttmSource *source, const char *silver)
+{
+    for (size_t i = 0; i < source->n_rules; i++)
+        if (source->rules[i]->kind == NV__RULE_KIND__RULE_KIND_PARSES &&
+            source->rules[i]->severity == NV__SEVERITY__SEVERITY_WARN &&
+            strcmp(source->rules[i]->columns[0], silver) == 0)
+            return true;
+    return false;
+}
+
+static bool is_refused(const naive_t *naive, const naive_source_t *s, size_t row)
+{
+    for (size_t i = 0; i < s->source->n_columns; i++) {
+        const Nv__SttmSourceColumn *column = s->source->columns[i];
+        bool bad;
+        value_of(naive->ctx, column, &s->table->rows[row].cells[column_index(s->table, column->name)], &bad);
+        if (bad && !tolerated(s->source, column->silver_name))
+            return true;
+    }
+    for (size_t i = 0; i < s->source->n_rules; i++) {
+        const Nv__QualityRule *rule = s->source->rules[i];
+        if (rule->kind == NV__RULE_KIND__RULE_KIND_NOT_NULL &&
+            rule->severity == NV__SEVERITY__SEVERITY_QUARANTINE &&
+            !row_value(naive, s, row, rule->columns[0]))
+            return true;
+    }
+    return false;
+}
+
+/* Values of the named columns as one text. */
+static char *text_of(const naive_t *naive, const naive_source_t *s, size_t row, char *const *silver, size_t n)
+{
+    char *text = nv_strdup(naive->ctx, "");
+    for (size_t i = 0; i < n; i++) {
+        const char *value = row_value(naive, s, row, silver[i]);
+        text = nv_printf(naive->ctx, "%s%s\x1f", text, value ? value : "\x01");
+    }
+    return text;
+}
+
+static char *identity(const naive_t *naive, const naive_source_t *s, size_t row)
+{
+    if (s->source->n_key > 0)
+        return text_of(naive, s, row, s->source->key, s->source->n_key);
+    char **all = NV_NEW_ARRAY(naive->ctx, char *, s->source->n_columns + 1);
+    for (size_t i = 0; i < s->source->n_columns; i++)
+        all[i] = s->source->columns[i]->silver_name;
+    return text_of(naive, s, row, all, s->source->n_columns);
+}
+
+/* Row a supersedes row b of the same key. */
+static bool newer(const naive_t *naive, const naive_source_t *s, size_t a, size_t b)
+{
+    for (size_t i = 0; i < s->source->n_latest_by; i++) {
+        const char *x = row_value(naive, s, a, s->source->latest_by[i]);
+        const char *y = row_value(naive, s, b, s->source->latest_by[i]);
+        if ((x == NULL) != (y == NULL))
+            return x != NULL;
+        if (x && strcmp(x, y) != 0) /* days: ISO 8601 orders as text */
+            return strcmp(x, y) > 0;
+    }
+    const case_row_t *r = &s->table->rows[a], *o = &s->table->rows[b];
+    if (r->batch != o->batch)
+        return r->batch > o->batch;
+    return r->file != o->file ? r->file > o->file : a > b;
+}
+
+static void load_source(const naive_t *naive, naive_source_t *s, int last_batch)
+{
+    size_t n = s->table->n_rows;
+    char **keys = NV_NEW_ARRAY(naive->ctx, char *, n + 1);
+    s->loaded = NV_NEW_ARRAY(naive->ctx, bool, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        if (s->table->rows[i].batch > last_batch)
+            continue;
+        s->rows++;
+        if (is_refused(naive, s, i)) {
+            s->refused++;
+            continue;
+        }
+        keys[i] = identity(naive, s, i);
+        s->loaded[i] = true;
+        s->kept++;
+        for (size_t k = 0; k < i; k++) {
+            if (!s->loaded[k] || strcmp(keys[k], keys[i]) != 0)
+                continue;
+            s->loaded[newer(naive, s, i, k) ? k : i] = false;
+            s->kept--;
+            s->duplicates++;
+            break; /* at most one of a key is loaded at a time */
+        }
+    }
+}
+
+static const case_table_t *table_named(const source_case_t *source, const char *name)
+{
+    for (size_t i = 0; i < source->n_tables; i++)
+        if (strcmp(source->tables[i]->name, name) == 0)
+            return source->tables[i];
+    return NULL;
+}
+
+bool naive_load(nv_mem_t *ctx, const source_case_t *source, const Nv__Sttm *sttm, int last_batch,
+                naive_t **out, nv_error_t *err)
+{
+    naive_t *naive = NV_NEW(ctx, naive_t);
+    *naive = (naive_t){.ctx = ctx, .sttm = sttm, .n_sources = sttm->n_sources};
+    naive->sources = NV_NEW_ARRAY(ctx, naive_source_t, sttm->n_sources + 1);
+    for (size_t i = 0; i < sttm->n_sources; i++) {
+        naive_source_t *s = &naive->sources[i];
+        s->source = sttm->sources[i];
+        s->table = table_named(source, s->source->name);
+        if (!s->table)
+            return nv_fail(err, NV_INTERNAL, "the mapping has a source %s, the case has none",
+                           s->source->name);
+        for (size_t c = 0; c < s->source->n_columns; c++)
+            if (column_index(s->table, s->source->columns[c]->name) < 0)
+                return nv_fail(err, NV_INTERNAL, "%s: the mapping has a column %s, the case has none",
+                               s->source->name, s->source->columns[c]->name);
+        load_source(naive, s, last_batch);
+    }
+    *out = naive;
+    return true;
+}
+
+static const naive_source_t *driving(const naive_t *naive, const Nv__SttmTarget *target)
+{
+    for (size_t i = 0; i < naive->n_sources; i++)
+        if (strcmp(naive->sources[i].source->name, target->driving_source) == 0)
+            return &naive->sources[i];
+    return NULL;
+}
+
+static int64_t ten_thousandths(const char *text)
+{
+    bool negative = *text == '-';
+    char *end;
+    int64_t value = strtoll(text + negative, &end, 10) * 10000, unit = 1000;
+    for (end += *end == '.'; *end >= '0' && *end <= '9'; end++, unit /= 10)
+        value += (*end - '0') * unit;
+    return negative ? -value : value;
+}
+
+static bool copies(const Nv__SttmColumn *column)
+{
+    const Nv__Transform *t = column->transform;
+    return t->op == NV__TRANSFORM_OP__TRANSFORM_OP_COPY && strcmp(t->inputs[0]->alias, "d") == 0;
+}
+
+bool naive_sum(const naive_t *naive, const Nv__SttmTarget *target, const Nv__SttmColumn *column, int64_t *out)
+{
+    const naive_source_t *s = driving(naive, target);
+    bool number = column->type == NV__VALUE_TYPE__VALUE_TYPE_INT64 ||
+                  column->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL;
+    if (!s || !copies(column) || !number)
+        return false;
+    *out = 0;
+    for (size_t i = 0; i < s->table->n_rows; i++) {
+        const char *value =
+            s->loaded[i] ? row_value(naive, s, i, column->transform->inputs[0]->column) : NULL;
+        *out += value ? ten_thousandths(value) : 0;
+    }
+    return true;
+}
+
+static int compare_texts(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* The business keys of all members, in order; false where they are not copied from the driving source. */
+static bool members_of(const naive_t *naive, const Nv__SttmTarget *dimension, char ***out, size_t *n)
+{
+    const naive_source_t *s = driving(naive, dimension);
+    char **key, **silver;
+    size_t n_key = model_key(naive->ctx, dimension, &key);
+    silver = NV_NEW_ARRAY(naive->ctx, char *, n_key + 1);
+    for (size_t k = 0; k < n_key; k++) {
+        const Nv__SttmColumn *column = model_column(dimension, key[k]);
+        if (!copies(column))
+            return false;
+        silver[k] = column->transform->inputs[0]->column;
+    }
+    *n = 0;
+    *out = NV_NEW_ARRAY(naive->ctx, char *, s->table->n_rows + 1);
+    for (size_t i = 0; i < s->table->n_rows; i++)
+        if (s->loaded[i])
+            (*out)[(*n)++] = text_of(naive, s, i, silver, n_key);
+    qsort(*out, *n, sizeof **out, compare_texts);
+    return true;
+}
+
+bool naive_unknown(const naive_t *naive, const Nv__SttmTarget *target, const Nv__SttmColumn *column,
+                   int64_t *nowhere, int64_t *empty)
+{
+    const Nv__Transform *t = column->transform;
+    const naive_source_t *s = driving(naive, target);
+    char **members, **inputs = NV_NEW_ARRAY(naive->ctx, char *, t->n_inputs + 1);
+    size_t n_members;
+    *nowhere = *empty = 0;
+    for (size_t k = 0; k < t->n_inputs; k++) {
+        inputs[k] = t->inputs[k]->column;
+        if (strcmp(t->inputs[k]->alias, "d") != 0)
+            return false;
+    }
+    if (!members_of(naive, model_target(naive->sttm, t->dimension), &members, &n_members))
+        return false;
+    for (size_t i = 0; i < s->table->n_rows; i++) {
+        if (!s->loaded[i])
+            continue;
+        char *text = text_of(naive, s, i, inputs, t->n_inputs);
+        if (strchr(text, '\x01'))
+            ++*empty;
+        else if (!bsearch(&text, members, n_members, sizeof *members, compare_texts))
+            ++*nowhere;
+    }
+    return true;
+}
