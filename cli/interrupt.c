@@ -35,7 +35,8 @@ static bool list(cli_t *cli, nv_error_t *err)
 }
 
 static const nv_option_t answer_options[] = {
-    {.name = "reject", .type = NV_OPTION_BOOL, .help = "reject instead of approve"},
+    {.name = "reject", .type = NV_OPTION_BOOL, .help = "no: the run ends"},
+    {.name = "revise", .type = NV_OPTION_BOOL, .help = "not yet: back to the Analyst with --comment"},
     {.name = "comment", .help = "why; the Analyst reads it"},
     {.name = "design",
      .placeholder = "FILE",
@@ -89,7 +90,13 @@ static bool answer(cli_t *cli, nv_error_t *err)
     Nv__AnswerInterruptRequest request = NV__ANSWER_INTERRUPT_REQUEST__INIT;
     request.tenant = cli_tenant(cli);
     request.run_id = nv_strdup(cli->ctx, cli_argument(cli, 0));
-    request.answer = nv_strdup(cli->ctx, nv_config_bool(cli->options, "reject") ? "reject" : "approve");
+    bool reject = nv_config_bool(cli->options, "reject"), revise = nv_config_bool(cli->options, "revise");
+    if (reject + revise + (cli_option(cli, "design")[0] != '\0') > 1)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "expected one of --reject, --revise and --design");
+    if (revise && !cli_option(cli, "comment")[0])
+        return nv_fail(err, NV_INVALID_ARGUMENT,
+                       "--revise: expected --comment, what the Analyst is to change");
+    request.answer = nv_strdup(cli->ctx, reject ? "reject" : revise ? "revise" : "approve");
     request.comment = nv_strdup(cli->ctx, cli_option(cli, "comment"));
     Nv__Run *run = NULL;
     if (!read_design(cli, &request, err) || !choose(cli, &request, err) ||
@@ -110,7 +117,7 @@ const cli_command_t cli_interrupt_commands[] = {
     {.noun = "interrupt",
      .verb = "answer",
      .arguments = "RUN",
-     .help = "approve (or --reject) what a run waits with",
+     .help = "approve, correct, send back or reject what a run waits with",
      .run = answer,
      .options = answer_options,
      .n_options = sizeof answer_options / sizeof *answer_options,

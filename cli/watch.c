@@ -22,6 +22,7 @@ typedef struct node {
 
 typedef struct watch {
     cli_t *cli;
+    const char *run_id;
     bool live;      /* standard output is a terminal */
     bool in_tokens; /* model text is being written; a line break is owed */
     bool status_shown;
@@ -198,6 +199,18 @@ static void on_summary(watch_t *watch, const Nv__RunEvent *event)
         cli_safe(watch->cli->ctx, event->text);
 }
 
+/* The question, and how it is answered from another terminal while this one goes on watching. */
+static void ask(watch_t *watch, const char *question)
+{
+    static const char *const ways[][2] = {
+        {"", "yes"}, {" --design FILE", "with a corrected design"}, {" --reject", "no: the run ends"}};
+    line(watch, "?", YELLOW, question);
+    printf("    see        nuvynctl artifact get %s design.json\n", watch->run_id);
+    for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
+        printf("    %s nuvynctl interrupt answer %s%-24s  %s\n", i ? "or        " : "answer    ",
+               watch->run_id, ways[i][0], ways[i][1]);
+}
+
 static void on_note(watch_t *watch, const Nv__RunEvent *event)
 {
     const char *text = cli_safe(watch->event, event->text);
@@ -209,8 +222,8 @@ static void on_note(watch_t *watch, const Nv__RunEvent *event)
     else if (strcmp(event->kind, "retrieval") == 0 || strcmp(event->kind, "learned") == 0 ||
              strcmp(event->kind, "llm") == 0)
         line(watch, "  ·", DIM, nv_printf(watch->event, "%s: %s", event->kind, text));
-    else if (strcmp(event->kind, "interrupt") == 0)
-        line(watch, "?", YELLOW, nv_printf(watch->event, "%s", text));
+    else if (strcmp(event->kind, "interrupt") == 0 && strcmp(event->state, "open") == 0)
+        ask(watch, text);
     else
         line(watch, "  ·", DIM, text);
 }
@@ -308,7 +321,8 @@ static bool lost_connection(const nv_error_t *err)
 
 bool cli_watch(cli_t *cli, const char *run_id, int64_t after, Nv__Run **out, nv_error_t *err)
 {
-    watch_t watch = {.cli = cli, .live = !cli->json && isatty(STDOUT_FILENO), .last = after};
+    watch_t watch = {
+        .cli = cli, .run_id = run_id, .live = !cli->json && isatty(STDOUT_FILENO), .last = after};
     int failures = 0;
     if (!cli->json)
         line(&watch, "·", DIM, nv_printf(cli->ctx, "run %s", run_id));

@@ -14,6 +14,8 @@ typedef struct designing {
     Nv__Profile *profile;
     design_input_t input;
     Nv__StarSchema *human;
+    Nv__StarSchema *earlier; /* what the person was asked about */
+    Nv__Sttm *earlier_sttm;
     Nv__StarSchema *star;
     Nv__Sttm *sttm;
     Nv__TaskUsage *usage;
@@ -32,13 +34,18 @@ static const char *folder_name(nv_mem_t *ctx, const char *path)
 
 static bool read_inputs(designing_t *d, nv_error_t *err)
 {
-    ProtobufCMessage *relations = NULL, *review = NULL, *validation = NULL, *human = NULL;
+    ProtobufCMessage *relations = NULL, *review = NULL, *validation = NULL, *human = NULL, *earlier = NULL,
+                     *earlier_sttm = NULL;
     if (!analyst_profile(d->task, d->ctx, &d->profile, err) ||
         !analyst_optional(d->task, d->ctx, "relations", &nv__relations__descriptor, &relations, err) ||
         !analyst_optional(d->task, d->ctx, "review", &nv__review__descriptor, &review, err) ||
         !analyst_optional(d->task, d->ctx, "validation", &nv__validation__descriptor, &validation, err) ||
-        !analyst_optional(d->task, d->ctx, "human_design", &nv__star_schema__descriptor, &human, err))
+        !analyst_optional(d->task, d->ctx, "human_design", &nv__star_schema__descriptor, &human, err) ||
+        !analyst_optional(d->task, d->ctx, "design", &nv__star_schema__descriptor, &earlier, err) ||
+        !analyst_optional(d->task, d->ctx, "sttm", &nv__sttm__descriptor, &earlier_sttm, err))
         return false;
+    d->earlier = (Nv__StarSchema *)earlier;
+    d->earlier_sttm = (Nv__Sttm *)earlier_sttm;
     if (relations == NULL)
         return nv_fail(err, NV_FAILED_PRECONDITION, "no relations were found before the design");
     const Nv__RunSpec *spec = d->task->assignment->spec;
@@ -105,6 +112,16 @@ static bool use_human(designing_t *d, nv_error_t *err)
     return true;
 }
 
+/* A slip in an edited design costs the person a second edit, not the run: what was asked about stands, and is asked again. */
+static bool refuse_human(designing_t *d, nv_error_t *err)
+{
+    d->task->ops->emit(d->task->host, "finding", nv_printf(d->ctx, "refused: %s", err->message), 0, 0);
+    nv_error_clear(err);
+    d->star = d->earlier;
+    d->sttm = d->earlier_sttm;
+    return true;
+}
+
 static bool make_star(designing_t *d, nv_error_t *err)
 {
     if (d->human != NULL)
@@ -129,8 +146,12 @@ bool agent_design(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_err
     nv__task_usage__init(&out->usage);
     char version[16];
     (void)snprintf(version, sizeof version, "%d", task->assignment->round + 1);
-    if (!read_inputs(&d, err) || !make_star(&d, err) ||
-        !design_sttm(ctx, &d.input, d.star, version, &d.sttm, err))
+    if (!read_inputs(&d, err))
+        return nv_wrap(err, "design");
+    bool ok = make_star(&d, err) && design_sttm(ctx, &d.input, d.star, version, &d.sttm, err);
+    if (!ok && d.human != NULL && d.earlier != NULL && d.earlier_sttm != NULL)
+        ok = refuse_human(&d, err);
+    if (!ok)
         return nv_wrap(err, "design");
     /* What a person edited may leave columns out without saying why; the review tells them. */
     sttm_problems_t problems = sttm_find_problems(ctx, d.sttm, d.profile);
