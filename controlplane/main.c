@@ -192,6 +192,7 @@ typedef struct plane {
     nv_tls_paths_t paths;
     cp_lead_t lead;
     cp_janitor_t *janitor;
+    cp_scaler_t *scaler;
     bool shared;         /* other control planes may use the store */
     atomic_bool serving; /* leads, and all is up */
 } plane_t;
@@ -371,6 +372,8 @@ static bool start_server(plane_t *plane, nv_error_t *err)
     if (!nv_rpc_server_new(&config, &plane->server, err))
         return false;
     cp_service_register(&plane->service, plane->server);
+    plane->scaler = cp_scaler_new(&plane->service);
+    cp_scaler_register(plane->scaler, plane->server);
     return nv_rpc_server_start(plane->server, err) && write_address(plane, err);
 }
 
@@ -432,6 +435,7 @@ static bool serve(plane_t *plane, const sigset_t *signals, nv_error_t *err)
             return true;
         if (plane->shared && !cp_lead_keep(&plane->lead, err))
             return false;
+        cp_scaler_tick(plane->scaler);
         if (!cp_revocations_refresh(plane->service.revocations, plane->service.store, &why))
             nv_log(plane->log, NV_ERROR, "main", "keeping the old revocation list", "reason", why.message,
                    NULL);
@@ -453,6 +457,7 @@ static void stop(plane_t *plane)
     store_close(plane->service.store);
     nv_workpool_free(plane->service.pool);
     nv_rpc_server_free(plane->server);
+    cp_scaler_free(plane->scaler);
     cp_tokens_free(plane->service.tokens);
     cp_leases_free(plane->service.leases);
     cp_revocations_free(plane->service.revocations);

@@ -6,8 +6,9 @@ enum {
     WORKER = NV_IDENTITY_WORKER,
     USER = NV_IDENTITY_USER,
     OPERATOR = NV_IDENTITY_OPERATOR,
+    SCALER = NV_IDENTITY_SCALER,
     ANYONE = NV_IDENTITY_CONTROLPLANE | NV_IDENTITY_WORKSPACE | NV_IDENTITY_WORKER | NV_IDENTITY_USER |
-             NV_IDENTITY_OPERATOR,
+             NV_IDENTITY_OPERATOR | NV_IDENTITY_SCALER,
 };
 
 /* The longest match wins, so that a single method can be stricter or looser than its service. */
@@ -15,6 +16,7 @@ static const nv_policy_rule_t rules[] = {
     {"/grpc.health.v1.Health/", ANYONE, NV_SCOPE_NONE},
     {"/grpc.reflection.v1.ServerReflection/", USER | OPERATOR, NV_SCOPE_NONE},
     {"/grpc.reflection.v1alpha.ServerReflection/", USER | OPERATOR, NV_SCOPE_NONE},
+    {"/externalscaler.ExternalScaler/", SCALER | OPERATOR, NV_SCOPE_NONE},
     {"/nuvyn.v1.WorkerService/", WORKER, NV_SCOPE_POOL},
     {"/nuvyn.v1.RunService/", USER | OPERATOR, NV_SCOPE_TENANT},
     {"/nuvyn.v1.KnowledgeService/", USER | OPERATOR, NV_SCOPE_TENANT},

@@ -18,6 +18,7 @@ static const form_t forms[] = {
     {NV_IDENTITY_WORKER, {"pool", "*p", "worker", "*n"}, 4},
     {NV_IDENTITY_USER, {"tenant", "*t", "user", "*n"}, 4},
     {NV_IDENTITY_OPERATOR, {"operator", "*n"}, 2},
+    {NV_IDENTITY_SCALER, {"scaler", "*n"}, 2},
 };
 
 static bool name_char(char c)
@@ -93,10 +94,11 @@ static bool match_form(const form_t *form, const char *path, nv_identity_t *out)
 
 static bool refuse(const char *uri, nv_error_t *err)
 {
-    return nv_fail(err, NV_INVALID_ARGUMENT,
-                   "SPIFFE ID \"%.200s\": expected spiffe://<domain>/controlplane, /workspace, "
-                   "/pool/<pool>/worker/<name>, /tenant/<tenant>/user/<name> or /operator/<name>",
-                   uri);
+    return nv_fail(
+        err, NV_INVALID_ARGUMENT,
+        "SPIFFE ID \"%.200s\": expected spiffe://<domain>/controlplane, /workspace, "
+        "/pool/<pool>/worker/<name>, /tenant/<tenant>/user/<name>, /operator/<name> or /scaler/<name>",
+        uri);
 }
 
 bool nv_identity_parse(const char *uri, nv_identity_t *out, nv_error_t *err)
@@ -133,6 +135,9 @@ void nv_identity_format(const nv_identity_t *identity, char out[NV_SPIFFE_MAX + 
     case NV_IDENTITY_OPERATOR:
         snprintf(path, sizeof path, "operator/%s", identity->name);
         break;
+    case NV_IDENTITY_SCALER:
+        snprintf(path, sizeof path, "scaler/%s", identity->name);
+        break;
     default:
         snprintf(path, sizeof path, "%s", nv_identity_kind_name(identity->kind));
     }
@@ -152,6 +157,8 @@ const char *nv_identity_kind_name(nv_identity_kind_t kind)
         return "user";
     case NV_IDENTITY_OPERATOR:
         return "operator";
+    case NV_IDENTITY_SCALER:
+        return "scaler";
     case NV_IDENTITY_NONE:
         break;
     }

@@ -5,6 +5,7 @@
  *   spiffe://<domain>/pool/<pool>/worker/<name>  a worker of a pool
  *   spiffe://<domain>/tenant/<tenant>/user/<name>  a tenant's user
  *   spiffe://<domain>/operator/<name>            an operator of the installation
+ *   spiffe://<domain>/scaler/<name>              what sets the number of workers (KEDA)
  *
  * Source: the SPIFFE-ID specification (trust domain: lower-case letters, digits, ".", "-", "_"; no query, no
  * fragment, no empty, "." or ".." segment). All functions are pure and safe from any thread.
@@ -25,6 +26,7 @@ typedef enum nv_identity_kind {
     NV_IDENTITY_WORKER = 4,
     NV_IDENTITY_USER = 8,
     NV_IDENTITY_OPERATOR = 16,
+    NV_IDENTITY_SCALER = 32,
 } nv_identity_kind_t;
 
 /* Fields that do not apply to the kind are empty. */

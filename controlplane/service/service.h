@@ -48,6 +48,14 @@ void cp_tokens_forget(cp_tokens_t *tokens, const char *tenant);
 void cp_credential_reply(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const char *pool,
                          const char *kind, Nv__CredentialReply *reply);
 
+/* ---- KEDA's external scaler ---- */
+typedef struct cp_scaler cp_scaler_t;
+cp_scaler_t *cp_scaler_new(cp_service_t *service);
+void cp_scaler_free(cp_scaler_t *scaler); /* after the server */
+void cp_scaler_register(cp_scaler_t *scaler, nv_rpc_server_t *server);
+/* Tells streams what changed; call about once a second. Blocks on the engine. */
+void cp_scaler_tick(cp_scaler_t *scaler);
+
 /* ---- inside the services ---- */
 
 /* The tenant a person's call is about; checks that it exists when the caller is an operator naming one. */
