@@ -99,8 +99,6 @@ def check_chart(helm: str, bin_dir: pathlib.Path, values: pathlib.Path | None) -
         for container in item.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ()):
             environment = {e["name"]: e.get("value", VALUE.get(e["name"], "x")) for e in container.get("env", ())}
             check_process(where, bin_dir, [f"nuvyn-{container['name']}", *container["args"]], environment)
-            for probe in filter(None, (container.get("startupProbe"),)):
-                check_shell(where, bin_dir, shlex.join(probe["exec"]["command"]))
 
 
 # What stands for a secret when a program looks at its environment.

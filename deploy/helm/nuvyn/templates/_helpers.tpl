@@ -44,6 +44,21 @@ securityContext:
   capabilities: {drop: [ALL]}
 {{- end -}}
 
-{{- define "nuvyn.address" -}}
-{{ include "nuvyn.name" . }}-controlplane.{{ .Release.Namespace }}.svc:{{ .Values.controlplane.service.port }}
+{{- /* SQLite has one owner; on PostgreSQL the others stand by. */ -}}
+{{- define "nuvyn.replicas" -}}
+{{- ternary .Values.controlplane.replicas 1 (ne .Values.controlplane.storeSecret "") -}}
+{{- end -}}
+
+{{- define "nuvyn.service" -}}
+{{ include "nuvyn.name" . }}-controlplane.{{ .Release.Namespace }}.svc
+{{- end -}}
+
+{{- /* Every pod of the control plane: host:port,host:port */ -}}
+{{- define "nuvyn.addresses" -}}
+{{- $root := . -}}
+{{- $all := list -}}
+{{- range $i := until (include "nuvyn.replicas" . | int) -}}
+{{- $all = append $all (printf "%s-controlplane-%d.%s:7443" (include "nuvyn.name" $root) $i (include "nuvyn.service" $root)) -}}
+{{- end -}}
+{{- join "," $all -}}
 {{- end -}}
