@@ -54,12 +54,21 @@ static void fill_success(running_t *task, const agent_result_t *from)
     fill_refs(task);
 }
 
+/* The node is named by whoever tells of it: "survey: survey: …" helps nobody. */
+static const char *without_kind(const running_t *task, const char *message)
+{
+    const char *kind = task->assignment->kind;
+    size_t n = kind ? strlen(kind) : 0;
+    return n > 0 && strncmp(message, kind, n) == 0 && strncmp(message + n, ": ", 2) == 0 ? message + n + 2
+                                                                                         : message;
+}
+
 static void fill_failure(running_t *task, const nv_error_t *err)
 {
     Nv__TaskResult *result = &task->result;
     result->ok = false;
     result->error_code = (int32_t)err->code;
-    result->error_message = nv_strdup(task->ctx, err->message);
+    result->error_message = nv_strdup(task->ctx, without_kind(task, err->message));
     result->retryable = nv_code_is_transient(err->code);
 }
 
