@@ -17,6 +17,7 @@
 
 #include "common/config/config.h"
 #include "controlplane/store/store.h"
+#include "tests/unit/controlplane/store/postgres_server.h"
 
 enum { RUNS_MAX = 64, SAMPLES_MAX = 400000, DELTA_BYTES = 1024, EVENT_BYTES = 160, EVENTS = 4, TASKS = 2 };
 static const double target_p99_ms = 5.0, target_steps_per_core = 2000;
@@ -277,6 +278,9 @@ static const nv_option_t options[] = {
      .placeholder = "DIR",
      .help = "where the database and the raw file are made"},
     {.name = "url", .placeholder = "URL", .help = "another store than SQLite in the folder (postgresql:…)"},
+    {.name = "postgres",
+     .type = NV_OPTION_BOOL,
+     .help = "PostgreSQL: a real server of its own, started and stopped here, as the tests do"},
     {.name = "seconds",
      .type = NV_OPTION_INT,
      .fallback = "3",
@@ -294,20 +298,11 @@ static const nv_config_schema_t schema = {.program = "bench_store",
                                           .options = options,
                                           .n_options = sizeof options / sizeof options[0]};
 
-int main(int argc, char **argv)
+static int run(const store_options_t *store_options, const char *folder, const nv_config_t *config)
 {
-    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("bench");
-    nv_config_t *config = nv_config_main(ctx, &schema, argc, argv);
     nv_error_t err = NV_ERROR_INIT;
-    char *folder = nv_printf(ctx, "%s/nv_bench_XXXXXX", nv_config_string(config, "folder"));
-    if (!mkdtemp(folder)) {
-        perror(folder);
-        return 1;
-    }
-    const char *url = nv_config_string(config, "url");
-    store_options_t store_options = {.url = url ? url : nv_printf(ctx, "sqlite:%s/bench.db", folder)};
     store_t *store;
-    if (!store_open(&store_options, &store, &err)) {
+    if (!store_open(store_options, &store, &err)) {
         fprintf(stderr, "%s\n", err.message);
         return 1;
     }
@@ -316,6 +311,32 @@ int main(int argc, char **argv)
     printf("%s, %s, %ld processors\n", status.engine, status.location, sysconf(_SC_NPROCESSORS_ONLN));
     bool ok = bench(store, folder, (double)nv_config_int(config, "seconds"));
     store_close(store);
-    char *command = nv_printf(ctx, "rm -rf '%s'", folder);
-    return system(command) != 0 || (!ok && nv_config_bool(config, "check"));
+    return !ok && nv_config_bool(config, "check");
+}
+
+int main(int argc, char **argv)
+{
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("bench");
+    nv_config_t *config = nv_config_main(ctx, &schema, argc, argv);
+    bool postgres = nv_config_bool(config, "postgres");
+    char *folder = nv_printf(ctx, "%s/nv_bench_XXXXXX", nv_config_string(config, "folder"));
+    if (!mkdtemp(folder)) {
+        perror(folder);
+        return 1;
+    }
+    const char *url = nv_config_string(config, "url");
+    char fresh[512];
+    if (postgres && !server_start()) {
+        fprintf(stderr, "no PostgreSQL server could be started\n");
+        return 1;
+    }
+    if (postgres)
+        server_fresh(fresh, sizeof fresh);
+    store_options_t options_of = {.url = postgres ? fresh
+                                         : url    ? url
+                                                  : nv_printf(ctx, "sqlite:%s/bench.db", folder)};
+    int status = run(&options_of, folder, config);
+    if (postgres && !server_do("stop"))
+        status = 1;
+    return system(nv_printf(ctx, "rm -rf '%s'", folder)) != 0 || status;
 }

@@ -107,6 +107,8 @@ static pid_t spawn_control(plane_stack_t *stack, const char *log, char *dir, cha
                     nv_printf(stack->ctx, "%s/plane.key", stack->pki.dir),
                     stack_text("--lease"),
                     stack_text("1500ms"),
+                    stack_text("--submit-rate"),
+                    stack_text("0"),
                     stack_text("--store"),
                     getenv("STACK_STORE") ? getenv("STACK_STORE")
                                           : nv_printf(stack->ctx, "sqlite:%s/nuvyn.db", stack->dir),
@@ -117,7 +119,7 @@ static pid_t spawn_control(plane_stack_t *stack, const char *log, char *dir, cha
 }
 
 /* Free now, and nobody else's for as long as a test runs, most likely. */
-static char *free_address(plane_stack_t *stack)
+char *stack_free_address(plane_stack_t *stack)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t length = sizeof address;
@@ -130,7 +132,7 @@ static char *free_address(plane_stack_t *stack)
 
 void stack_start_standby(plane_stack_t *stack)
 {
-    char *dir = nv_printf(stack->ctx, "%s/standby", stack->dir), *listen = free_address(stack);
+    char *dir = nv_printf(stack->ctx, "%s/standby", stack->dir), *listen = stack_free_address(stack);
     if (mkdir(dir, 0700) != 0)
         fail_msg("%s cannot be made", dir);
     stack->standby = spawn_control(stack, "standby", dir, listen);

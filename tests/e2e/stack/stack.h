@@ -77,6 +77,9 @@ bool stack_log_has(plane_stack_t *stack, const char *log, const char *text, int 
 /* The same for the control plane's. */
 bool stack_logged(plane_stack_t *stack, const char *text, int seconds);
 
+/* "127.0.0.1:<a port that is free now>" */
+char *stack_free_address(plane_stack_t *stack);
+
 char *stack_text(const char *borrowed);
 
 #endif
