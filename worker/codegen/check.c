@@ -1,6 +1,7 @@
 /* What a mapping must fulfil so that code can be generated from it. The Tester's review asks more (coverage, evidence);
  * here is only what the emitters rely on. */
 #include "worker/codegen/model.h"
+#include "worker/codegen/rules.h"
 #include "worker/codegen/text.h"
 
 #include <string.h>
@@ -58,13 +59,81 @@ static bool check_silver_names(const Nv__SttmSource *source, char **names, size_
 static bool check_dialect(const Nv__SttmSource *source, const char *where, nv_error_t *err)
 {
     const Nv__Dialect *dialect = source->dialect;
-    if (!dialect || strcmp(dialect->format, "csv") != 0)
-        return nv_fail(err, NV_UNIMPLEMENTED, "%s.dialect.format: \"%s\": only csv can be loaded", where,
-                       dialect ? dialect->format : "");
+    const char *format = dialect ? dialect->format : "";
+    if (strcmp(format, "csv") != 0 && strcmp(format, "jsonl") != 0 && strcmp(format, "parquet") != 0)
+        return nv_fail(err, NV_UNIMPLEMENTED, "%s.dialect.format: \"%s\": expected csv, jsonl or parquet",
+                       where, format);
+    if (strcmp(format, "csv") != 0 && dialect->encoding[0] && strcmp(dialect->encoding, "utf-8") != 0)
+        return nv_fail(err, NV_UNIMPLEMENTED, "%s.dialect.encoding: \"%s\": %s is read as utf-8", where,
+                       dialect->encoding, format);
     if (dialect->skip_lines != 0)
         return nv_fail(err, NV_UNIMPLEMENTED,
                        "%s.dialect.skip_lines: %d: lines before the header cannot be skipped", where,
                        dialect->skip_lines);
+    return true;
+}
+
+static bool is_one_of(int value, const int *allowed, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (value == allowed[i])
+            return true;
+    return value == NV__DRIFT_ACTION__DRIFT_ACTION_UNSPECIFIED;
+}
+
+static bool check_policy(const Nv__SttmSource *source, const char *where, nv_error_t *err)
+{
+    static const int of_new[] = {NV__DRIFT_ACTION__DRIFT_ACTION_RESCUE, NV__DRIFT_ACTION__DRIFT_ACTION_ADD,
+                                 NV__DRIFT_ACTION__DRIFT_ACTION_FAIL};
+    static const int of_missing[] = {NV__DRIFT_ACTION__DRIFT_ACTION_FAIL,
+                                     NV__DRIFT_ACTION__DRIFT_ACTION_NULL};
+    static const int of_type[] = {NV__DRIFT_ACTION__DRIFT_ACTION_RESCUE, NV__DRIFT_ACTION__DRIFT_ACTION_WIDEN,
+                                  NV__DRIFT_ACTION__DRIFT_ACTION_FAIL};
+    const Nv__SourcePolicy *policy = source->policy;
+    if (!policy)
+        return true;
+    if (!is_one_of(policy->new_columns, of_new, 3))
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s.policy.new_columns: expected RESCUE, ADD or FAIL",
+                       where);
+    if (!is_one_of(policy->missing_columns, of_missing, 2))
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s.policy.missing_columns: expected FAIL or NULL", where);
+    if (!is_one_of(policy->changed_types, of_type, 3))
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s.policy.changed_types: expected RESCUE, WIDEN or FAIL",
+                       where);
+    if (policy->max_delete_share < 0 || policy->max_delete_share > 1)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s.policy.max_delete_share: expected 0 to 1", where);
+    if (policy->deletes != NV__DELETE_MODE__DELETE_MODE_MARKER)
+        return true;
+    if (!model_source_column(source, policy->delete_column) || policy->n_delete_values == 0)
+        return nv_fail(err, NV_INVALID_ARGUMENT,
+                       "%s.policy: MARKER: expected delete_column and delete_values", where);
+    return true;
+}
+
+/* A rule that refuses rows needs to say which: of one row, a reference to a source, or what is to be distinct. */
+static bool check_source_rules(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmSource *source,
+                               const char *where, nv_error_t *err)
+{
+    for (size_t i = 0; i < source->n_rules; i++) {
+        const Nv__QualityRule *rule = source->rules[i];
+        char *at = nv_printf(ctx, "%s.rules[%s]", where, rule->id);
+        bool of_row = rule_is_of_row(rule) || rule->kind == NV__RULE_KIND__RULE_KIND_PARSES;
+        if (rule->severity == NV__SEVERITY__SEVERITY_DROP && !of_row)
+            return nv_fail(err, NV_UNIMPLEMENTED, "%s: only what one row breaks can be dropped", at);
+        if (rule->kind != NV__RULE_KIND__RULE_KIND_REFERENCE ||
+            rule->severity != NV__SEVERITY__SEVERITY_QUARANTINE)
+            continue;
+        const Nv__SttmSource *other = model_source(sttm, rule->ref_target);
+        if (!other || rule->n_columns == 0 || rule->n_columns != rule->n_ref_columns)
+            return nv_fail(
+                err, NV_INVALID_ARGUMENT,
+                "%s: rows can be quarantined for a reference to a source only, with as many columns "
+                "as ref_columns; ref_target is \"%s\"",
+                at, rule->ref_target);
+        if (!check_silver_names(source, rule->columns, rule->n_columns, at, err) ||
+            !check_silver_names(other, rule->ref_columns, rule->n_ref_columns, at, err))
+            return false;
+    }
     return true;
 }
 
@@ -92,7 +161,8 @@ static bool check_source(nv_mem_t *ctx, const Nv__SttmSource *source, name_set_t
     }
     return check_silver_names(source, source->key, source->n_key, nv_printf(ctx, "%s.key", where), err) &&
            check_silver_names(source, source->latest_by, source->n_latest_by,
-                              nv_printf(ctx, "%s.latest_by", where), err);
+                              nv_printf(ctx, "%s.latest_by", where), err) &&
+           check_policy(source, where, err);
 }
 
 static bool check_input(const Nv__Sttm *sttm, const Nv__SttmTarget *target, const char *alias,
@@ -241,6 +311,10 @@ static bool check_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarg
         !model_source_column(model_source(sttm, target->driving_source), target->effective_from))
         return nv_fail(err, NV_INVALID_ARGUMENT, "%s.effective_from: \"%s\" is no silver column of %s", where,
                        target->effective_from, target->driving_source);
+    for (size_t i = 0; i < target->n_rules; i++)
+        if (rule_refuses(target->rules[i]) && !rule_is_of_row(target->rules[i]))
+            return nv_fail(err, NV_UNIMPLEMENTED, "%s.rules[%s]: only what one row breaks can keep it out",
+                           where, target->rules[i]->id);
     for (size_t i = 0; i < target->n_depends_on; i++)
         if (!model_target(sttm, target->depends_on[i]) || strcmp(target->depends_on[i], target->name) == 0)
             return nv_fail(err, NV_INVALID_ARGUMENT, "%s.depends_on: \"%s\" is no other target", where,
@@ -254,7 +328,9 @@ bool model_check(nv_mem_t *ctx, const Nv__Sttm *sttm, nv_error_t *err)
     if (sttm->n_sources == 0 || sttm->n_targets == 0)
         return nv_fail(err, NV_INVALID_ARGUMENT, "sttm: expected at least one source and one target");
     for (size_t i = 0; i < sttm->n_sources; i++)
-        if (!check_source(ctx, sttm->sources[i], &tables, err))
+        if (!check_source(ctx, sttm->sources[i], &tables, err) ||
+            !check_source_rules(ctx, sttm, sttm->sources[i],
+                                nv_printf(ctx, "sttm.sources[%s]", sttm->sources[i]->name), err))
             return false;
     for (size_t i = 0; i < sttm->n_targets; i++)
         if (!check_target(ctx, sttm, sttm->targets[i], &tables, err))

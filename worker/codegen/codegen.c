@@ -2,71 +2,24 @@
 
 #include "worker/codegen/emit.h"
 
-/* worker/codegen/runtime/nuvyn_runtime.py, byte for byte; see CMakeLists.txt. */
-extern const char codegen_runtime_notebook[];
+enum { EMITTED_FILES = 12 };
 
-enum { FIXED_FILES = 9 };
+typedef bool (*emit_fn)(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_error_t *err);
 
-/* A PARSES rule that is to fail the run, and QUARANTINE on what is no single row, are carried out a step weaker. */
-static size_t note_weaker_rules(nv_mem_t *ctx, const Nv__Sttm *sttm, char ***out)
+/* One notebook each, in the order in which the job runs them. */
+static bool add_notebooks(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__Project *project, nv_error_t *err)
 {
-    size_t n = 0;
-    size_t capacity = 0;
-    char **notes = NULL;
-    for (size_t i = 0; i < sttm->n_sources; i++)
-        for (size_t k = 0; k < sttm->sources[i]->n_rules; k++) {
-            const Nv__QualityRule *rule = sttm->sources[i]->rules[k];
-            if (rule->kind == NV__RULE_KIND__RULE_KIND_REFERENCE &&
-                rule->severity == NV__SEVERITY__SEVERITY_QUARANTINE)
-                NV_PUSH(ctx, notes, n, capacity) = nv_printf(
-                    ctx,
-                    "%s: orphans are not quarantined: they are loaded with the unknown member and warned of",
-                    rule->id);
-            if (rule->kind == NV__RULE_KIND__RULE_KIND_PARSES &&
-                rule->severity == NV__SEVERITY__SEVERITY_FAIL)
-                NV_PUSH(ctx, notes, n, capacity) = nv_printf(
-                    ctx, "%s: rows that do not parse are quarantined; they do not stop the run", rule->id);
-        }
-    *out = notes;
-    return n;
-}
-
-static bool add_fixed(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__Project *project, nv_error_t *err)
-{
-    Nv__ProjectFile **files = project->files;
-    size_t *n = &project->n_files;
-    files[(*n)++] = project_file(ctx, "notebooks/nuvyn_runtime.py", codegen_runtime_notebook, true);
-    if (!emit_sources(ctx, sttm, &files[*n], err))
-        return false;
-    ++*n;
-    if (!emit_setup(ctx, sttm, &files[*n], err))
-        return false;
-    ++*n;
-    if (!emit_bronze(ctx, sttm, &files[*n], err))
-        return false;
-    ++*n;
-    if (!emit_silver(ctx, sttm, &files[*n], err))
-        return false;
-    ++*n;
-    return true;
-}
-
-static bool add_around(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__Project *project, nv_error_t *err)
-{
-    Nv__ProjectFile **files = project->files;
-    size_t *n = &project->n_files;
-    if (!emit_job(ctx, sttm, &project->job_settings, err))
-        return false;
-    if (!emit_quality(ctx, sttm, &files[*n], err))
-        return false;
-    ++*n;
-    files[(*n)++] = project_file(ctx, "job.json", project->job_settings, false);
-    if (!emit_readme(ctx, sttm, &files[*n], err))
-        return false;
-    ++*n;
-    if (!emit_bundle(ctx, sttm, project->job_settings, &files[*n], err))
-        return false;
-    ++*n;
+    static const emit_fn before[] = {emit_sources, emit_setup, emit_bronze, emit_silver};
+    static const emit_fn after[] = {emit_quality, emit_maintenance, emit_rollback, emit_readme};
+    for (size_t i = 0; i < sizeof before / sizeof before[0]; i++)
+        if (!before[i](ctx, sttm, &project->files[project->n_files++], err))
+            return false;
+    for (size_t i = 0; i < sttm->n_targets; i++)
+        if (!emit_target(ctx, sttm, sttm->targets[i], &project->files[project->n_files++], err))
+            return false;
+    for (size_t i = 0; i < sizeof after / sizeof after[0]; i++)
+        if (!after[i](ctx, sttm, &project->files[project->n_files++], err))
+            return false;
     return true;
 }
 
@@ -78,17 +31,14 @@ bool codegen_project(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__Project **out, nv_
     nv__project__init(project);
     project->name = nv_strdup(ctx, sttm->name);
     project->method = nv_strdup(ctx, "mapping");
-    project->files = NV_NEW_ARRAY(ctx, Nv__ProjectFile *, sttm->n_targets + FIXED_FILES);
-    if (!add_fixed(ctx, sttm, project, err))
+    project->files = NV_NEW_ARRAY(ctx, Nv__ProjectFile *, sttm->n_targets + fixed_count + EMITTED_FILES);
+    for (size_t i = 0; i < fixed_count; i++)
+        project->files[project->n_files++] = fixed_file(ctx, i);
+    if (!add_notebooks(ctx, sttm, project, err) || !emit_job(ctx, sttm, &project->job_settings, err))
         return false;
-    for (size_t i = 0; i < sttm->n_targets; i++) {
-        if (!emit_target(ctx, sttm, sttm->targets[i], &project->files[project->n_files], err))
-            return false;
-        project->n_files++;
-    }
-    if (!add_around(ctx, sttm, project, err))
+    project->files[project->n_files++] = project_file(ctx, "job.json", project->job_settings, false);
+    if (!emit_bundle(ctx, sttm, project->job_settings, &project->files[project->n_files++], err))
         return false;
-    project->n_notes = note_weaker_rules(ctx, sttm, &project->notes);
     *out = project;
     return true;
 }

@@ -8,6 +8,10 @@
 /* "30_dim_customer": the notebook's name without folder and extension, and the key of its task. */
 char *emit_notebook_name(nv_mem_t *ctx, const Nv__SttmTarget *target);
 
+/* The files that are the same in every project. */
+extern const size_t fixed_count;
+Nv__ProjectFile *fixed_file(nv_mem_t *ctx, size_t i);
+
 bool emit_setup(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_error_t *err) NV_MUST_CHECK;
 bool emit_bronze(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_error_t *err) NV_MUST_CHECK;
 bool emit_silver(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_error_t *err) NV_MUST_CHECK;
@@ -15,6 +19,9 @@ bool emit_silver(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_
 bool emit_sources(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_error_t *err) NV_MUST_CHECK;
 bool emit_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target, Nv__ProjectFile **out,
                  nv_error_t *err) NV_MUST_CHECK;
+bool emit_maintenance(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out,
+                      nv_error_t *err) NV_MUST_CHECK;
+bool emit_rollback(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_error_t *err) NV_MUST_CHECK;
 bool emit_quality(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_error_t *err) NV_MUST_CHECK;
 /* JSON of the job, notebook paths relative to the project root. */
 bool emit_job(nv_mem_t *ctx, const Nv__Sttm *sttm, char **out, nv_error_t *err) NV_MUST_CHECK;

@@ -83,6 +83,10 @@ bool emit_job(nv_mem_t *ctx, const Nv__Sttm *sttm, char **out, nv_error_t *err)
     put_parameter(&w, "volume", "/Volumes/main/default/raw");
     put_parameter(&w, "batch_id", "{{job.run_id}}");
     put_parameter(&w, "on_change", "rebuild");
+    put_parameter(&w, "overlap_hours", "24");
+    put_parameter(&w, "backfill_from", "");
+    put_parameter(&w, "mask_pii", "no");
+    put_parameter(&w, "secret_scope", "");
     nv_json_close_array(&w);
     nv_json_open_array(&w, "tasks");
     put_step(ctx, &w, "00_setup", NULL);

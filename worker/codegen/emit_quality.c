@@ -21,7 +21,9 @@ static void put_rows(nv_mem_t *ctx, nv_buf_t *buf, const char *table, const char
 static void put_table_rule(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const char *table,
                            const Nv__QualityRule *rule)
 {
-    const char *tier = rule->severity == NV__SEVERITY__SEVERITY_FAIL ? "fail" : "warn";
+    const char *tier = rule_tier(rule);
+    if (rule_refuses(rule))
+        return;
     char *columns = py_tuple(ctx, rule->columns, rule->n_columns);
     if (rule->kind == NV__RULE_KIND__RULE_KIND_UNIQUE)
         nv_buf_printf(buf, "    Unique(%s, %s, tier=\"%s\"),\n", py_string(ctx, table), columns, tier);
@@ -35,7 +37,7 @@ static void put_table_rule(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, c
                   py_string(ctx, source ? source->silver_name : target->name),
                   py_tuple(ctx, rule->ref_columns, rule->n_ref_columns), tier);
     if (rule->threshold > 0)
-        nv_buf_printf(buf, ", threshold=%.6g", rule->threshold);
+        nv_buf_printf(buf, ", limit=%.6g", rule->threshold);
     nv_buf_puts(buf, "),\n");
 }
 
@@ -43,8 +45,7 @@ static void put_source(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const
 {
     nv_buf_t rules = nv_buf_make(ctx, NOTEBOOK_MAX);
     for (size_t i = 0; i < source->n_rules; i++)
-        if (rule_is_of_row(source->rules[i]) &&
-            source->rules[i]->severity != NV__SEVERITY__SEVERITY_QUARANTINE)
+        if (rule_is_of_row(source->rules[i]) && strcmp(rule_tier(source->rules[i]), "warn") == 0)
             nv_buf_printf(&rules, "        %s,\n",
                           rule_declaration(ctx, source->rules[i], rule_source_type, source));
     put_rows(ctx, buf, source->silver_name, "", &rules);
@@ -55,20 +56,8 @@ static void put_source(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const
 static void add_rule(nv_mem_t *ctx, nv_buf_t *rules, const Nv__SttmTarget *target,
                      const Nv__QualityRule *rule)
 {
-    if (rule_is_of_row(rule))
+    if (rule_is_of_row(rule) && !rule_refuses(rule))
         nv_buf_printf(rules, "        %s,\n", rule_declaration(ctx, rule, rule_target_type, target));
-}
-
-/* Column names of a rule that stands at a column and names none. */
-static Nv__QualityRule *of_column(nv_mem_t *ctx, const Nv__QualityRule *rule, const Nv__SttmColumn *column)
-{
-    Nv__QualityRule *copy = nv_memdup(ctx, rule, sizeof *rule);
-    if (copy->n_columns == 0) {
-        copy->columns = NV_NEW_ARRAY(ctx, char *, 1);
-        copy->columns[0] = column->name;
-        copy->n_columns = 1;
-    }
-    return copy;
 }
 
 /* Members that stand for nothing known are held to no rule. */
@@ -116,6 +105,52 @@ static void put_references(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, c
     }
 }
 
+static bool refuses(const Nv__SttmTarget *target, Nv__Severity severity)
+{
+    for (size_t i = 0; i < target->n_rules; i++)
+        if (target->rules[i]->severity == severity)
+            return true;
+    for (size_t i = 0; i < target->n_columns; i++)
+        for (size_t k = 0; k < target->columns[i]->n_rules; k++)
+            if (target->columns[i]->rules[k]->severity == severity)
+                return true;
+    return false;
+}
+
+/* A measure that is copied as it is: its sum must be that of the source. */
+static bool is_summed(const Nv__SttmColumn *c)
+{
+    return c->measure && c->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_COPY && !c->default_value[0] &&
+           strcmp(c->transform->inputs[0]->alias, "d") == 0 &&
+           (c->type == NV__VALUE_TYPE__VALUE_TYPE_INT64 || c->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL ||
+            c->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE);
+}
+
+/* Reconciled("fact", "silver", sums=(…)): where a rule leaves rows out, only rows or nothing can be compared. */
+static void put_reconciled(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
+{
+    bool rows_of_source = target->kind == NV__TARGET_KIND__TARGET_KIND_FACT ||
+                          target->kind == NV__TARGET_KIND__TARGET_KIND_BRIDGE;
+    if (!rows_of_source || target->distinct_rows || refuses(target, NV__SEVERITY__SEVERITY_DROP))
+        return;
+    nv_buf_printf(buf, "    Reconciled(%s, %s", py_string(ctx, target->name),
+                  py_string(ctx, model_source(sttm, target->driving_source)->silver_name));
+    if (refuses(target, NV__SEVERITY__SEVERITY_QUARANTINE)) {
+        nv_buf_printf(buf, ", refused=%s),\n", py_string(ctx, nv_printf(ctx, "%s_refused", target->name)));
+        return;
+    }
+    bool any = false;
+    for (size_t i = 0; i < target->n_columns; i++) {
+        const Nv__SttmColumn *c = target->columns[i];
+        if (!is_summed(c))
+            continue;
+        nv_buf_printf(buf, "%s(%s, %s),", any ? " " : ", sums=(", py_string(ctx, c->name),
+                      py_string(ctx, c->transform->inputs[0]->column));
+        any = true;
+    }
+    nv_buf_puts(buf, any ? ")),\n" : "),\n");
+}
+
 static void put_target(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
 {
     nv_buf_t rules = nv_buf_make(ctx, NOTEBOOK_MAX);
@@ -123,15 +158,12 @@ static void put_target(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const
         add_rule(ctx, &rules, target, target->rules[i]);
     for (size_t i = 0; i < target->n_columns; i++)
         for (size_t k = 0; k < target->columns[i]->n_rules; k++)
-            add_rule(ctx, &rules, target, of_column(ctx, target->columns[i]->rules[k], target->columns[i]));
+            add_rule(ctx, &rules, target,
+                     rule_of_column(ctx, target->columns[i]->rules[k], target->columns[i]));
     put_rows(ctx, buf, target->name, real_members(ctx, target), &rules);
     put_keys(ctx, buf, target);
     put_references(ctx, buf, sttm, target);
-    bool rows_of_source = target->kind == NV__TARGET_KIND__TARGET_KIND_FACT ||
-                          target->kind == NV__TARGET_KIND__TARGET_KIND_BRIDGE;
-    if (rows_of_source && !target->distinct_rows)
-        nv_buf_printf(buf, "    SameCount(%s, %s),\n", py_string(ctx, target->name),
-                      py_string(ctx, model_source(sttm, target->driving_source)->silver_name));
+    put_reconciled(ctx, buf, sttm, target);
     for (size_t i = 0; i < target->n_rules; i++)
         put_table_rule(ctx, buf, sttm, target->name, target->rules[i]);
 }
@@ -142,7 +174,7 @@ bool emit_quality(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv
         notebook_make(ctx, "notebooks/90_quality.py", "90_quality",
                       "What must hold after every load: nothing lost on the way, keys unique, "
                       "references found, rules met. Every outcome is written to `nuvyn_run_log`.",
-                      "nuvyn_sources");
+                      "nuvyn_sources nuvyn_silver nuvyn_quality");
     notebook_cell(&notebook, "Raw tables");
     nv_buf_puts(&notebook.text, "checks = [Balance(source) for source in SOURCES]\nchecks += [\n");
     for (size_t i = 0; i < sttm->n_sources; i++)

@@ -1,5 +1,6 @@
 /* One notebook per table of the star: lookups, the mapping column by column, the load. */
 #include "worker/codegen/emit.h"
+#include "worker/codegen/rules.h"
 #include "worker/codegen/text.h"
 #include "worker/codegen/transform.h"
 
@@ -42,10 +43,8 @@ static void put_versions(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *dim
 {
     if (!model_is_history(dimension))
         return;
-    char *names[] = {model_with_op(dimension, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM)->name,
-                     model_with_op(dimension, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_TO)->name,
-                     model_with_op(dimension, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_CURRENT)->name};
-    nv_buf_printf(buf, "    versions=%s,\n", py_tuple(ctx, names, 3));
+    nv_buf_printf(buf, "    versions=%s,\n",
+                  py_string(ctx, model_with_op(dimension, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM)->name));
     const char *dot = strchr(t->as_of, '.');
     if (dot)
         nv_buf_printf(buf, "    as_of=%s,\n",
@@ -92,8 +91,42 @@ static int scd_number(const Nv__SttmColumn *column)
     return column->scd == NV__SCD_TYPE__SCD_TYPE_2 ? 2 : column->scd == NV__SCD_TYPE__SCD_TYPE_0 ? 0 : 1;
 }
 
+/* The dimension that a foreign or date key leads to. */
+static const Nv__SttmTarget *references(const Nv__Sttm *sttm, const Nv__SttmTarget *target,
+                                        const Nv__SttmColumn *column)
+{
+    if (is_lookup(column))
+        return model_target(sttm, column->transform->dimension);
+    bool date = column->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY && !is_dates(target);
+    return date ? model_date_dimension(sttm) : NULL;
+}
+
+/* A number copied from a source whose numbers may become wider. */
+static bool widens(const Nv__Sttm *sttm, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    if (column->transform->op != NV__TRANSFORM_OP__TRANSFORM_OP_COPY || column->transform->n_inputs == 0)
+        return false;
+    const Nv__SttmSource *source = model_alias(sttm, target, column->transform->inputs[0]->alias);
+    bool number = column->type == NV__VALUE_TYPE__VALUE_TYPE_INT64 ||
+                  column->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL;
+    return number && source && source->policy &&
+           source->policy->changed_types == NV__DRIFT_ACTION__DRIFT_ACTION_WIDEN;
+}
+
+/* What never makes a row differ; the other audit columns are content. */
+static bool is_stamp(const Nv__SttmColumn *column)
+{
+    static const char *const stamps[] = {"batch_id", "loaded_at", "row_hash", "source_file"};
+    if (column->transform->op != NV__TRANSFORM_OP__TRANSFORM_OP_AUDIT)
+        return false;
+    for (size_t i = 0; i < sizeof stamps / sizeof stamps[0]; i++)
+        if (strcmp(column->transform->constant, stamps[i]) == 0)
+            return true;
+    return false;
+}
+
 /* Mapped("M0042", "name", "TYPE", value, comment="…", …), broken into lines where it is long. */
-static bool put_column(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *target,
+static bool put_column(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmTarget *target,
                        const Nv__SttmColumn *column, nv_error_t *err)
 {
     char *value;
@@ -106,7 +139,13 @@ static bool put_column(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *targe
         nv_buf_printf(&more, "scd=%d, ", scd_number(column));
     if (column->unknown_member[0])
         nv_buf_printf(&more, "unknown=%s, ", py_string(ctx, column->unknown_member));
-    if (column->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_AUDIT)
+    if (references(sttm, target, column))
+        nv_buf_printf(&more, "references=%s, ", py_string(ctx, references(sttm, target, column)->name));
+    if (column->pii[0])
+        nv_buf_printf(&more, "pii=%s, ", py_string(ctx, column->pii));
+    if (widens(sttm, target, column))
+        nv_buf_puts(&more, "widens=True, ");
+    if (is_stamp(column))
         nv_buf_printf(&more, "audit=%s, ", py_string(ctx, column->transform->constant));
     char *options = nv_strndup(ctx, nv_buf_text(&more), more.length >= 2 ? more.length - 2 : 0);
     char *head = nv_printf(ctx, "        Mapped(%s, %s, \"%s\"", py_string(ctx, column->mapping_id),
@@ -130,12 +169,33 @@ static void put_dimension_columns(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTa
         return;
     nv_buf_printf(buf, "    surrogate=%s,\n",
                   py_string(ctx, model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name));
+    if (model_inferred(target))
+        nv_buf_printf(buf, "    inferred=%s,\n", py_string(ctx, model_inferred(target)->name));
     if (!model_is_history(target))
         return;
     nv_buf_printf(buf, "    valid_from=%s,\n    valid_to=%s,\n    current=%s,\n",
                   py_string(ctx, model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM)->name),
                   py_string(ctx, model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_TO)->name),
                   py_string(ctx, model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_CURRENT)->name));
+}
+
+/* rules=(…): those that keep a row out of the table. */
+static void put_refusing_rules(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *target)
+{
+    nv_buf_t rules = nv_buf_make(ctx, NOTEBOOK_MAX);
+    for (size_t i = 0; i < target->n_rules; i++)
+        if (rule_is_of_row(target->rules[i]) && rule_refuses(target->rules[i]))
+            nv_buf_printf(&rules, "        %s,\n",
+                          rule_declaration(ctx, target->rules[i], rule_target_type, target));
+    for (size_t i = 0; i < target->n_columns; i++)
+        for (size_t k = 0; k < target->columns[i]->n_rules; k++) {
+            const Nv__QualityRule *rule =
+                rule_of_column(ctx, target->columns[i]->rules[k], target->columns[i]);
+            if (rule_is_of_row(rule) && rule_refuses(rule))
+                nv_buf_printf(&rules, "        %s,\n", rule_declaration(ctx, rule, rule_target_type, target));
+        }
+    if (rules.length)
+        nv_buf_printf(buf, "    rules=(\n%s    ),\n", nv_buf_text(&rules));
 }
 
 static bool put_target(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm,
@@ -156,9 +216,11 @@ static bool put_target(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm
         nv_buf_printf(buf, "    cluster_by=%s,\n", py_tuple(ctx, target->cluster_by, target->n_cluster_by));
     nv_buf_puts(buf, "    columns=(\n");
     for (size_t i = 0; i < target->n_columns; i++)
-        if (!put_column(ctx, buf, target, target->columns[i], err))
+        if (!put_column(ctx, buf, sttm, target, target->columns[i], err))
             return false;
-    nv_buf_puts(buf, "    ),\n)\n");
+    nv_buf_puts(buf, "    ),\n");
+    put_refusing_rules(ctx, buf, target);
+    nv_buf_puts(buf, ")\n");
     return true;
 }
 
@@ -189,14 +251,41 @@ static void put_join(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const N
 /* The driving rows with everything that is joined to them. */
 static void put_rows(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
 {
-    nv_buf_printf(buf, "rows = (\n    silver(%s, \"d\")\n",
-                  py_string(ctx, model_source(sttm, target->driving_source)->silver_name));
+    nv_buf_t joins = nv_buf_make(ctx, NOTEBOOK_MAX);
     for (size_t i = 0; i < target->n_joins; i++)
-        put_join(ctx, buf, sttm, target->joins[i]);
+        put_join(ctx, &joins, sttm, target->joins[i]);
     for (size_t i = 0; i < target->n_columns; i++)
         if (is_lookup(target->columns[i]))
-            nv_buf_printf(buf, "    .transform(%s.join)\n", lookup_variable(ctx, target, target->columns[i]));
-    nv_buf_puts(buf, ")\n");
+            nv_buf_printf(&joins, "    .transform(%s.join)\n",
+                          lookup_variable(ctx, target, target->columns[i]));
+    char *driving = py_string(ctx, model_source(sttm, target->driving_source)->silver_name);
+    if (joins.length)
+        nv_buf_printf(buf, "rows = (\n    silver(%s, \"d\")\n%s)\n", driving, nv_buf_text(&joins));
+    else
+        nv_buf_printf(buf, "rows = silver(%s, \"d\")\n", driving);
+}
+
+/* REFERRED_BY: every silver table from which another table looks this dimension up, each combination once. */
+static void put_referred_by(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm,
+                            const Nv__SttmTarget *dimension)
+{
+    notebook_cell(notebook, "Where members are referred to before they arrive");
+    nv_buf_puts(&notebook->text, "REFERRED_BY = (\n");
+    for (size_t t = 0; t < sttm->n_targets; t++)
+        for (size_t i = 0; i < sttm->targets[t]->n_columns; i++) {
+            const Nv__Transform *lookup = sttm->targets[t]->columns[i]->transform;
+            if (!is_lookup(sttm->targets[t]->columns[i]) || strcmp(lookup->dimension, dimension->name) != 0)
+                continue;
+            char **columns = NV_NEW_ARRAY(ctx, char *, lookup->n_inputs);
+            for (size_t k = 0; k < lookup->n_inputs; k++)
+                columns[k] = lookup->inputs[k]->column;
+            const Nv__SttmSource *source = model_alias(sttm, sttm->targets[t], lookup->inputs[0]->alias);
+            char *line = nv_printf(ctx, "    ReferredBy(%s, %s),\n", py_string(ctx, source->silver_name),
+                                   py_tuple(ctx, columns, lookup->n_inputs));
+            if (!strstr(nv_buf_text(&notebook->text), line))
+                nv_buf_puts(&notebook->text, line);
+        }
+    nv_buf_puts(&notebook->text, ")\n");
 }
 
 static void put_load(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
@@ -218,6 +307,8 @@ static void put_load(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm, 
         nv_buf_printf(buf, ", %s", py_string(ctx, target->joins[i]->alias));
     if (target->effective_from[0] && model_is_history(target))
         nv_buf_printf(buf, ", effective_from=%s", spark_column(ctx, "d", target->effective_from));
+    if (model_inferred(target))
+        nv_buf_puts(buf, ", referred_by=REFERRED_BY");
     nv_buf_printf(buf, ")\nfinish(%s, loaded)\n", step);
 }
 
@@ -225,10 +316,13 @@ bool emit_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *targ
                  nv_error_t *err)
 {
     char *path = nv_printf(ctx, "notebooks/%s.py", emit_notebook_name(ctx, target));
-    notebook_t notebook = notebook_make(ctx, path, target->name, about(ctx, sttm, target), "nuvyn_runtime");
+    notebook_t notebook =
+        notebook_make(ctx, path, target->name, about(ctx, sttm, target), "nuvyn_core nuvyn_star");
     put_lookups(ctx, &notebook, sttm, target);
     if (!put_target(ctx, &notebook, sttm, target, err))
         return false;
+    if (model_inferred(target))
+        put_referred_by(ctx, &notebook, sttm, target);
     put_load(ctx, &notebook, sttm, target);
     return notebook_finish(ctx, &notebook, out, err);
 }

@@ -92,3 +92,13 @@ bool model_is_dimension(const Nv__SttmTarget *target)
 {
     return target->kind == NV__TARGET_KIND__TARGET_KIND_DIMENSION;
 }
+
+const Nv__SttmColumn *model_inferred(const Nv__SttmTarget *target)
+{
+    for (size_t i = 0; model_is_dimension(target) && i < target->n_columns; i++) {
+        const Nv__Transform *t = target->columns[i]->transform;
+        if (t && t->op == NV__TRANSFORM_OP__TRANSFORM_OP_AUDIT && strcmp(t->constant, "inferred") == 0)
+            return target->columns[i];
+    }
+    return NULL;
+}

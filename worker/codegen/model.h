@@ -22,6 +22,9 @@ const Nv__SttmSource *model_alias(const Nv__Sttm *sttm, const Nv__SttmTarget *ta
  * surrogate. Names below ctx. */
 size_t model_key(nv_mem_t *ctx, const Nv__SttmTarget *target, char ***out);
 
+/* The AUDIT column "inferred" of a dimension: it then has members that are known by references only. NULL: none. */
+const Nv__SttmColumn *model_inferred(const Nv__SttmTarget *target);
+
 bool model_is_history(const Nv__SttmTarget *target);
 bool model_is_dimension(const Nv__SttmTarget *target);
 

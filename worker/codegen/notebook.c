@@ -23,8 +23,12 @@ notebook_t notebook_make(nv_mem_t *ctx, const char *path, const char *title, con
     nv_buf_printf(&notebook.text, "# Databricks notebook source\n# MAGIC %%md\n# MAGIC # %s\n",
                   py_comment(ctx, title, LINE_MAX_BYTES));
     put_markdown(ctx, &notebook.text, description);
-    notebook_cell(&notebook, "");
-    nv_buf_printf(&notebook.text, "# MAGIC %%run ./%s\n", runs);
+    while (*runs) {
+        size_t length = strcspn(runs, " ");
+        notebook_cell(&notebook, "");
+        nv_buf_printf(&notebook.text, "# MAGIC %%run ./%.*s\n", (int)length, runs);
+        runs += length + (runs[length] == ' ');
+    }
     return notebook;
 }
 

@@ -16,8 +16,8 @@ typedef struct notebook {
 
 enum { NOTEBOOK_MAX = 9 * 1024 * 1024 }; /* the workspace refuses an import over 10 MB */
 
-/* Starts a notebook whose first cell is Markdown: a title and lines separated by '\n'; then a cell that runs another
- * notebook of the folder, "nuvyn_runtime" or what runs it. */
+/* Starts a notebook whose first cell is Markdown: a title and lines separated by '\n'; then a cell for each notebook of
+ * the folder that it runs: "nuvyn_core nuvyn_star". */
 notebook_t notebook_make(nv_mem_t *ctx, const char *path, const char *title, const char *description,
                          const char *runs);
 /* Starts the next code cell; title may be empty. The cell's text is then written to notebook->text. */

@@ -31,9 +31,17 @@ const char *rule_tier(const Nv__QualityRule *rule)
         return "quarantine";
     case NV__SEVERITY__SEVERITY_FAIL:
         return "fail";
+    case NV__SEVERITY__SEVERITY_DROP:
+        return "drop";
     default:
         return "warn";
     }
+}
+
+bool rule_refuses(const Nv__QualityRule *rule)
+{
+    return rule->severity == NV__SEVERITY__SEVERITY_QUARANTINE ||
+           rule->severity == NV__SEVERITY__SEVERITY_DROP;
 }
 
 /* A value in its type; text stays text. */
@@ -91,4 +99,15 @@ char *rule_declaration(nv_mem_t *ctx, const Nv__QualityRule *rule, rule_type_fn 
     return nv_printf(ctx, "Rule(%s, \"%s\", %s, %s%s)", py_string(ctx, rule->id), rule_tier(rule),
                      py_string(ctx, rule_condition(ctx, rule, type_of, table)),
                      py_string(ctx, rule->description), threshold);
+}
+
+Nv__QualityRule *rule_of_column(nv_mem_t *ctx, const Nv__QualityRule *rule, const Nv__SttmColumn *column)
+{
+    Nv__QualityRule *copy = nv_memdup(ctx, rule, sizeof *rule);
+    if (copy->n_columns == 0) {
+        copy->columns = NV_NEW_ARRAY(ctx, char *, 1);
+        copy->columns[0] = column->name;
+        copy->n_columns = 1;
+    }
+    return copy;
 }

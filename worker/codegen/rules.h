@@ -12,9 +12,13 @@ char *rule_target_type(nv_mem_t *ctx, const void *target, const char *column);
 
 /* True for rules that one row meets or not: NOT_NULL, RANGE, ACCEPTED, PATTERN. */
 bool rule_is_of_row(const Nv__QualityRule *rule);
+/* A rule that stands at a column, with that column where it names none. */
+Nv__QualityRule *rule_of_column(nv_mem_t *ctx, const Nv__QualityRule *rule, const Nv__SttmColumn *column);
 /* The condition that a good row meets; for rules of a row only. */
 char *rule_condition(nv_mem_t *ctx, const Nv__QualityRule *rule, rule_type_fn type_of, const void *table);
-/* "warn", "quarantine", "fail". */
+/* True for rules that keep a row out of the table: QUARANTINE, DROP. */
+bool rule_refuses(const Nv__QualityRule *rule);
+/* "warn", "drop", "quarantine", "fail". */
 const char *rule_tier(const Nv__QualityRule *rule);
 /* Rule("Q0001", "warn", "…", "…") */
 char *rule_declaration(nv_mem_t *ctx, const Nv__QualityRule *rule, rule_type_fn type_of, const void *table);

@@ -47,7 +47,8 @@ static bool calendar(nv_mem_t *ctx, const char *name, char **out, nv_error_t *er
 
 static char *audit(nv_mem_t *ctx, const Nv__Transform *t)
 {
-    return strcmp(t->constant, "source_file") == 0 ? nv_strdup(ctx, "F.col(\"d._source_file\")") : NULL;
+    bool of_row = strcmp(t->constant, "source_file") == 0 || strcmp(t->constant, "deleted_at") == 0;
+    return of_row ? nv_printf(ctx, "F.col(\"d._%s\")", t->constant) : NULL;
 }
 
 static bool is_date_dimension(const Nv__SttmTarget *target)
@@ -88,7 +89,7 @@ bool transform_expression(nv_mem_t *ctx, const Nv__SttmTarget *target, const Nv_
         *out = with_default(ctx, column, nv_printf(ctx, "F.coalesce(%s)", inputs(ctx, t, "", ", ")));
         return true;
     case NV__TRANSFORM_OP__TRANSFORM_OP_MULTIPLY:
-        *out = with_default(ctx, column, nv_printf(ctx, "(%s)", inputs(ctx, t, "", " * ")));
+        *out = with_default(ctx, column, inputs(ctx, t, "", " * "));
         return true;
     case NV__TRANSFORM_OP__TRANSFORM_OP_CALENDAR:
         return calendar(ctx, t->constant, out, err);

@@ -24,9 +24,10 @@ def value_type(short):
     return {"type": "VALUE_TYPE_DECIMAL", "precision": int(precision), "scale": int(scale)}
 
 
-def source(name, columns, key, pattern=None, latest_by=(), rules=(), **dialect):
+def source(name, columns, key, pattern=None, latest_by=(), rules=(), policy=None, **dialect):
     """columns: {name: (type, parse options)}."""
     return {
+        **({"policy": policy} if policy else {}),
         "name": name, "silver_name": f"silver_{name}", "file_pattern": pattern or f"{name}.csv",
         "dialect": {"format": "csv", "encoding": "utf-8", "delimiter": ",", "quote": '"', "escape": '"',
                     "has_header": True, **dialect},
@@ -99,7 +100,6 @@ SOURCES = [
                                         spend=("12.2", {"currency_marks": ["€"], "group_separator": ","})),
            ["week_start", "region", "campaign_id"]),
 ]
-BY_NAME = {s["name"]: s for s in SOURCES}
 
 
 def refer(path, aliases):
@@ -123,9 +123,12 @@ def column(name, type, op, inputs=(), aliases=None, **more):
 
 
 class Table:
-    def __init__(self, name, kind, load, driving="", joins=(), grain=(), depends_on=(), **more):
-        self.aliases = {"d": driving}
-        self.target = {"id": f"T{len(TARGETS) + 1:02d}", "name": name, "kind": f"TARGET_KIND_{kind}",
+    """A target that is appended to `targets`; its columns come from `sources`."""
+
+    def __init__(self, name, kind, load, driving="", joins=(), grain=(), depends_on=(), targets=None, sources=None, **more):
+        targets, sources = TARGETS if targets is None else targets, SOURCES if sources is None else sources
+        self.aliases, self.sources = {"d": driving}, {s["name"]: s for s in sources}
+        self.target = {"id": f"T{len(targets) + 1:02d}", "name": name, "kind": f"TARGET_KIND_{kind}",
                        "load": f"LOAD_STRATEGY_{load}", "description": f"{name} of the shop", "grain": more.pop("says", ""),
                        "grain_columns": list(grain), "driving_source": driving, "joins": [], "columns": [],
                        "depends_on": list(depends_on), **more}
@@ -133,7 +136,7 @@ class Table:
             self.aliases[alias] = source_name
             self.target["joins"].append({"source": source_name, "alias": alias, "parent_alias": parent,
                                          "columns": columns, "to_columns": to_columns})
-        TARGETS.append(self.target)
+        targets.append(self.target)
 
     def add(self, name, type, op, *inputs, **more):
         self.target["columns"].append(column(name, type, op, inputs, self.aliases, **more))
@@ -141,7 +144,7 @@ class Table:
 
     def copy(self, path, type=None, name=None, **more):
         alias, of = path.split(".")
-        declared = next(c for c in BY_NAME[self.aliases[alias]]["columns"] if c["name"] == of)
+        declared = next(c for c in self.sources[self.aliases[alias]]["columns"] if c["name"] == of)
         self.add(name or of, type or "s", "COPY", path, **more)
         if not type:
             self.target["columns"][-1].update({k: declared[k] for k in ("type", "precision", "scale") if k in declared})

@@ -1,16 +1,34 @@
 #!/bin/sh
-# The generated pipeline on a plain local Spark: local_spark.sh PIPELINE_GENERATE [test_pipeline.PipelineOverTime.TEST …]
+# The generated pipeline on a plain local Spark: local_spark.sh PIPELINE_GENERATE [test_history.History.TEST …]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 PIPELINE_GENERATE=$(realpath "$1")
-export PIPELINE_GENERATE
+home=${NUVYN_HOME:-$HOME/.cache/nuvyn}
+DELTA_JARS=$home/jars
+export PIPELINE_GENERATE DELTA_JARS
 shift
-python=${NUVYN_HOME:-$HOME/.cache/nuvyn}/venv/bin/python
+python=$home/venv/bin/python
 if [ ! -x "$python" ]; then
     echo "skipped: $python is not there (./bldr installs it)"
     exit 77
 fi
+# The tools that judge the generated project, pinned, in a venv of their own.
+PIPELINE_TOOLS=$home/venv-test-pipeline
+export PIPELINE_TOOLS
+stamp=$(sha256sum "$here/requirements.txt" | cut -d' ' -f1)
+if [ "$(cat "$PIPELINE_TOOLS/.nuvyn-stamp" 2>/dev/null)" != "$stamp" ]; then
+    python3 -m venv "$PIPELINE_TOOLS"
+    "$PIPELINE_TOOLS/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
+        -r "$here/requirements.txt"
+    echo "$stamp" >"$PIPELINE_TOOLS/.nuvyn-stamp"
+fi
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 cd "$scratch"
-PYTHONPATH=$here PYTHONDONTWRITEBYTECODE=1 "$python" -m unittest -v "${@:-test_pipeline}"
+PYTHONPATH=$here:$here/../../../worker/codegen/runtime
+export PYTHONPATH
+export PYTHONDONTWRITEBYTECODE=1
+for suite in "${@:-test_pipeline test_history test_emitted}"; do
+    # shellcheck disable=SC2086 # one or several names
+    "$python" -W ignore -m unittest -v $suite
+done

@@ -44,6 +44,7 @@ static bool generate(nv_mem_t *ctx, const char *mapping, const char *folder, nv_
         return false;
     mkdir(folder, 0755);
     mkdir(nv_printf(ctx, "%s/notebooks", folder), 0755);
+    mkdir(nv_printf(ctx, "%s/tests", folder), 0755);
     for (size_t i = 0; i < project->n_files; i++)
         if (!write_file(ctx, folder, project->files[i], err))
             return false;

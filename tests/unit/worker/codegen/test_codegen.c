@@ -102,12 +102,13 @@ static void every_notebook_has_its_header_and_task(void **state)
         notebooks++;
         assert_int_equal(strncmp(file->content, "# Databricks notebook source\n", 29), 0);
         char *name = nv_strndup(ctx, file->path, strlen(file->path) - 3);
-        bool shared = strstr(name, "nuvyn_") != NULL;
+        bool shared = strstr(name, "nuvyn_") || strstr(name, "95_") || strstr(name, "96_");
         assert_int_equal(strstr(project->job_settings, nv_printf(ctx, "\"%s\"", name)) == NULL, shared);
     }
-    assert_int_equal(notebooks, 18);
+    assert_int_equal(notebooks, 25);
     assert_non_null(file_of(project, "README.md"));
     assert_non_null(file_of(project, "databricks.yml"));
+    assert_non_null(file_of(project, "tests/test_pipeline.py"));
 }
 
 static void expect_refusal(const Nv__Sttm *sttm, const char *message)
@@ -129,6 +130,70 @@ static Nv__SttmTarget *target(const Nv__Sttm *sttm, const char *name)
     return NULL;
 }
 
+static Nv__SourcePolicy *policy_of_orders(nv_mem_t *ctx, Nv__Sttm *sttm)
+{
+    Nv__SourcePolicy *policy = NV_NEW(ctx, Nv__SourcePolicy);
+    nv__source_policy__init(policy);
+    for (size_t i = 0; i < sttm->n_sources; i++)
+        if (strcmp(sttm->sources[i]->name, "orders") == 0)
+            sttm->sources[i]->policy = policy;
+    return policy;
+}
+
+static void a_policy_stands_in_the_sources(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    Nv__Sttm *sttm = mapping(ctx);
+    Nv__SourcePolicy *policy = policy_of_orders(ctx, sttm);
+    char *values[] = {nv_strdup(ctx, "D")};
+    policy->new_columns = NV__DRIFT_ACTION__DRIFT_ACTION_ADD;
+    policy->missing_columns = NV__DRIFT_ACTION__DRIFT_ACTION_NULL;
+    policy->changed_types = NV__DRIFT_ACTION__DRIFT_ACTION_WIDEN;
+    policy->deletes = NV__DELETE_MODE__DELETE_MODE_MARKER;
+    policy->delete_column = nv_strdup(ctx, "status");
+    policy->delete_values = values;
+    policy->n_delete_values = 1;
+    assert_non_null(strstr(file_of(generate(ctx, sttm), "notebooks/nuvyn_sources.py")->content,
+                           "    new_columns=\"add\",\n    missing_columns=\"null\",\n"
+                           "    changed_types=\"widen\",\n    deletes=Marker(\"status\", (\"D\",)),\n"));
+    policy->n_delete_values = 0;
+    expect_refusal(sttm, "expected delete_column and delete_values");
+    policy->deletes = NV__DELETE_MODE__DELETE_MODE_SNAPSHOT;
+    policy->missing_columns = NV__DRIFT_ACTION__DRIFT_ACTION_WIDEN;
+    expect_refusal(sttm, "policy.missing_columns: expected FAIL or NULL");
+}
+
+static Nv__QualityRule *rule_of(const Nv__Sttm *sttm, const char *id)
+{
+    for (size_t i = 0; i < sttm->n_sources; i++)
+        for (size_t k = 0; k < sttm->sources[i]->n_rules; k++)
+            if (strcmp(sttm->sources[i]->rules[k]->id, id) == 0)
+                return sttm->sources[i]->rules[k];
+    fail_msg("no rule %s", id);
+    return NULL;
+}
+
+static void a_rule_does_what_its_tier_says(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    Nv__Sttm *sttm = mapping(ctx);
+    rule_of(sttm, "Q0004")->severity = NV__SEVERITY__SEVERITY_QUARANTINE;
+    rule_of(sttm, "Q0005")->severity = NV__SEVERITY__SEVERITY_FAIL;
+    rule_of(sttm, "Q0006")->severity = NV__SEVERITY__SEVERITY_DROP;
+    rule_of(sttm, "Q0006")->threshold = 0.25;
+    const char *sources = file_of(generate(ctx, sttm), "notebooks/nuvyn_sources.py")->content;
+    assert_non_null(
+        strstr(sources, "Refers(\"Q0004\", (\"customer_id\",), \"customers\", (\"customer_id\",), "));
+    assert_non_null(
+        strstr(sources, "Raw(\"quantity\", \"quantity\", \"BIGINT\", Parse(), unparsed=\"fail\")"));
+    assert_non_null(strstr(sources, "Rule(\"Q0006\", \"drop\", "));
+    assert_non_null(strstr(sources, ", 0.25),"));
+    rule_of(sttm, "Q0004")->ref_target = nv_strdup(ctx, "dim_customer");
+    expect_refusal(sttm, "sttm.sources[customer_addresses].rules[Q0004]");
+}
+
 static void refuses_what_contradicts_itself(void **state)
 {
     (void)state;
@@ -144,7 +209,7 @@ static void refuses_what_contradicts_itself(void **state)
     expect_refusal(sttm, "sttm.sources[categories].key: \"nothing\"");
     sttm = mapping(ctx);
     sttm->sources[0]->dialect->format = nv_strdup(ctx, "xml");
-    expect_refusal(sttm, "only csv can be loaded");
+    expect_refusal(sttm, "expected csv, jsonl or parquet");
     sttm = mapping(ctx);
     target(sttm, "fact_order_line")->driving_source = nv_strdup(ctx, "nothing");
     expect_refusal(sttm, "sttm.targets[fact_order_line].driving_source");
@@ -175,6 +240,8 @@ int main(void)
         cmocka_unit_test(same_mapping_same_bytes),
         cmocka_unit_test(emits_what_was_reviewed),
         cmocka_unit_test(every_notebook_has_its_header_and_task),
+        cmocka_unit_test(a_policy_stands_in_the_sources),
+        cmocka_unit_test(a_rule_does_what_its_tier_says),
         cmocka_unit_test(refuses_what_contradicts_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

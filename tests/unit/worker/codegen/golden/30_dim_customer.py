@@ -7,7 +7,11 @@
 
 # COMMAND ----------
 
-# MAGIC %run ./nuvyn_runtime
+# MAGIC %run ./nuvyn_core
+
+# COMMAND ----------
+
+# MAGIC %run ./nuvyn_star
 
 # COMMAND ----------
 
@@ -27,7 +31,7 @@ target = Target(
         Mapped("M0012", "full_name", "STRING",
                F.concat_ws(" ", F.col("d.first_name"), F.col("d.last_name")),
                unknown="Unknown"),
-        Mapped("M0013", "email", "STRING", F.col("d.email")),
+        Mapped("M0013", "email", "STRING", F.col("d.email"), pii="direct"),
         Mapped("M0014", "birth_date", "DATE", F.col("d.birth_date")),
         Mapped("M0015", "gender", "STRING", F.coalesce(F.col("d.gender"), F.lit("unknown").cast("STRING"))),
         Mapped("M0016", "loyalty_tier", "STRING", F.col("d.loyalty_tier"), scd=2, unknown="Unknown"),
@@ -45,8 +49,6 @@ target = Target(
 
 # DBTITLE 1,Load
 
-rows = (
-    silver("silver_customers", "d")
-)
+rows = silver("silver_customers", "d")
 loaded = load_history(target, rows, "d")
 finish("30_dim_customer", loaded)

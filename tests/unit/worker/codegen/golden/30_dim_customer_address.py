@@ -7,7 +7,11 @@
 
 # COMMAND ----------
 
-# MAGIC %run ./nuvyn_runtime
+# MAGIC %run ./nuvyn_core
+
+# COMMAND ----------
+
+# MAGIC %run ./nuvyn_star
 
 # COMMAND ----------
 
@@ -38,8 +42,6 @@ target = Target(
 
 # DBTITLE 1,Load
 
-rows = (
-    silver("silver_customer_addresses", "d")
-)
+rows = silver("silver_customer_addresses", "d")
 loaded = load_history(target, rows, "d", effective_from=F.col("d.valid_from"))
 finish("30_dim_customer_address", loaded)

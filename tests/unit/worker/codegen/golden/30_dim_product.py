@@ -7,7 +7,11 @@
 
 # COMMAND ----------
 
-# MAGIC %run ./nuvyn_runtime
+# MAGIC %run ./nuvyn_core
+
+# COMMAND ----------
+
+# MAGIC %run ./nuvyn_star
 
 # COMMAND ----------
 

@@ -9,7 +9,11 @@
 
 # COMMAND ----------
 
-# MAGIC %run ./nuvyn_runtime
+# MAGIC %run ./nuvyn_core
+
+# COMMAND ----------
+
+# MAGIC %run ./nuvyn_star
 
 # COMMAND ----------
 
@@ -21,7 +25,7 @@ customer_key_lookup = Lookup(
     dimension="dim_customer",
     surrogate="customer_key",
     business_key={"customer_id": F.col("o.customer_id")},
-    versions=("valid_from", "valid_to", "is_current"),
+    versions="valid_from",
     as_of=F.col("o.order_ts"),
 )
 # M0069
@@ -30,7 +34,7 @@ address_key_lookup = Lookup(
     dimension="dim_customer_address",
     surrogate="address_key",
     business_key={"customer_id": F.col("o.customer_id")},
-    versions=("valid_from", "valid_to", "is_current"),
+    versions="valid_from",
     as_of=F.col("o.order_ts"),
 )
 # M0070
@@ -69,19 +73,21 @@ target = Target(
     columns=(
         Mapped("M0066", "order_id", "BIGINT", F.col("d.order_id")),
         Mapped("M0067", "line_no", "BIGINT", F.col("d.line_no")),
-        Mapped("M0068", "customer_key", "BIGINT", customer_key_lookup.key),
-        Mapped("M0069", "address_key", "BIGINT", address_key_lookup.key),
-        Mapped("M0070", "product_key", "BIGINT", product_key_lookup.key),
-        Mapped("M0071", "store_key", "BIGINT", store_key_lookup.key),
-        Mapped("M0072", "promotion_key", "BIGINT", promotion_key_lookup.key),
-        Mapped("M0073", "order_date_key", "BIGINT", date_key(F.col("o.order_ts"), DATES)),
-        Mapped("M0074", "required_date_key", "BIGINT", date_key(F.col("o.required_date"), DATES)),
+        Mapped("M0068", "customer_key", "BIGINT", customer_key_lookup.key, references="dim_customer"),
+        Mapped("M0069", "address_key", "BIGINT", address_key_lookup.key, references="dim_customer_address"),
+        Mapped("M0070", "product_key", "BIGINT", product_key_lookup.key, references="dim_product"),
+        Mapped("M0071", "store_key", "BIGINT", store_key_lookup.key, references="dim_store"),
+        Mapped("M0072", "promotion_key", "BIGINT", promotion_key_lookup.key, references="dim_promotion"),
+        Mapped("M0073", "order_date_key", "BIGINT", date_key(F.col("o.order_ts"), DATES), references="dim_date"),
+        Mapped("M0074", "required_date_key", "BIGINT",
+               date_key(F.col("o.required_date"), DATES),
+               references="dim_date"),
         Mapped("M0075", "order_status", "STRING", F.col("o.status")),
         Mapped("M0076", "quantity", "BIGINT", F.col("d.quantity")),
         Mapped("M0077", "unit_price", "DECIMAL(12,2)", F.col("d.unit_price")),
         Mapped("M0078", "discount_amount", "DECIMAL(12,2)", F.col("d.discount_amount")),
         Mapped("M0079", "line_total", "DECIMAL(12,2)", F.col("d.line_total")),
-        Mapped("M0080", "gross_amount", "DECIMAL(14,2)", (F.col("d.quantity") * F.col("d.unit_price"))),
+        Mapped("M0080", "gross_amount", "DECIMAL(14,2)", F.col("d.quantity") * F.col("d.unit_price")),
     ),
 )
 

@@ -7,7 +7,11 @@
 
 # COMMAND ----------
 
-# MAGIC %run ./nuvyn_runtime
+# MAGIC %run ./nuvyn_core
+
+# COMMAND ----------
+
+# MAGIC %run ./nuvyn_star
 
 # COMMAND ----------
 
@@ -37,8 +41,8 @@ target = Target(
     comment="bridge_product_promotion of the shop",
     key=("product_key", "promotion_key"),
     columns=(
-        Mapped("M0101", "product_key", "BIGINT", product_key_lookup.key),
-        Mapped("M0102", "promotion_key", "BIGINT", promotion_key_lookup.key),
+        Mapped("M0101", "product_key", "BIGINT", product_key_lookup.key, references="dim_product"),
+        Mapped("M0102", "promotion_key", "BIGINT", promotion_key_lookup.key, references="dim_promotion"),
         Mapped("M0103", "featured", "BOOLEAN", F.col("d.featured")),
     ),
 )

@@ -9,12 +9,19 @@
 
 # COMMAND ----------
 
+# MAGIC %run ./nuvyn_silver
+
+# COMMAND ----------
+
+# MAGIC %run ./nuvyn_quality
+
+# COMMAND ----------
+
 # DBTITLE 1,Raw tables
 
 checks = [Balance(source) for source in SOURCES]
 checks += [
     Rows("silver_customers", rules=(
-        Rule("Q0001", "fail", "`customer_id` IS NOT NULL", "customer_id: not_null"),
         Rule("Q0002", "warn", "`loyalty_tier` IN ('bronze', 'silver', 'gold', 'platinum')", "loyalty_tier: accepted"),
         Rule("Q0003", "warn", "`email` RLIKE '^[^@\\\\s]+@[^@\\\\s]+$'", "email: pattern"),
     )),
@@ -99,7 +106,7 @@ checks += [
     Reference("fact_order_line", ("promotion_key",), "dim_promotion", ("promotion_key",)),
     Reference("fact_order_line", ("order_date_key",), "dim_date", ("date_key",)),
     Reference("fact_order_line", ("required_date_key",), "dim_date", ("date_key",)),
-    SameCount("fact_order_line", "silver_order_items"),
+    Reconciled("fact_order_line", "silver_order_items", sums=(("quantity", "quantity"), ("unit_price", "unit_price"), ("discount_amount", "discount_amount"), ("line_total", "line_total"),)),
 ]
 
 # COMMAND ----------
@@ -110,7 +117,7 @@ checks += [
     Unique("fact_payment", ("payment_id",)),
     Reference("fact_payment", ("customer_key",), "dim_customer", ("customer_key",)),
     Reference("fact_payment", ("paid_date_key",), "dim_date", ("date_key",)),
-    SameCount("fact_payment", "silver_payments"),
+    Reconciled("fact_payment", "silver_payments", sums=(("amount", "amount"),)),
 ]
 
 # COMMAND ----------
@@ -121,7 +128,7 @@ checks += [
     Unique("fact_return", ("return_id",)),
     Reference("fact_return", ("product_key",), "dim_product", ("product_key",)),
     Reference("fact_return", ("returned_date_key",), "dim_date", ("date_key",)),
-    SameCount("fact_return", "silver_returns"),
+    Reconciled("fact_return", "silver_returns", sums=(("quantity", "quantity"), ("refund_amount", "refund_amount"),)),
 ]
 
 # COMMAND ----------
@@ -132,7 +139,7 @@ checks += [
     Unique("fact_marketing_spend", ("week_start", "region", "campaign_id")),
     Reference("fact_marketing_spend", ("campaign_key",), "dim_campaign", ("campaign_key",)),
     Reference("fact_marketing_spend", ("week_date_key",), "dim_date", ("date_key",)),
-    SameCount("fact_marketing_spend", "silver_marketing_spend_flat"),
+    Reconciled("fact_marketing_spend", "silver_marketing_spend_flat", sums=(("impressions", "impressions"), ("clicks", "clicks"), ("spend", "spend"),)),
 ]
 
 # COMMAND ----------
@@ -143,7 +150,7 @@ checks += [
     Unique("bridge_product_promotion", ("product_key", "promotion_key")),
     Reference("bridge_product_promotion", ("product_key",), "dim_product", ("product_key",)),
     Reference("bridge_product_promotion", ("promotion_key",), "dim_promotion", ("promotion_key",)),
-    SameCount("bridge_product_promotion", "silver_product_promotions"),
+    Reconciled("bridge_product_promotion", "silver_product_promotions"),
 ]
 
 # COMMAND ----------

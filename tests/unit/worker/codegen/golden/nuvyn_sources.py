@@ -5,7 +5,7 @@
 
 # COMMAND ----------
 
-# MAGIC %run ./nuvyn_runtime
+# MAGIC %run ./nuvyn_core
 
 # COMMAND ----------
 
@@ -128,8 +128,6 @@ SOURCES.append(Source(
     ),
     rules=(
         Rule("Q0001", "fail", "`customer_id` IS NOT NULL", "customer_id: not_null"),
-        Rule("Q0002", "warn", "`loyalty_tier` IN ('bronze', 'silver', 'gold', 'platinum')", "loyalty_tier: accepted"),
-        Rule("Q0003", "warn", "`email` RLIKE '^[^@\\\\s]+@[^@\\\\s]+$'", "email: pattern"),
     ),
 ))
 

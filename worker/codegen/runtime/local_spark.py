@@ -1,27 +1,24 @@
-"""Runs a generated project on a plain local Spark with Delta Lake: no workspace, no catalog service, no network.
+"""Runs the notebooks of this project on a plain local Spark with Delta Lake, without a workspace.
 
-The notebooks see `spark` and a `dbutils` that knows widgets and notebook.exit; cells are executed one after another,
-%run cells in place, as a workspace does.
+DELTA_JARS may name a folder that holds the Delta jars; otherwise Spark fetches them from Maven Central.
 """
 
 import glob
 import json
 import os
 import re
-import shutil
+import time
 
 from pyspark.sql import SparkSession
 
-HOME = os.environ.get("NUVYN_HOME", os.path.expanduser("~/.cache/nuvyn"))
 HEADER = "# Databricks notebook source"
 SEPARATOR = "\n# COMMAND ----------\n"
 
 
 def start_spark(folder, cores=2):
-    jars = sorted(j for j in glob.glob(os.path.join(HOME, "jars", "*.jar")) if "delta" in os.path.basename(j))
+    """A session whose tables stand below the folder."""
     settings = {
         "spark.driver.memory": "2g",
-        "spark.driver.extraClassPath": ":".join(jars),
         "spark.driver.host": "127.0.0.1",
         "spark.driver.bindAddress": "127.0.0.1",
         "spark.ui.enabled": "false",
@@ -30,13 +27,23 @@ def start_spark(folder, cores=2):
         "spark.local.dir": os.path.join(folder, "local"),
         "spark.sql.warehouse.dir": os.path.join(folder, "warehouse"),
         "spark.sql.session.timeZone": "UTC",
-        "spark.sql.shuffle.partitions": "4",
+        "spark.sql.shuffle.partitions": "1",
+        # Rows are few and queries many: what compiles or plans for speed would never pay off.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.adaptive.enabled": "false",
         "spark.sql.sources.default": "delta",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
         "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
-        "spark.databricks.delta.snapshotPartitions": "2",
+        "spark.databricks.delta.snapshotPartitions": "1",
     }
+    jars = sorted(glob.glob(os.path.join(os.environ.get("DELTA_JARS", ""), "delta-*.jar")))
     builder = SparkSession.builder.master(f"local[{cores}]").appName("pipeline-test")
+    if jars:
+        settings["spark.driver.extraClassPath"] = ":".join(jars)
+    else:
+        from delta import configure_spark_with_delta_pip
+        builder = configure_spark_with_delta_pip(builder)
     for key, value in settings.items():
         builder = builder.config(key, value)
     spark = builder.getOrCreate()
@@ -59,9 +66,20 @@ class Widgets:
         return self.given.get(name, self.defaults[name])
 
 
+class Secrets:
+    def __init__(self, known):
+        self.known = known
+
+    def get(self, scope, key):
+        return self.known[scope, key]
+
+
 class Dbutils:
-    def __init__(self, parameters):
+    """What the notebooks use of Databricks' dbutils."""
+
+    def __init__(self, parameters, secrets):
         self.widgets = Widgets(parameters)
+        self.secrets = Secrets(secrets)
         self.notebook = self
 
     def exit(self, value):
@@ -69,43 +87,45 @@ class Dbutils:
 
 
 def cells(path):
+    """The cells of a notebook with everything that it pulls in with %run: (name for error messages, Python text)."""
     with open(path, encoding="utf-8") as file:
         text = file.read()
     assert text.startswith(HEADER + "\n"), path
-    return [cell.strip("\n") for cell in text[len(HEADER):].split(SEPARATOR)]
-
-
-def run_cells(path, scope):
-    for number, cell in enumerate(cells(path)):
+    for number, cell in enumerate(text[len(HEADER):].split(SEPARATOR)):
         included = re.fullmatch(r"# MAGIC %run (\S+)", cell.strip())
         if included:
-            run_cells(os.path.join(os.path.dirname(path), included.group(1) + ".py"), scope)
-        elif not cell.startswith("# MAGIC"):
-            exec(compile(cell, f"{os.path.basename(path)}[{number}]", "exec"), scope)
+            yield from cells(os.path.join(os.path.dirname(path), included.group(1) + ".py"))
+        elif not cell.strip("\n").startswith("# MAGIC"):
+            yield f"{os.path.basename(path)}[{number}]", cell
 
 
 class Project:
-    """A generated project with a schema of its own."""
+    """This project with a schema of its own."""
 
-    def __init__(self, spark, folder, schema, volume):
+    def __init__(self, spark, folder, schema, volume, secrets=None):
         self.spark, self.folder, self.schema, self.volume = spark, folder, schema, volume
+        self.secrets = secrets or {}
         spark.sql(f"CREATE SCHEMA IF NOT EXISTS spark_catalog.`{schema}`")
         with open(os.path.join(folder, "job.json"), encoding="utf-8") as file:
             self.job = json.load(file)
 
-    def run_notebook(self, key, **parameters):
-        path = os.path.join(self.folder, "notebooks", key + ".py")
+    def scope(self, *keys, **parameters):
+        """The names that notebooks leave behind, run one after the other, and what the last one returned."""
         given = {"catalog": "spark_catalog", "schema": self.schema, "volume": self.volume, **parameters}
-        scope = {"spark": self.spark.newSession(), "dbutils": Dbutils(given), "__name__": "__main__"}
+        scope = {"spark": self.spark.newSession(), "dbutils": Dbutils(given, self.secrets), "__name__": "__main__"}
         try:
-            run_cells(path, scope)
+            for key in keys:
+                for name, text in cells(os.path.join(self.folder, "notebooks", key + ".py")):
+                    exec(compile(text, name, "exec"), scope)  # noqa: S102 (a notebook is a program to run)
         except Exit as finished:
-            return json.loads(str(finished))
-        return None
+            return scope, json.loads(str(finished))
+        return scope, None
+
+    def run_notebook(self, key, **parameters):
+        return self.scope(key, **parameters)[1]
 
     def run(self, batch, announce=lambda key, seconds: None, **parameters):
         """All tasks of the job in an order that respects depends_on; {task: what it returned}."""
-        import time
         done, waiting = {}, {t["task_key"]: [d["task_key"] for d in t["depends_on"]] for t in self.job["tasks"]}
         while waiting:
             key = next(k for k, needed in waiting.items() if all(n in done for n in needed))
@@ -118,10 +138,3 @@ class Project:
     def rows(self, sql):
         self.spark.sql(f"USE spark_catalog.`{self.schema}`")
         return [tuple(row) for row in self.spark.sql(sql).collect()]
-
-
-def land(source, volume, files="*.csv"):
-    """Copies a batch of raw files into the volume, as deploy does."""
-    os.makedirs(volume, exist_ok=True)
-    for path in glob.glob(os.path.join(source, files)):
-        shutil.copy(path, volume)

@@ -1,0 +1,245 @@
+"""A pipeline over two weeks of trouble, on a plain local Spark: after each batch every table must hold exactly what DuckDB
+replays from the raw files (oracle.py), to the row."""
+
+import gzip
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+from duck import Duck
+from emitted import changed_rows, write_project
+from history_mapping import SOURCES, TARGETS
+from local_spark import Project, start_spark
+from oracle import ACTUAL, Oracle, actual
+
+STAR = ("dim_customer", "dim_product", "dim_store", "fact_sale", "fact_event")
+SALES = "sale_id,sold_on,customer_id,product_id,store_id,quantity,amount,status"
+CUSTOMERS = "customer_id,changed_on,name,tier,email"
+
+
+def adopt(spark, folder, schema):
+    """The tables of another process's catalog, found in its warehouse."""
+    spark.sql(f"CREATE SCHEMA IF NOT EXISTS spark_catalog.{schema}")
+    place = os.path.join(folder, "warehouse", f"{schema}.db")
+    for name in os.listdir(place):
+        spark.sql(f"CREATE TABLE spark_catalog.{schema}.{name} USING DELTA LOCATION '{place}/{name}'")
+
+
+class History(unittest.TestCase):
+    """The tests build on each other, in the order of their names."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.mkdtemp(prefix="nuvyn-history-")
+        cls.spark = start_spark(cls.folder)
+        cls.volume = os.path.join(cls.folder, "raw")
+        cls.project_folder = write_project(cls.folder, "history", SOURCES, TARGETS)
+        cls.project = Project(cls.spark, cls.project_folder, "history", cls.volume)
+        cls.oracle, cls.duck = Oracle(), Duck()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.spark.stop()
+        shutil.rmtree(cls.folder, ignore_errors=True)
+
+    # ---- raw files
+
+    def place(self, batch, name):
+        os.makedirs(os.path.join(self.volume, batch), exist_ok=True)
+        return os.path.join(self.volume, batch, name)
+
+    def customers(self, batch, *lines, header=CUSTOMERS):
+        path = self.place(batch, "customers.csv")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write("\n".join([header, *lines, ""]))
+        return "customers", path, f"{batch}/customers.csv"
+
+    def sales(self, batch, *lines, header=SALES):
+        path = self.place(batch, "sales.csv.gz")
+        with gzip.open(path, "wt", encoding="utf-8") as file:
+            file.write("\n".join([header, *lines, ""]))
+        return "sales", path, f"{batch}/sales.csv.gz"
+
+    def products(self, batch, *rows):
+        path = self.place(batch, "products.jsonl")
+        with open(path, "w", encoding="utf-8") as file:
+            for product_id, title, price in rows:
+                file.write(json.dumps({"product_id": product_id, "title": title, "price": price}) + "\n")
+        return "products", path, f"{batch}/products.jsonl"
+
+    def stores(self, batch, *rows):
+        path = self.place(batch, "stores.parquet")
+        values = ", ".join(str(row) for row in rows)
+        self.duck.rows(f"COPY (SELECT * FROM (VALUES {values}) t(store_id, city, op)) TO '{path}' (FORMAT parquet)")
+        return "stores", path, f"{batch}/stores.parquet"
+
+    def events(self, batch, *rows):
+        path = self.place(batch, "events.csv.zst")
+        values = ", ".join(str(row) for row in rows)
+        self.duck.rows(f"COPY (SELECT * FROM (VALUES {values}) t(happened_at, kind)) TO '{path}' (FORMAT csv, COMPRESSION zstd)")
+        return "events", path, f"{batch}/events.csv.zst"
+
+    # ---- running and judging
+
+    def arrive(self, batch, *files):
+        done = self.project.run(batch)
+        self.oracle.arrives(batch, files)
+        self.agree()
+        return done
+
+    def agree(self):
+        for name in ACTUAL:
+            with self.subTest(table=name):
+                self.assertEqual(actual(self.project, name), self.oracle.expected(name))
+
+    def one(self, sql):
+        return self.project.rows(sql)[0][0]
+
+    def keys(self):
+        return {t: sorted(self.project.rows(f"SELECT to_json(struct(*)) FROM {t}")) for t in STAR}
+
+    def refuse(self, batch, says):
+        """The run stops with these words and has published nothing; then the batch is undone."""
+        before = self.keys()
+        with self.assertRaisesRegex(RuntimeError, says):
+            self.project.run(batch)
+        self.assertEqual(self.keys(), before)
+        shutil.rmtree(os.path.join(self.volume, batch))
+        self.project.run_notebook("96_rollback", batch_id="undo", to_batch=batch)
+        self.agree()
+
+    def test_01_initial_load(self):
+        done = self.arrive(
+            "day-01",
+            self.customers("day-01", "1,2025-01-01,Ann,gold,ann@x", "2,2025-01-05,Bob,silver,bob@x", "3,2025-01-09,Cyd,gold,"),
+            self.products("day-01", (1, "Tea", 2.5), (2, "Cup", 7), (3, "Pot", 19.99)),
+            self.stores("day-01", ("N", "Narvik", "I"), ("O", "Oslo", "I")),
+            self.sales("day-01", "1,2025-02-01,1,1,N,1,2.50,ok", "2,2025-02-01,2,2,O,2,14.00,ok", "2,2025-02-01,2,2,O,2,14.00,ok",
+                       "3,2025-02-02,,3,,1,19.99,ok", "4,2025-02-02,1,9,N,1,5.00,test", "5,2025-02-03,3,1,N,-1,2.50,ok"),
+            self.events("day-01", ("2025-02-01 10:00:00", "open"), ("2025-02-01 10:00:00", "open"), ("2025-02-01 18:00:00", "close")))
+        self.assertEqual(done["90_quality"]["fail"], 0)
+
+    def test_02_same_batch_again(self):
+        for batch in ("day-01", "day-02"):
+            done = self.project.run(batch)
+            self.assertEqual(set(changed_rows(done).values()), {0}, changed_rows(done))
+        self.oracle.arrives("day-02", [])
+        self.agree()
+        for t in STAR:
+            last = self.spark.sql(f"DESCRIBE HISTORY spark_catalog.history.{t} LIMIT 1").first()
+            self.assertEqual(last["operation"], "MERGE")
+            for name in ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted"):
+                self.assertEqual(last["operationMetrics"][name], "0", (t, name))
+
+    def test_03_changes_late_facts_and_a_new_column(self):
+        """Customer 1 was silver from March on; a sale of February comes late and one of April in time. Customer 7 and store
+        X are not known yet."""
+        done = self.arrive(
+            "day-03",
+            self.customers("day-03", "1,2025-03-01,Anna,silver,ann@x,no", "4,2025-03-02,Dag,gold,dag@x,se",
+                           header=CUSTOMERS + ",language"),
+            self.products("day-03", (1, "Tea", 2.75), (2, "Cup", 7), (3, "Teapot", 19.99)),
+            self.sales("day-03", "6,2025-02-15,1,1,N,1,2.50,ok", "7,2025-04-01,1,1,N,1,2.75,ok", "8,2025-04-01,7,1,N,1,2.75,ok",
+                       "9,2025-04-01,4,2,X,1,7.00,ok", "2,2025-02-01,2,2,O,3,21.00,ok"))
+        self.assertIn("columns added: language", done["10_bronze"]["customers"]["notes"][0])
+        self.assertEqual(self.project.rows("SELECT customer_id, language FROM silver_customers WHERE language IS NOT NULL"
+                                           " ORDER BY 1"), [(1, "no"), (4, "se")])
+
+    def test_04_out_of_order(self):
+        """Arrives last and lies before: customer 1 was bronze in mid-February, which the late sale of day 3 now sees. The
+        missing customer and store arrive. Columns are reordered, quantities have become decimals, one column is missing,
+        product 2 and store O are gone, events come a second time."""
+        self.arrive(
+            "day-04",
+            self.customers("day-04", "7,2025-03-20,Gry,gold,gry@x", "1,2025-02-10,Ann,bronze,ann@x"),
+            self.products("day-04", (1, "Tea", 2.75), (3, "Teapot", 18.5)),
+            self.stores("day-04", ("X", "Tromsø", "I"), ("O", "Oslo", "D")),
+            self.sales("day-04", "ok,10,2025-04-02,7,1,X,2.5,6.88", "ok,11,2025-04-02,2,2,O,1,7.00",
+                       header="status,sale_id,sold_on,customer_id,product_id,store_id,quantity,amount"),
+            self.events("day-04", ("2025-02-01 10:00:00", "open"), ("2025-04-02 10:00:00", "open")))
+        self.assertEqual(self.one("SELECT typeof(quantity) FROM fact_sale LIMIT 1"), "decimal(38,1)")
+
+    def test_05_poisoned_batch(self):
+        """Every row comes to something that is counted: broken lines, values that do not parse, dates that do not exist."""
+        bronze = self.one("SELECT count(*) FROM bronze_sales")
+        self.arrive(
+            "day-05",
+            self.customers("day-05", "8,2025-02-30,Ulf,gold,ulf@x", "nine,2025-05-01,Eva,gold,e@x", "9,2025-05-01,Eva,gold,e@x"),
+            self.products("day-05", (1, "Tea", 2.75), (2, "Cup", 7), (3, "Teapot", 18.5)),
+            self.sales("day-05", "12,2025-05-01,9,1,N,1,2.75,ok", "13,2025-05-01,1,1", "14,2025-05-01,1,1,N,many,2.75,ok",
+                       "15,2025-02-29,1,1,N,1,2.75,ok", "16,2025-05-01,99,1,N,1,2.75,ok", "17,2025-05-01,1,1,N,1,free,ok",
+                       "18,2025-05-01,1,2,N,1,-5000.00,ok", "19,2025-05-01,1,1,N,1,1.00,ok,too,many",
+                       "99999999999999999999,2025-05-01,1,1,N,1,1.00,ok"))
+        self.assertEqual(self.one("SELECT count(*) FROM bronze_sales"), bronze + 9)
+
+    def test_06_a_rule_of_tier_fail(self):
+        self.sales("day-06", "20,2025-05-02,1,1,N,1,2.75,ok", ",2025-05-02,1,1,N,1,2.75,ok")
+        self.refuse("day-06", "Q5 is broken by 1 of")
+
+    def test_07_a_batch_over_its_threshold(self):
+        self.sales("day-07", "20,2025-05-02,1,1,N,1,a lot,ok", "21,2025-05-02,1,1,N,1,more,ok")
+        self.refuse("day-07", "amount: parses is broken by 2 of 2 rows")
+
+    def test_08_a_source_that_shrinks(self):
+        self.products("day-08", (1, "Tea", 2.75))
+        self.refuse("day-08", "the snapshot lacks 2 of 3 keys")
+
+    def test_09_killed_in_a_merge(self):
+        """kill -9 for the whole process while it writes the files of a MERGE; the batch is then simply run again."""
+        files = [self.sales("day-09", *(f"{n},2025-06-01,1,1,N,1,2.75,ok" for n in range(100, 400))),
+                 self.products("day-09", (1, "Tea", 3), (2, "Cup", 7), (3, "Teapot", 18.5))]
+        table = os.path.join(self.folder, "warehouse", "history.db", "silver_sales")
+        commits = os.listdir(os.path.join(table, "_delta_log"))
+        with open(os.path.join(self.folder, "killed.log"), "w", encoding="utf-8") as log:
+            child = subprocess.Popen([sys.executable, __file__, "run", self.folder, self.project_folder, self.volume, "day-09"],
+                                     start_new_session=True, stdout=log, stderr=log)
+        data = {name for name in os.listdir(table) if name.endswith(".parquet")}
+        while child.poll() is None and data >= {name for name in os.listdir(table) if name.endswith(".parquet")}:
+            time.sleep(0.001)
+        self.assertIsNone(child.poll(), "the run ended before a MERGE wrote anything")
+        os.killpg(child.pid, signal.SIGKILL)
+        self.assertEqual(child.wait(), -signal.SIGKILL)
+        print(f"killed with {len(set(os.listdir(os.path.join(table, '_delta_log'))).difference(commits))} further commits")
+        self.arrive("day-09", *files)
+
+    def test_10_rebuild_from_bronze(self):
+        before = self.keys()
+        for name in [*STAR, *(s["silver_name"] for s in SOURCES), "fact_sale_refused", "nuvyn_quarantine"]:
+            self.spark.sql(f"DROP TABLE spark_catalog.history.{name}")
+        for batch in self.oracle.batches:
+            self.project.run(batch)
+        self.assertEqual(self.keys(), before)
+        self.agree()
+
+    def test_11_maintenance(self):
+        self.project.run_notebook("95_maintenance", batch_id="weekly")
+        self.agree()
+
+    def test_12_pseudonyms(self):
+        """Names become pseudonyms that depend on a secret; without it the run stops."""
+        with self.assertRaisesRegex(ValueError, "secret_scope"):
+            self.project.run_notebook("30_dim_customer", batch_id="day-09", mask_pii="hash")
+        self.project.secrets["nuvyn", "pii_pepper"] = "salt and pepper"
+        self.project.run_notebook("30_dim_customer", batch_id="day-09", mask_pii="hash", secret_scope="nuvyn")
+        self.assertEqual(self.one("SELECT count(*) FROM dim_customer WHERE length(name) <> 64"), 0)
+        self.assertEqual(json.loads(self.spark.sql("SHOW TBLPROPERTIES spark_catalog.history.dim_customer ('nuvyn.pii')")
+                                    .first()["value"]), {"email": "direct", "name": "direct"})
+
+
+def run_batch(folder, project_folder, volume, batch):
+    spark = start_spark(folder)
+    adopt(spark, folder, "history")
+    Project(spark, project_folder, "history", volume).run(batch)
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["run"]:
+        run_batch(*sys.argv[2:])
+    else:
+        unittest.main(verbosity=2)

@@ -1,0 +1,225 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # nuvyn_bronze
+# MAGIC Each file once, every value as text. Bronze itself knows which files it holds, so that its append is the one
+# MAGIC atomic step of a load: a load that is killed neither loses nor doubles a file.
+
+# COMMAND ----------
+
+import dataclasses
+import re
+import tempfile
+from datetime import timedelta
+from fnmatch import fnmatchcase
+from urllib.parse import unquote
+
+# COMMAND ----------
+
+# DBTITLE 1,Which files are new
+
+OVERLAP_HOURS = float(parameter("overlap_hours", "24"))  # how far behind the watermark known files are looked at again
+BACKFILL_FROM = parameter("backfill_from", "")           # ISO 8601: known files changed since then are looked at again
+HASHED_FILE_BYTES = 256 * 1024 * 1024
+
+BRONZE_COLUMNS = (
+    ("_rescued_data", "STRING", "JSON of fields that the mapping does not know"),
+    ("_corrupt_record", "STRING", "the line, where it has too few or too many fields"),
+    ("_source_file", "STRING", "path below the volume"),
+    ("_fingerprint", "STRING", "content hash of the file"),
+    ("_position", "STRING", "orders the rows of one file as they stand in it"),
+    ("_row_hash", "STRING", "SHA-256 over all values"),
+    ("_batch_id", "STRING", ""),
+    ("_batch_time", "TIMESTAMP", "when the batch was first seen"),
+    ("_loaded_at", "TIMESTAMP", ""),
+    ("_file_modified_at", "TIMESTAMP", "the newest of a source is its watermark"),
+)
+
+
+def found_files():
+    """All files below the volume. One listing for all sources, which reads no content."""
+    listed = spark.read.format("binaryFile").option("recursiveFileLookup", True).load(VOLUME)
+    listed = listed.select("path", "length", "modificationTime").orderBy("path").collect()
+    return [{**f.asDict(), "name": below_volume(f["path"])} for f in listed]
+
+
+def below_volume(path):
+    path = unquote(path)
+    return path[path.index(VOLUME) + len(VOLUME):].lstrip("/") if VOLUME in path else path
+
+
+def looked_at_since(watermark):
+    """From when on known files may have changed. A file with a name that bronze does not hold is always looked at."""
+    if watermark is None:
+        return datetime.min
+    since = watermark - timedelta(hours=OVERLAP_HOURS)
+    return min(since, datetime.fromisoformat(BACKFILL_FROM)) if BACKFILL_FROM else since
+
+
+def fingerprinted(files):
+    """The files with a hash of their content; of very large ones size and time stand for it."""
+    hashed = {}
+    small = [f["path"] for f in files if f["length"] <= HASHED_FILE_BYTES]
+    if small:
+        rows = spark.read.format("binaryFile").load(small).select("path", F.sha2("content", 256).alias("hash")).collect()
+        hashed = {r["path"]: r["hash"] for r in rows}
+    return [{**f, "fingerprint": hashed.get(f["path"]) or f"{f['length']}@{f['modificationTime']}"} for f in files]
+
+
+def new_files(source, files):
+    """Files that bronze does not hold yet."""
+    own = [f for f in files if fnmatchcase(f["name"].rsplit("/", 1)[-1], source.pattern)]
+    held = table(source.bronze).groupBy("_source_file", "_fingerprint").agg(F.max("_file_modified_at").alias("at")).collect()
+    known, names = {(r["_source_file"], r["_fingerprint"]) for r in held}, {r["_source_file"] for r in held}
+    since = looked_at_since(max((r["at"] for r in held if r["at"]), default=None))
+    candidates = fingerprinted([f for f in own if f["name"] not in names or f["modificationTime"] >= since])
+    return [f for f in candidates if (f["name"], f["fingerprint"]) not in known]
+
+
+# COMMAND ----------
+
+# DBTITLE 1,Reading files: fields by place, every one as text
+
+
+def read_csv(source, path):
+    """The rows of a delimited file, and its header."""
+    header = [c.header for c in source.columns]
+    if source.header:
+        first = spark.read.options(**source.options).csv(path).first()
+        if first is None:
+            raise ValueError(f"{path}: no header line")
+        header = [(name or "").lstrip("\ufeff").strip(BLANKS) for name in first]
+    schema = ", ".join(f"_{n} STRING" for n in range(len(header))) + ", _corrupt_record STRING"
+    return spark.read.schema(schema).options(**source.options, header=source.header, mode="PERMISSIVE",
+                                             columnNameOfCorruptRecord="_corrupt_record").csv(path), header
+
+
+def read_jsonl(source, path):
+    """One JSON object a line; nested values stay JSON text. Its header: the mapping's fields and every further one."""
+    lines = spark.read.text(path).where("btrim(value) != ''").withColumn(
+        "_fields", F.from_json("value", "map<string,string>"))
+    found = {r[0] for r in lines.select(F.explode(F.map_keys("_fields"))).distinct().collect()}
+    header = [c.header for c in source.columns]
+    header += sorted(found.difference(header))
+    fields = [F.col("_fields")[name].alias(f"_{n}") for n, name in enumerate(header)]
+    return lines.select(*fields, F.when(F.col("_fields").isNull(), F.col("value")).alias("_corrupt_record"),
+                        "_metadata"), header
+
+
+def read_parquet(source, path):
+    """A Parquet file, its typed values as the texts that the mapping parses."""
+    rows = spark.read.parquet(path)
+    header = rows.columns
+    return rows.select(*[column(name).cast("string").alias(f"_{n}") for n, name in enumerate(header)],
+                       F.lit(None).cast("string").alias("_corrupt_record"), "_metadata"), header
+
+
+READERS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
+
+
+def readable(path):
+    """The path Spark can read. It unpacks .gz itself, and .zst where Hadoop has its native library; else we do."""
+    if ON_DATABRICKS or not path.endswith(".zst"):
+        return path
+    jvm = spark._jvm
+    packed = jvm.org.apache.hadoop.fs.Path(path)
+    content = packed.getFileSystem(spark._jsparkSession.sessionState().newHadoopConf()).open(packed)
+    unpacked = tempfile.mkdtemp(prefix="nuvyn-zst-") + "/" + os.path.basename(unquote(path))[:-len(".zst")]
+    jvm.java.nio.file.Files.copy(jvm.com.github.luben.zstd.ZstdInputStreamNoFinalizer(content),
+                                 jvm.java.nio.file.Path.of(unpacked, spark.sparkContext._gateway.new_array(jvm.String, 0)),
+                                 spark.sparkContext._gateway.new_array(jvm.java.nio.file.CopyOption, 0))
+    road(path, f"unpacked to {unpacked}: open-source Hadoop lacks zstd")
+    return unpacked
+
+
+# COMMAND ----------
+
+# DBTITLE 1,Where a file differs from the mapping
+
+
+def added_name(source, header):
+    """The bronze column of a field that the mapping does not know; none where the name is taken."""
+    name = re.sub(r"\W+", "_", header, flags=re.ASCII).strip("_").lower()
+    return name if name and not name[0].isdigit() and name not in {c.name.lower() for c in source.columns} else None
+
+
+def placed(source, header):
+    """({bronze column: place in the file}, [(header, place) of unknown fields], [what differs from the mapping])."""
+    expected = {c.header: c.name for c in source.columns}
+    if len(header) == len(source.columns) and len(set(header)) < len(header):  # names repeat: columns by place
+        return {c.name: n for n, c in enumerate(source.columns)}, [], []
+    places = {expected[name]: n for n, name in enumerate(header) if name in expected}
+    missing = [name for name in expected if name not in header]
+    unknown = [(name, n) for n, name in enumerate(header) if name not in expected]
+    notes = []
+    if missing and source.missing_columns == "fail":
+        raise ValueError(f"{source.name}: columns missing in the file: {', '.join(missing)}; found: {', '.join(header)}")
+    if missing:
+        notes.append(f"columns missing, null here: {', '.join(missing)}")
+    if unknown and source.new_columns == "fail":
+        raise ValueError(f"{source.name}: columns that the mapping does not know: {', '.join(n for n, _ in unknown)}")
+    if source.new_columns == "add":
+        names = {added_name(source, name): n for name, n in reversed(unknown)}
+        added = {name: n for name, n in names.items() if name}
+        places.update(added)
+        notes += [f"columns added: {', '.join(sorted(added))}"] if added else []
+        unknown = [(name, n) for name, n in unknown if n not in added.values()]
+    if unknown:
+        notes.append(f"unknown columns kept in _rescued_data: {', '.join(name for name, _ in unknown)}")
+    return places, unknown, notes
+
+
+def read_file(source, file):
+    """The rows of one file as bronze wants them, and what was found different in it."""
+    rows, header = READERS[source.format](source, readable(file["path"]))
+    places, unknown, notes = placed(source, header)
+    names = [c.name for c in source.columns] + sorted(set(places).difference(c.name for c in source.columns))
+    rescued = F.to_json(F.struct(*[F.col(f"_{n}").alias(name) for name, n in unknown])) if unknown else F.lit(None)
+    place = F.format_string("%015d-%020d", F.col("_metadata.file_block_start"), F.monotonically_increasing_id())
+    rows = rows.select(
+        *[(F.col(f"_{places[n]}") if n in places else F.lit(None).cast("string")).alias(n) for n in names],
+        rescued.cast("string").alias("_rescued_data"),
+        F.col("_corrupt_record"),
+        F.lit(file["name"]).alias("_source_file"),
+        F.lit(file["fingerprint"]).alias("_fingerprint"),
+        place.alias("_position"),
+        F.lit(BATCH_ID).alias("_batch_id"),
+        F.lit(batch_time()).alias("_batch_time"),
+        F.lit(now()).alias("_loaded_at"),
+        F.lit(file["modificationTime"]).alias("_file_modified_at"),
+    )
+    return rows.withColumn("_row_hash", content_hash([*names, "_corrupt_record"])), [f"{file['name']}: {n}" for n in notes]
+
+
+# COMMAND ----------
+
+# DBTITLE 1,Loading
+
+
+def load_bronze(source, files):
+    """Appends the source's new files in one transaction."""
+    columns = tuple((c.name, "STRING", f"raw text of {c.header}") for c in source.columns) + BRONZE_COLUMNS
+    if ensure_table(source.bronze, columns, f"Raw rows of {source.pattern}", derived=False):
+        tag_pii(source.bronze, source.columns)
+    added = new_files(source, files)
+    if not added:
+        return [], []
+    read = [read_file(source, f) for f in added]
+    rows = functools.reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), [r for r, _ in read])
+    declared = {name for name, _, _ in columns}
+    further = tuple((name, "STRING", "added by the load: the mapping does not know it") for name in rows.columns
+                    if name not in declared)
+    ensure_table(source.bronze, columns + further, "", derived=False)
+    append(source.bronze, rows)
+    entries = [(source.name, f["name"], f["length"], f["fingerprint"], BATCH_ID) for f in added]
+    return entries, [note for _, notes in read for note in notes]
+
+
+def load_all_bronze(sources):
+    """Loads all sources and enters what was loaded into the ledger, which is for people: bronze knows its files."""
+    files = found_files()
+    loaded = in_parallel(lambda source: load_bronze(source, files), sources)
+    entries = [entry for added, _ in loaded.values() for entry in added]
+    if entries:
+        schema = ", ".join(f"{name} {type}" for name, type, _ in CONTROL_TABLES[LEDGER])
+        append(LEDGER, few_rows(entries, schema))
+    return {name: {"new_files": len(added), "notes": notes} for name, (added, notes) in loaded.items()}

@@ -1,0 +1,376 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # nuvyn_silver
+# MAGIC Typed and checked rows, one per key. Silver is a function of bronze up to a batch, so that late and out-of-order
+# MAGIC files need no case of their own: source = loaded + superseded + quarantined + dropped + deleting rows.
+
+# COMMAND ----------
+
+import dataclasses
+import re
+
+DIGITS = {"%Y": r"(\d{4})", "%m": r"(\d{1,2})", "%d": r"(\d{1,2})", "%H": r"(\d{1,2})", "%I": r"(\d{1,2})",
+          "%M": r"(\d{2})", "%S": r"(\d{2})", "%f": r"(\d{1,9})", "%p": r"([AaPp][Mm])",
+          "%z": r"([+-]\d{2}(?::?\d{2})?)", "%b": r"([A-Za-z]{3})", "%B": r"([A-Za-z]{3,9})"}
+MONTHS = ["january", "february", "march", "april", "may", "june",
+          "july", "august", "september", "october", "november", "december"]
+
+# COMMAND ----------
+
+# DBTITLE 1,Parsing
+
+
+def cleaned(raw, parse):
+    """The text that is to be parsed; null where the rule calls it null."""
+    text = F.btrim(raw, F.lit(BLANKS)) if parse.trim else raw
+    return F.when(~F.coalesce(text, F.lit("")).isin("", *parse.nulls), text)
+
+
+def iso_patterns(format):
+    """A strptime format as (pattern, ISO replacement) pairs; two where a two-digit year may mean two centuries."""
+    pieces = re.findall(r"%.|[^%]+", format)
+    at = {piece: n + 1 for n, piece in enumerate(p for p in pieces if p in DIGITS or p == "%y")}
+    year, month = at.get("%Y", at.get("%y")), at.get("%m", at.get("%b", at.get("%B")))
+    hour = at.get("%H", at.get("%I"))
+    date = f"${year}-${month}-${at['%d']}" if year else "1970-01-01"
+    time = f" ${hour}:${at['%M']}:" + (f"${at['%S']}" if "%S" in at else "00") if hour else ""
+    rest = (f".${at['%f']}" if "%f" in at else "") + (f" ${at['%p']}" if "%p" in at else "")
+    iso = date + time + rest + (f"${at['%z']}" if "%z" in at else "")
+    centuries = {"19": r"(69|[7-9]\d)", "20": r"([0-5]\d|6[0-8])"} if "%y" in at else {"": ""}
+    for century, two_digits in centuries.items():
+        pattern = "".join(two_digits if p == "%y" else DIGITS.get(p, re.escape(p)) for p in pieces)
+        yield f"^{pattern}$", century + iso
+
+
+def numbered_months(text):
+    """English month names, short or long, as their numbers."""
+    for number, name in enumerate(MONTHS, 1):
+        text = F.regexp_replace(text, f"(?i)-({name}|{name[:3]})-", f"-{number}-")
+    return text
+
+
+def parse_moment(text, parse, type):
+    """The first format that fits and names a moment that exists."""
+    tried = []
+    for format in parse.formats:
+        for pattern, iso in iso_patterns(format):
+            moment = F.regexp_replace(text, pattern, iso)
+            if "%b" in format or "%B" in format:
+                moment = numbered_months(moment)
+            if "%p" in format:
+                hours = "h:mm:ss.SSSSSSSSS a" if "%f" in format else "h:mm:ss a"
+                value = F.try_to_timestamp(F.upper(moment), F.lit("y-M-d " + hours)).cast(type)
+            else:
+                value = moment.try_cast("timestamp").cast(type)
+            tried.append(F.when(text.rlike(pattern), value))
+    return F.coalesce(*tried) if tried else F.lit(None).cast(type)
+
+
+def number_pattern(parse, type):
+    """The digits of a number between what the rule lets stand around them: sign, whole, fraction and exponent."""
+    marks = "|".join(re.escape(mark) for mark in parse.currency)
+    before, after = (f"(?:(?:{marks}) *)?", f"(?: *(?:{marks}))?") if marks else ("", "")
+    whole = rf"(\d[\d{re.escape(parse.group)}]*)?" if parse.group else r"(\d+)?"
+    fraction = "()" if type == "BIGINT" else rf"(?:{re.escape(parse.decimal)}(\d{'*' if type == 'DOUBLE' else '+'}))?"
+    exponent = r"([eE][+-]?\d{1,3})?" if type == "DOUBLE" else "()"
+    percent = "(?: *%)?" if parse.percent else ""
+    return rf"^(?=.*\d)([+-]?{before}[+-]?){whole}{fraction}{exponent}{after}{percent}$"
+
+
+def parse_plain_number(text, type):
+    """A number with nothing around it and a decimal point: what most exports write."""
+    scale = int(re.search(r"(\d+)\)$", type).group(1)) if type.startswith("DECIMAL") else 0
+    digits = r"\d+" if scale == 0 else rf"(\d+(\.\d{{1,{scale}}})?|\.\d{{1,{scale}}})"
+    if type == "DOUBLE":
+        digits = r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?"
+    return F.when(text.rlike(f"^[+-]?{digits}$"), text.try_cast(type))
+
+
+def parse_number(text, parse, type):
+    if parse.decimal == "." and not (parse.group or parse.currency or parse.percent or parse.parentheses):
+        return parse_plain_number(text, type)
+    bare = F.regexp_replace(text, r"^\((.+)\)$", "$1") if parse.parentheses else text
+    pattern = number_pattern(parse, type)
+    sign = F.regexp_replace(F.regexp_extract(bare, pattern, 1), "[^+-]", "")
+    whole = F.regexp_extract(bare, pattern, 2)
+    whole = F.replace(whole, F.lit(parse.group), F.lit("")) if parse.group else whole
+    fraction, exponent = F.regexp_extract(bare, pattern, 3), F.regexp_extract(bare, pattern, 4)
+    fits = bare.rlike(pattern)
+    if type.startswith("DECIMAL"):
+        fits &= F.length(fraction) <= int(re.search(r"(\d+)\)$", type).group(1))
+    digits = F.concat(sign, whole) if type == "BIGINT" else F.concat(sign, whole, F.lit("."), fraction, F.lit("0"), exponent)
+    value = F.when(fits, digits.try_cast(type))
+    return F.when(bare == text, value).otherwise(-value) if parse.parentheses else value
+
+
+def parsed(raw):
+    """The typed value of a raw column; null where it is null or does not parse."""
+    text = cleaned(column(raw.name), raw.parse)
+    if raw.type == "BOOLEAN":
+        return (F.when(F.lower(text).isin(*raw.parse.true), F.lit(True))
+                .when(F.lower(text).isin(*raw.parse.false), F.lit(False)))
+    if raw.type in ("DATE", "TIMESTAMP"):
+        return parse_moment(text, raw.parse, raw.type)
+    if raw.type == "STRING" and raw.parse.formats:  # a time of day: Spark has no such type
+        moment = parse_moment(text, raw.parse, "TIMESTAMP")
+        return F.date_format(moment, "HH:mm:ss")
+    if raw.type == "STRING":
+        return text
+    return parse_number(text, raw.parse, raw.type)
+
+# COMMAND ----------
+
+# DBTITLE 1,How far a source has drifted
+
+WHOLE_DIGITS, MOST_SCALE = 18, 18  # a BIGINT holds any 18 digits; a widened decimal keeps as many after the point
+
+
+def in_force(source):
+    """The source with the columns that bronze was given since the mapping was written, and numbers as wide as need be."""
+    known = {c.name for c in source.columns}
+    added = [f.name for f in table(source.bronze).schema.fields if f.name not in known and not f.name.startswith("_")]
+    source = dataclasses.replace(source, columns=source.columns + tuple(Raw(n, n, "STRING") for n in added))
+    return widened(source) if source.changed_types == "widen" else source
+
+
+def digits(c):
+    """(digits before, digits after the point) of a raw number."""
+    text = cleaned(column(c.name), c.parse)
+    bare = F.regexp_replace(text, r"^\((.+)\)$", "$1") if c.parse.parentheses else text
+    pattern = number_pattern(c.parse, "DECIMAL")
+    whole = F.regexp_extract(bare, pattern, 2)
+    whole = F.replace(whole, F.lit(c.parse.group), F.lit("")) if c.parse.group else whole
+    return (F.max(F.when(bare.rlike(pattern), F.length(whole))), F.max(F.length(F.regexp_extract(bare, pattern, 3))))
+
+
+def widened(source):
+    """Number columns with a type that holds every number that bronze has seen."""
+    numbers = [c for c in source.columns if c.type == "BIGINT" or c.type.startswith("DECIMAL")]
+    if not numbers:
+        return source
+    seen = list(table(source.bronze).agg(*[extent for c in numbers for extent in digits(c)]).first())
+    wider = {}
+    for c, whole, scale in zip(numbers, seen[0::2], seen[1::2]):
+        precision, declared = (19, 0) if c.type == "BIGINT" else map(int, re.findall(r"\d+", c.type))
+        scale = max(declared, min(scale or 0, MOST_SCALE))
+        fits = (whole or 0) <= (WHOLE_DIGITS if c.type == "BIGINT" else precision - declared)
+        if scale > declared or not fits:
+            wider[c.name] = f"DECIMAL(38,{scale})"
+            road(source.name, f"{c.name} is widened from {c.type} to {wider[c.name]}")
+    columns = tuple(dataclasses.replace(c, type=wider.get(c.name, c.type)) for c in source.columns)
+    return dataclasses.replace(source, columns=columns)
+
+
+# COMMAND ----------
+
+# DBTITLE 1,Which rows are refused
+
+LOAD_ORDER = ("_batch_time", "_source_file", "_position")
+
+
+def horizon(source):
+    """Batches up to here count: this one, or a later one that silver has already seen."""
+    seen = table(source.silver).agg(F.max("_changed_at")).first()[0]
+    return max(t for t in (batch_time(), seen) if t is not None)
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Something that a row may break, and what happens then: a rule, a value that does not parse, a broken line."""
+
+    id: str
+    tier: str
+    broken: object  # a condition
+    reason: object
+    limit: float = 0.0
+
+
+def refusals(source):
+    """Everything that a row of the source can be refused or warned for by itself."""
+    yield Refusal("line", "quarantine", F.col("_corrupt_record").isNotNull(),
+                  F.lit("the line has too few or too many fields"))
+    for c in source.columns:
+        if c.type != "STRING" or c.parse.formats:
+            raw = column(f"_raw_{c.name}")
+            yield Refusal(f"{c.name}: parses", c.unparsed, cleaned(raw, c.parse).isNotNull() & column(c.name).isNull(),
+                          F.concat(F.lit(f"{c.header}: not {c.type}: "), raw), c.limit)
+    for rule in source.rules:
+        yield Refusal(rule.id, rule.tier, ~F.coalesce(F.expr(rule.condition), F.lit(True)),
+                      F.lit(f"{rule.id}: {rule.says}"), rule.limit)
+
+
+def typed(source):
+    """Every bronze row that counts, typed, with the ids of what it breaks and the reasons for which it is refused."""
+    rows = (table(source.bronze).where(F.col("_batch_time") <= F.lit(horizon(source)))
+            .select(*[parsed(c).alias(c.name) for c in source.columns],
+                    *[column(c.name).alias(f"_raw_{c.name}") for c in source.columns],
+                    "_corrupt_record", "_fingerprint", "_batch_id", *LOAD_ORDER))
+    found = list(refusals(source))
+    reasons = [F.when(r.broken, r.reason) for r in found if r.tier == "quarantine"]
+    drops = [r.broken for r in found if r.tier == "drop"]
+    return (rows.withColumn("_broken", F.array_compact(F.array(*[F.when(r.broken, F.lit(r.id)) for r in found])))
+            .withColumn("_reasons", F.array_compact(F.array(*reasons)))
+            .withColumn("_dropped", functools.reduce(lambda a, b: a | b, drops, F.lit(False)))
+            .withColumn("_row_hash", content_hash([c.name for c in source.columns])))
+
+
+def referring(rows, source, sources):
+    """Adds the reason to rows that refer to no row of another source. Only what the other row is by itself counts."""
+    for refers in source.refers:
+        other = typed(sources[refers.other]).where((F.size("_reasons") == 0) & ~F.col("_dropped"))
+        known = other.select(*[column(c).alias(f"_known_{n}") for n, c in enumerate(refers.other_columns)]).distinct()
+        matches = [column(c) == F.col(f"_known_{n}") for n, c in enumerate(refers.columns)]
+        given = functools.reduce(lambda a, b: a & b, [column(c).isNotNull() for c in refers.columns])
+        missing = given & F.col("_known_0").isNull()
+        rows = (rows.join(known, matches, "left")
+                .withColumn("_broken", F.when(missing, F.array_append("_broken", F.lit(refers.id))).otherwise(F.col("_broken")))
+                .withColumn("_reasons", F.when(missing, F.array_append("_reasons", F.lit(f"{refers.id}: {refers.says}")))
+                            .otherwise(F.col("_reasons")))
+                .drop(*[f"_known_{n}" for n in range(len(refers.columns))]))
+    return rows
+
+
+# COMMAND ----------
+
+# DBTITLE 1,Which rows are loaded
+
+
+def classified(source, sources):
+    """Every bronze row with its outcome: loaded, duplicate (or superseded), quarantined, dropped or deleting."""
+    rows = referring(typed(source), source, sources)
+    marks = F.lit(False)
+    if isinstance(source.deletes, Marker):
+        marks = F.coalesce(column(source.deletes.column).cast("string").isin(*source.deletes.values), F.lit(False))
+    key = [column(n) for n in source.key or ("_row_hash",)]
+    order = F.struct(*[column(n) for n in source.latest_by], *LOAD_ORDER)
+    rows = (rows.withColumn("_good", (F.size("_reasons") == 0) & ~F.col("_dropped"))
+            .withColumn("_marks", marks).withColumn("_order", order)
+            .withColumn("_rank", F.row_number().over(
+                Window.partitionBy("_good", "_marks", *key).orderBy(F.col("_order").desc_nulls_last()))))
+    outcome = (F.when(F.size("_reasons") > 0, "quarantined").when(F.col("_dropped"), "dropped")
+               .when(F.col("_marks"), "deleting").when(F.col("_rank") > 1, "duplicate").otherwise("loaded"))
+    rows = deletions(source, rows.withColumn("_outcome", outcome), key)
+    for distinct in source.distinct:
+        rows = only_newest(rows, distinct)
+    return rows
+
+
+def only_newest(rows, distinct):
+    """Quarantines all but the newest of the records that share the values that must be distinct."""
+    given = functools.reduce(lambda a, b: a & b, [column(c).isNotNull() for c in distinct.columns])
+    contends = (F.col("_outcome") == "loaded") & given
+    place = F.row_number().over(Window.partitionBy(contends, *map(column, distinct.columns))
+                                .orderBy(F.col("_order").desc_nulls_last()))
+    refused = contends & (F.col("_place") > 1)
+    reason = F.array_append("_reasons", F.lit(f"{distinct.id}: {distinct.says}"))
+    return (rows.withColumn("_place", place)
+            .withColumn("_reasons", F.when(refused, reason).otherwise(F.col("_reasons")))
+            .withColumn("_outcome", F.when(refused, "quarantined").otherwise(F.col("_outcome"))).drop("_place"))
+
+
+def deletions(source, rows, key):
+    """Dates the deletion of a key: by its newest marker, or by the first snapshot that lacks it."""
+    by_key = Window.partitionBy(*key)
+    if isinstance(source.deletes, Marker):
+        marked = F.max(F.when(F.col("_good") & F.col("_marks"), F.col("_order"))).over(by_key)
+        return rows.withColumn("_mark", marked).withColumn(
+            "_deleted_at", F.when(F.col("_mark") > F.col("_order"), F.col("_mark._batch_time")))
+    if isinstance(source.deletes, Snapshot):
+        batches = table(source.bronze).where(F.col("_batch_time") <= F.lit(horizon(source))).agg(
+            F.sort_array(F.collect_set("_batch_time")).alias("_batches"))
+        later = F.filter("_batches", lambda at: at > F.col("_last_seen"))
+        return (rows.withColumn("_last_seen", F.max("_batch_time").over(by_key)).crossJoin(F.broadcast(batches))
+                .withColumn("_deleted_at", F.get(later, F.lit(0))))
+    return rows.withColumn("_deleted_at", F.lit(None).cast("timestamp"))
+
+
+# COMMAND ----------
+
+# DBTITLE 1,Loading
+
+SILVER_COLUMNS = (
+    ("_row_hash", "STRING", "SHA-256 over the typed values"),
+    ("_source_file", "STRING", "file the row was first loaded from"),
+    ("_changed_at", "TIMESTAMP", "time of the batch that brought or changed the row"),
+    ("_batch_id", "STRING", "the batch that brought or changed the row"),
+    ("_deleted_at", "TIMESTAMP", "time of the batch that showed that the source no longer has the row"),
+)
+OUTCOMES = {"loaded": "loaded", "quarantined": "quarantined", "duplicate": "duplicates", "dropped": "dropped",
+            "deleting": "deleting"}
+
+
+def counted(source, rows):
+    """What became of the rows, and how often each rule is broken as (count, of how many rows): rules that refuse are
+    measured on the rows of this batch, so that a poisoned day is not diluted by good years, others on what is loaded."""
+    rules = [*refusals(source), *source.refers]
+    measured = [F.col("_outcome") == "loaded" if getattr(r, "tier", "") in ("warn", "fail") else F.col("_batch_id") == BATCH_ID
+                for r in rules]
+    found = [F.struct(F.count_if(of & F.array_contains("_broken", r.id)), F.count_if(of)) for r, of in zip(rules, measured)]
+    counts = list(rows.agg(*[F.count_if(F.col("_outcome") == o) for o in OUTCOMES], *found).first())
+    outcomes = counts[:len(OUTCOMES)]
+    broken = [(rule, *count) for rule, count in zip(rules, counts[len(OUTCOMES):])]
+    return {"source": sum(outcomes), **dict(zip(OUTCOMES.values(), outcomes))}, broken
+
+
+def tolerated(source, broken):
+    """Stops the load before anything is published where a rule is broken more often than it allows."""
+    for rule, count, of in broken:
+        if count > allowed_share(getattr(rule, "tier", "quarantine"), rule.limit) * of:
+            raise RuntimeError(f"quality checks failed: {source.silver}: {rule.id} is broken by {count} of {of} rows")
+
+
+def load_silver(source, sources):
+    """Brings silver to the state that bronze implies, and counts every row."""
+    rows = classified(source, sources)
+    metrics, broken = counted(source, rows)
+    tolerated(source, broken)
+    good = rows.where("_outcome = 'loaded'").select(
+        *[column(c.name) for c in source.columns], "_row_hash", "_source_file",
+        F.lit(batch_time()).alias("_changed_at"), F.lit(BATCH_ID).alias("_batch_id"), "_deleted_at")
+    if isinstance(source.deletes, Snapshot):
+        refuse_shrunk(source, good)
+    changed = merge(source.silver, good, key=source.key or ("_row_hash",), compared=("_row_hash", "_deleted_at"),
+                    delete_where="true")
+    return {**metrics, **changed, "broken": {rule.id: count for rule, count, _ in broken if count}}
+
+
+def prepared(declared):
+    """The source as it stands now, with its silver table."""
+    source = in_force(declared)
+    columns = tuple((c.name, c.type, c.comment) for c in source.columns) + SILVER_COLUMNS
+    if ensure_table(source.silver, columns, f"{source.name}: typed and clean, one row per key"):
+        tag_pii(source.silver, source.columns)
+    return source
+
+
+def refuse_shrunk(source, good):
+    """A snapshot that lacks too much is a broken delivery, not a wave of deletions."""
+    held = table(source.silver)
+    living, gone = held.where("_deleted_at IS NULL").count(), held.where("_deleted_at IS NOT NULL").count()
+    lacking = good.where("_deleted_at IS NOT NULL").count() - gone
+    if lacking > source.deletes.max_share * living:
+        raise RuntimeError(f"{source.name}: the snapshot lacks {lacking} of {living} keys, more than the share of "
+                           f"{source.deletes.max_share:g} that may be deleted at once")
+
+
+def refused(source, sources):
+    """The source's rows for the quarantine."""
+    record = F.to_json(F.struct(F.col("_corrupt_record").alias("line"),
+                                *[column(f"_raw_{c.name}").alias(c.header) for c in source.columns]))
+    return classified(source, sources).where("_outcome = 'quarantined'").select(
+        F.lit(source.name).alias("source"), "_reasons", record.alias("record"),
+        "_source_file", "_fingerprint", "_position", "_batch_id")
+
+
+def load_all_silver(sources):
+    """Loads all sources; then the quarantine is brought to what they refused, in one merge."""
+    now_declared = in_parallel(prepared, sources)
+    sources = list(now_declared.values())
+    metrics = in_parallel(lambda source: load_silver(source, now_declared), sources)
+    holding = {r["source"] for r in table(QUARANTINE).select("source").distinct().collect()}
+    concerned = [s for s in sources if metrics[s.name]["quarantined"] or s.name in holding]
+    if concerned:
+        rows = functools.reduce(lambda a, b: a.unionByName(b), [refused(s, now_declared) for s in concerned])
+        merge(QUARANTINE, rows, key=("source", "_source_file", "_fingerprint", "_position"), compared=("_reasons",),
+              delete_where=f"t.source IN ({', '.join(literal(s.name) for s in concerned)})")
+    return metrics

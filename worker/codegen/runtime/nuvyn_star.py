@@ -1,0 +1,351 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # nuvyn_star
+# MAGIC Loads dimensions, facts and bridges from silver. A table is a function of silver (a history also of what it held
+# MAGIC before) and is applied as one MERGE, so that a repetition changes nothing.
+
+# COMMAND ----------
+
+import hashlib
+from dataclasses import replace
+
+MASK_PII = parameter("mask_pii", "no")           # "hash": texts that identify a person are pseudonyms in the star
+SECRET_SCOPE = parameter("secret_scope", "")     # holds pii_pepper, which the pseudonyms depend on
+
+# COMMAND ----------
+
+# DBTITLE 1,Reading silver and looking up dimensions
+
+
+def silver(name, alias):
+    return table(name).alias(alias)
+
+
+def key_of(*business_key):
+    """A surrogate key: 63 bits of a hash over the business key (and version), so that a rebuild gives the same key.
+
+    90_quality proves that no two members share one. Negative keys are left to the unknown members.
+    """
+    return F.xxhash64(F.to_json(F.array(*[b.cast("string") for b in business_key]))).bitwiseAND(F.lit(0x7FFFFFFFFFFFFFFF))
+
+
+def date_key(moment, dates):
+    """yyyymmdd; -1 for null and for days outside the date dimension."""
+    day = F.to_date(moment)
+    return F.when(day.between(F.lit(dates[0]).cast("date"), F.lit(dates[1]).cast("date")),
+                  F.date_format(day, "yyyyMMdd").cast("bigint")).otherwise(F.lit(UNKNOWN_KEY).cast("bigint"))
+
+
+class Lookup:
+    """Finds the surrogate key of a dimension's member by its business key; for SCD2 as of a moment, else the last version.
+
+    Never multiplies rows: versions do not overlap. Before the first version the first one counts, after a deletion the
+    one before it, and where the moment is not known the last one. versions: the column that holds their start.
+    """
+
+    def __init__(self, alias, dimension, surrogate, business_key, versions=None, as_of=None):
+        self.alias, self.dimension, self.surrogate = alias, dimension, surrogate
+        self.business_key, self.versions, self.as_of = business_key, versions, as_of
+
+    def members(self):
+        """One row per version with the moments between which it counts: the first one has no start, the last no end."""
+        known = table(self.dimension).where(column(self.surrogate) >= 0)
+        if not self.versions:
+            return known
+        valid_from = column(self.versions)
+        by_key = Window.partitionBy(*map(column, self.business_key)).orderBy(valid_from)
+        start = F.when(F.lag(valid_from).over(by_key).isNotNull(), valid_from)
+        known = known.withColumn("_starts", start).withColumn("_ends", F.lead(valid_from).over(by_key))
+        return known if self.as_of is not None else known.where("_ends IS NULL")
+
+    def join(self, rows):
+        side = self.members().alias(self.alias)
+        condition = F.lit(True)
+        for name, value in self.business_key.items():
+            condition &= F.col(f"{self.alias}.{quoted(name)}") == value
+        if self.versions and self.as_of is not None:
+            starts, ends = F.col(f"{self.alias}._starts"), F.col(f"{self.alias}._ends")
+            moment = self.as_of.cast("timestamp")
+            in_force = (starts.isNull() | (moment >= starts)) & (ends.isNull() | (moment < ends))
+            condition &= F.when(moment.isNull(), ends.isNull()).otherwise(in_force)
+        return rows.join(side, condition, "left")
+
+    @property
+    def key(self):
+        """-2 where the reference is empty, -1 where it leads nowhere."""
+        empty = functools.reduce(lambda a, b: a | b, [value.isNull() for value in self.business_key.values()])
+        found = F.col(f"{self.alias}.{quoted(self.surrogate)}")
+        return F.when(empty, F.lit(NOT_APPLICABLE_KEY)).otherwise(F.coalesce(found, F.lit(UNKNOWN_KEY))).cast("bigint")
+
+
+def newest_change(*aliases):
+    """When the newest of the joined silver rows changed."""
+    return F.greatest(*[F.col(f"{a}._changed_at") for a in aliases]) if len(aliases) > 1 else F.col(f"{aliases[0]}._changed_at")
+
+
+# COMMAND ----------
+
+# DBTITLE 1,Loading the star
+
+
+def primary_key(target):
+    return [target.surrogate] if target.surrogate else [n for n in target.key if n in filled(target)]
+
+
+def filled(target):
+    """Columns that are never null: the surrogate key and references to dimensions, which have a member for everything."""
+    return [c.name for c in target.columns if c.name == target.surrogate or c.references]
+
+
+def constraints(target):
+    """Informational constraints: Unity Catalog shows and uses them, 90_quality proves them."""
+    if target.surrogate or set(target.key) <= set(filled(target)):
+        yield f"CONSTRAINT {quoted('pk_' + target.name)} PRIMARY KEY ({', '.join(map(quoted, primary_key(target)))}) RELY"
+    for c in target.columns:
+        if c.references:
+            name = quoted(f"fk_{target.name}_{c.name}")
+            yield f"CONSTRAINT {name} FOREIGN KEY ({quoted(c.name)}) REFERENCES {full_name(c.references)}"
+
+
+def ensure_target(target):
+    columns = tuple((c.name, c.type, f"{c.line}: {c.comment}" if c.comment else c.line) for c in target.columns)
+    if not ensure_table(target.name, columns, target.comment, target.cluster_by, filled(target)):
+        return
+    tag_pii(target.name, target.columns)
+    for n, constraint in enumerate(constraints(target)):
+        if ON_DATABRICKS:
+            spark.sql(f"ALTER TABLE {full_name(target.name)} ADD {constraint}")
+        else:
+            set_property(target.name, f"nuvyn.constraint.{n}", constraint)
+    if not ON_DATABRICKS:
+        road("constraints", "kept as table properties: open-source Delta does not know informational ones")
+
+
+def keep_history(target):
+    """A history whose mapping changed is started anew (on_change=rebuild); versions that only it held are kept aside."""
+    said = json.dumps([(c.name, c.type, str(c.value), c.scd) for c in target.columns] + [target.key])
+    mapping = hashlib.sha256(said.encode()).hexdigest()
+    if exists(target.name):
+        if properties(target.name).get("nuvyn.mapping", mapping) == mapping:
+            return
+        if ON_CHANGE != "rebuild":
+            raise ValueError(f"{target.name}: the table differs from the mapping; migrate it, or run with on_change=rebuild")
+        if not table(target.name).where(column(target.valid_to).isNotNull()).isEmpty():
+            aside = f"{target.name}_until_{now():%Y%m%d%H%M%S}"
+            spark.sql(f"CREATE TABLE {full_name(aside)} USING DELTA AS SELECT * FROM {full_name(target.name)}")
+            road(target.name, f"history under the former mapping is kept as {aside}")
+        spark.sql(f"DROP TABLE {full_name(target.name)}")
+    ensure_target(target)
+    if properties(target.name).get("nuvyn.mapping") != mapping:
+        set_property(target.name, "nuvyn.mapping", mapping)
+
+
+def pepper():
+    """The secret that pseudonyms depend on, read where Spark needs it so that it stands in no plan and no log."""
+    if not SECRET_SCOPE:
+        raise ValueError("mask_pii=hash needs the parameter secret_scope: the scope that holds the secret pii_pepper")
+    if ON_DATABRICKS:
+        return F.expr(f"secret({literal(SECRET_SCOPE)}, 'pii_pepper')")
+    return F.lit(dbutils.secrets.get(SECRET_SCOPE, "pii_pepper"))
+
+
+def masked(target, c):
+    """The column's value; a pseudonym where it identifies a person and is not what members are found by."""
+    if MASK_PII != "hash" or c.pii != "direct" or c.type != "STRING" or c.name in target.key:
+        return c.value
+    inner = F.sha2(F.concat(pepper(), F.lit(":"), c.value), 256)
+    return F.sha2(F.concat(pepper(), F.lit(":"), inner), 256)
+
+
+def as_wide_as_source(target, rows):
+    """The target with number columns as wide as what they are copied from, where the mapping lets them follow."""
+    following = [c for c in target.columns if c.widens]
+    if not following:
+        return target
+    given = rows.select(*[c.value.alias(c.name) for c in following]).schema
+    wide = {f.name: f.dataType.simpleString().upper() for f in given.fields}
+    columns = tuple(replace(c, type=wide[c.name]) if wide.get(c.name, "").startswith("DECIMAL(38") else c
+                    for c in target.columns)
+    return replace(target, columns=columns)
+
+
+def projected(target, rows, *extra):
+    """The target's columns as the mapping says, typed; audit columns last. Keys and validity come later."""
+    mapped = sorted((c for c in target.columns if c.value is not None), key=lambda c: bool(c.audit))
+    return rows.select(*[masked(target, c).cast(c.type).alias(c.name) for c in mapped], *extra)
+
+
+def unknown_members(target):
+    """The rows for references that lead nowhere (-1) and that do not apply (-2)."""
+    def value(c, key):
+        if c.name == target.surrogate:
+            return F.lit(key).cast(c.type)
+        if c.references:
+            return F.lit(UNKNOWN_KEY).cast(c.type)
+        if c.name == target.valid_from:
+            return F.lit(BEGINNING).cast(c.type)
+        if c.name in (target.current, target.inferred):
+            return F.lit(c.name == target.current)
+        return F.lit(c.unknown).try_cast(c.type)
+    rows = [spark.range(1).select(*[value(c, key).alias(c.name) for c in target.columns])
+            for key in (UNKNOWN_KEY, NOT_APPLICABLE_KEY)]
+    return rows[0].unionByName(rows[1])
+
+
+def write_target(target, rows, key, refused, delete_where=None):
+    """Merges rows that hold all columns of the target but the audit ones, which never make a row differ."""
+    content = target.names(audit="")
+    stamps = {"batch_id": F.lit(BATCH_ID), "loaded_at": F.lit(batch_time()), "row_hash": content_hash(content)}
+    for c in target.columns:
+        if c.audit in stamps:
+            rows = rows.withColumn(c.name, stamps[c.audit].cast(c.type))
+    compared = [n for n in content if n not in key]
+    metrics = merge(target.name, rows.select(*map(column, target.names())), key, compared, delete_where=delete_where)
+    return {target.name: {**metrics, **refused, "rows": table(target.name).count()}}
+
+
+def refuse(target, rows):
+    """Rows that keep the target's rules of tier drop and quarantine; the quarantined ones go to <target>_refused."""
+    rules = [r for r in target.rules if r.tier in ("drop", "quarantine")]
+    if not rules:
+        return rows, {}
+    broken = {r.id: ~F.coalesce(F.expr(r.condition), F.lit(True)) for r in rules}
+    kept = functools.reduce(lambda a, b: a & b, [~b for b in broken.values()])
+    held = functools.reduce(lambda a, b: a | b, [broken[r.id] for r in rules if r.tier == "quarantine"], F.lit(False))
+    total, *counts = rows.agg(F.count(F.lit(1)), *[F.count_if(b) for b in broken.values()]).first()
+    for rule, count in zip(rules, counts):
+        if count > allowed_share(rule.tier, rule.limit) * total:
+            raise RuntimeError(f"quality checks failed: {target.name}: {rule.id} is broken by {count} of {total} rows")
+    names = [f.name for f in rows.schema.fields]
+    aside = f"{target.name}_refused"
+    create_table(aside, [(f.name, f.dataType.simpleString(), "") for f in rows.schema.fields]
+                 + [("_reasons", "ARRAY<STRING>", "why the row was refused")], f"Rows that the rules of {target.name} refuse")
+    reasons = F.array_compact(F.array(*[F.when(broken[r.id], F.lit(f"{r.id}: {r.says}")) for r in rules]))
+    merge(aside, rows.where(held).withColumn("_reasons", reasons), target.key, [*names, "_reasons"], delete_where="true")
+    return rows.where(kept), {"refused": table(aside).count()}
+
+
+@dataclass(frozen=True)
+class ReferredBy:
+    """A silver table whose columns refer to the dimension, in the order of its business key."""
+
+    silver: str
+    columns: tuple
+
+
+def inferred_members(target, members, referred_by):
+    """A member with nothing but its business key for each reference that leads nowhere yet: a late-arriving dimension.
+
+    It has the surrogate key that the member will have, and gives way to the member when that arrives.
+    """
+    types = {c.name: c.type for c in target.columns}
+    referred = [table(r.silver).select(*[column(c).try_cast(types[k]).alias(k) for c, k in zip(r.columns, target.key)])
+                for r in referred_by]
+    keys = functools.reduce(lambda a, b: a.unionByName(b), referred).dropna().distinct()
+    missing = keys.join(members.select(*map(column, target.key)), list(target.key), "left_anti")
+    for c in target.columns:
+        if c.references:
+            missing = missing.withColumn(c.name, F.lit(UNKNOWN_KEY).cast(c.type))
+    return missing.withColumn(target.inferred, F.lit(True))
+
+
+def load_dimension(target, rows, *aliases, referred_by=()):
+    """SCD1: one row per business key, overwritten when an attribute changes."""
+    target = as_wide_as_source(target, rows)
+    ensure_target(target)
+    given = projected(target, rows, newest_change(*aliases).alias("_effective")).dropna(subset=list(target.key))
+    members, refused = refuse(target, one_per_key(given, target.key, ["_effective"]).drop("_effective"))
+    if target.inferred:
+        members = members.withColumn(target.inferred, F.lit(False))
+        members = members.unionByName(inferred_members(target, members, referred_by), allowMissingColumns=True)
+    members = members.withColumn(target.surrogate, key_of(*map(column, target.key)))
+    rows = members.unionByName(unknown_members(target), allowMissingColumns=True)
+    return write_target(target, rows, (target.surrogate,), refused,
+                        delete_where=f"t.{quoted(target.inferred)}" if target.inferred else None)
+
+
+def load_history(target, rows, *aliases, effective_from=None, referred_by=()):
+    """SCD2: a version per change of an SCD2 attribute, half-open intervals, one current version per business key.
+
+    Versions are dated by the data (effective_from), or else by the batch that brought the change, and then the first
+    one is valid from the beginning. The versions that the table holds stay history: silver may know only the last one.
+    A member that the source deleted has no current version any more.
+    """
+    target = as_wide_as_source(target, rows)
+    keep_history(target)
+    dated = effective_from is not None
+    type = next(c.type for c in target.columns if c.name == target.valid_from)
+    effective = effective_from.cast("timestamp") if dated else newest_change(*aliases)
+    effective = F.coalesce(effective, F.lit(BEGINNING).cast("timestamp")).cast(type)
+    deleted_at = F.col(f"{aliases[0]}._deleted_at").alias("_deleted_at")
+    given = projected(target, rows, effective.alias("_from"), deleted_at).dropna(subset=list(target.key))
+    given, refused = refuse(target, given)
+    held = table(target.name).where(column(target.surrogate) >= 0)
+    if target.inferred:
+        held = held.where(~column(target.inferred))
+    names = [c.name for c in target.columns if c.value is not None]
+    gone = [given.groupBy(*target.key).agg(F.max("_deleted_at").cast(type).alias("_from"),
+                                           F.bool_and(F.col("_deleted_at").isNotNull()).alias("_gone")).where("_gone")]
+    if not dated:
+        gone.append(gaps(target, held))
+    events = (given.drop("_deleted_at").withColumn("_rank", F.lit(1))
+              .unionByName(held.select(*map(column, names), column(target.valid_from).alias("_from")).withColumn("_rank", F.lit(0)))
+              .withColumn("_gone", F.lit(False)))
+    for ends in gone:
+        events = events.unionByName(ends.withColumn("_rank", F.lit(2)), allowMissingColumns=True)
+    versions = collapsed(target, one_per_key(events, (*target.key, "_from"), ["_rank"]), not dated)
+    if target.inferred:
+        inferred = inferred_members(target, versions, referred_by)
+        first = inferred.withColumn(target.valid_from, F.lit(BEGINNING).cast(type)).withColumn(target.current, F.lit(True))
+        versions = versions.withColumn(target.inferred, F.lit(False)).unionByName(first, allowMissingColumns=True)
+    versions = versions.withColumn(target.surrogate, key_of(*map(column, target.key), column(target.valid_from)))
+    rows = versions.unionByName(unknown_members(target), allowMissingColumns=True)
+    return write_target(target, rows, (target.surrogate,), refused, delete_where=f"t.{quoted(target.surrogate)} >= 0")
+
+
+def gaps(target, held):
+    """When members that the table holds were deleted: where a version ends and no other begins."""
+    by_key = Window.partitionBy(*map(column, target.key)).orderBy(column(target.valid_from))
+    ended = held.withColumn("_next", F.lead(column(target.valid_from)).over(by_key)).where(
+        column(target.valid_to).isNotNull() & ~column(target.valid_to).eqNullSafe(F.col("_next")))
+    return ended.select(*map(column, target.key), column(target.valid_to).alias("_from"), F.lit(True).alias("_gone"))
+
+
+def collapsed(target, events, from_beginning):
+    """Events per business key as versions: those that change no SCD2 attribute are none, SCD1 attributes are the last."""
+    member = Window.partitionBy(*map(column, target.key))
+    in_order, whole = member.orderBy("_from"), member.orderBy("_from").rowsBetween(Window.unboundedPreceding, Window.unboundedFollowing)
+    tracked = F.when(~F.col("_gone"), content_hash(target.names(scd=2, audit="")))
+    filled_in = [(F.last, target.names(scd=1, audit="")), (F.first, target.names(scd=0))]
+    for of, names in filled_in:
+        for name in set(names).intersection(events.columns).difference(target.key):
+            value = of(F.when(~F.col("_gone"), F.struct(column(name).alias("is"))), ignorenulls=True).over(whole)
+            events = events.withColumn(name, value["is"])
+    first = F.lag("_from").over(in_order).isNull()
+    start = F.col("_from")
+    if from_beginning:
+        start = F.when(first, F.lit(BEGINNING).cast(events.schema["_from"].dataType)).otherwise(start)
+    changes = (events.withColumn("_before", F.lag(tracked).over(in_order)).withColumn("_start", start)
+               .where(F.col("_gone") | ~F.col("_before").eqNullSafe(tracked)))
+    return (changes.withColumn(target.valid_from, F.col("_start"))
+            .withColumn(target.valid_to, F.lead("_from").over(in_order))
+            .withColumn(target.current, F.col(target.valid_to).isNull())
+            .where(~F.col("_gone")).drop("_before", "_from", "_start", "_gone", "_rank"))
+
+
+def load_rows(target, rows, *aliases):
+    """Facts and bridges: one row per grain, changed where it differs, removed where silver no longer has it."""
+    target = as_wide_as_source(target, rows)
+    ensure_target(target)
+    living = rows.where(F.col(f"{aliases[0]}._deleted_at").isNull())
+    wanted = projected(target, living, newest_change(*aliases).alias("_effective"))
+    wanted, refused = refuse(target, one_per_key(wanted, target.key, ["_effective"]).drop("_effective"))
+    return write_target(target, wanted, target.key, refused, delete_where="true")
+
+
+def load_dates(target, first, last):
+    """One row per day, and one for the unknown day."""
+    ensure_target(target)
+    days = spark.sql(f"SELECT explode(sequence(DATE {literal(first)}, DATE {literal(last)})) AS day").alias("d")
+    rows = projected(target, days).unionByName(unknown_members(target).where(column(target.surrogate) == UNKNOWN_KEY))
+    return write_target(target, rows, (target.surrogate,), {})

@@ -1,0 +1,38 @@
+# Databricks notebook source
+# MAGIC %md
+# MAGIC # nuvyn_upkeep
+# MAGIC What keeps the tables in shape, and the way back.
+
+# COMMAND ----------
+
+RETENTION_HOURS = int(parameter("retention_hours", "168"))  # how far back time travel and rollback reach
+TO_BATCH = parameter("to_batch", "")                        # rollback: the batch that is to be undone, with all after it
+
+
+def maintain(tables):
+    """Compacts the tables (liquid clustering included) and removes files that no version within the retention needs."""
+    for name in tables:
+        spark.sql(f"OPTIMIZE {full_name(name)}")
+        spark.sql(f"VACUUM {full_name(name)} RETAIN {RETENTION_HOURS} HOURS")
+    return {name: {"files": spark.sql(f"DESCRIBE DETAIL {full_name(name)}").first()["numFiles"]} for name in tables}
+
+
+def roll_back(tables):
+    """Restores every table to what it was when the batch began; the batch can then be run again from its files.
+
+    Tables that did not exist then are dropped: the next run makes them.
+    """
+    batch = table(BATCHES).where(F.col("batch_id") == TO_BATCH).first()
+    if batch is None:
+        raise ValueError(f"to_batch: {TO_BATCH!r} is none of the batches in {BATCHES}")
+    done = {}
+    for name in filter(exists, tables + [f"{name}_refused" for name in tables]):
+        history = spark.sql(f"DESCRIBE HISTORY {full_name(name)}").where(F.col("timestamp") <= F.lit(batch["batch_time"]))
+        version = history.agg(F.max("version")).first()[0]
+        if version is None:
+            spark.sql(f"DROP TABLE {full_name(name)}")
+        else:
+            spark.sql(f"RESTORE TABLE {full_name(name)} TO VERSION AS OF {version}")
+        done[name] = {"version": version}
+    spark.sql(f"DELETE FROM {full_name(BATCHES)} WHERE batch_time >= TIMESTAMP {literal(str(batch['batch_time']))}")
+    return done
