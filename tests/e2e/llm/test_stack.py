@@ -93,7 +93,7 @@ class AgentsAskInAStack(unittest.TestCase):
         return text.stdout, events, folder
 
     def notebooks(self, folder):
-        return "".join(pathlib.Path(path).read_text() for path in sorted(glob.glob(folder + "/notebooks/*.py")))
+        return "".join(pathlib.Path(path).read_text() for path in sorted(glob.glob(folder + "/project/notebooks/*.py")))
 
     def assert_key_is_nowhere(self, *texts):
         for text in texts:

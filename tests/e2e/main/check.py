@@ -27,7 +27,7 @@ def artifacts(args):
     for name in EXPECTED:
         if not (folder / name).is_file() or not (folder / name).stat().st_size:
             fail(f"{name} is missing or empty")
-    if not list((folder / "notebooks").glob("*.py")):
+    if not list((folder / "project" / "notebooks").glob("*.py")):
         fail("no notebooks")
     page = (folder / "report.html").read_text()
     if "<svg" not in page or "src=\"http" in page or "href=\"http" in page:

@@ -32,8 +32,10 @@ static char *without_extension(nv_mem_t *ctx, const char *path)
 static bool import_files(deployment_t *d, nv_error_t *err)
 {
     d->notebooks = NV_NEW_ARRAY(d->ctx, char *, d->project->n_files + 1);
-    if (!databricks_mkdirs(d->to.db, nv_printf(d->ctx, "%s/notebooks", d->root), err))
-        return nv_wrap(err, "workspace folder %s", d->root);
+    static const char *const folders[] = {"notebooks", "tests"};
+    for (size_t i = 0; i < sizeof folders / sizeof folders[0]; i++)
+        if (!databricks_mkdirs(d->to.db, nv_printf(d->ctx, "%s/%s", d->root, folders[i]), err))
+            return nv_wrap(err, "workspace folder %s/%s", d->root, folders[i]);
     for (size_t i = 0; i < d->project->n_files; i++) {
         const Nv__ProjectFile *file = d->project->files[i];
         d->task->ops->emit(d->task->host, "progress", file->path, (int64_t)i + 1,

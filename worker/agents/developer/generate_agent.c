@@ -56,13 +56,62 @@ static bool store_artifacts(agent_task_t *task, nv_mem_t *ctx, const Nv__Project
 {
     for (size_t i = 0; i < project->n_files; i++) {
         const Nv__ProjectFile *file = project->files[i];
-        bool below = strncmp(file->path, "notebooks/", 10) == 0;
-        char *name = below ? file->path : nv_printf(ctx, "notebooks/%s", file->path);
+        char *name = nv_printf(ctx, "project/%s", file->path);
         const char *type = file->notebook ? "text/x-python" : "text/plain";
         if (!task->ops->artifact(task->host, name, type, file->content, strlen(file->content), err))
             return nv_wrap(err, "artifact %s", name);
     }
     return true;
+}
+
+static bool same_files(const Nv__Project *a, const Nv__Project *b)
+{
+    if (a->n_files != b->n_files)
+        return false;
+    for (size_t i = 0; i < a->n_files; i++)
+        if (strcmp(a->files[i]->path, b->files[i]->path) != 0 ||
+            strcmp(a->files[i]->content, b->files[i]->content) != 0)
+            return false;
+    return true;
+}
+
+/* What blamed the code of the round before; NULL where nothing did. */
+static const char *blamed_on_code(agent_task_t *task, nv_mem_t *ctx)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    ProtobufCMessage *message;
+    if (task->ops->input_count(task->host, "validation") > 0 &&
+        task->ops->input(task->host, ctx, "validation", 0, &nv__validation__descriptor, &message, &err)) {
+        const Nv__Validation *validation = (const Nv__Validation *)message;
+        if (!validation->passed && strcmp(validation->blame, "generate") == 0)
+            return validation->critique;
+    }
+    if (task->ops->input_count(task->host, "execution") > 0 &&
+        task->ops->input(task->host, ctx, "execution", 0, &nv__execution__descriptor, &message, &err)) {
+        const Nv__Execution *execution = (const Nv__Execution *)message;
+        if (strcmp(execution->state, "SUCCESS") != 0)
+            return execution->message;
+    }
+    return NULL;
+}
+
+/* The code comes from the mapping alone. Where that gives the very files that failed, another round can only fail like the
+ * last one: the run ends with what was found wrong. */
+static bool refuse_repetition(agent_task_t *task, nv_mem_t *ctx, const Nv__Project *project, nv_error_t *err)
+{
+    ProtobufCMessage *before;
+    if (task->ops->input_count(task->host, "project") == 0)
+        return true;
+    const char *critique = blamed_on_code(task, ctx);
+    if (critique == NULL)
+        return true;
+    if (!task->ops->input(task->host, ctx, "project", 0, &nv__project__descriptor, &before, err))
+        return false;
+    if (!same_files((const Nv__Project *)before, project))
+        return true;
+    return nv_fail(err, NV_FAILED_PRECONDITION,
+                   "the mapping gives the same code that failed, so another round would fail again: %.2000s",
+                   critique);
 }
 
 bool agent_generate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
@@ -79,6 +128,8 @@ bool agent_generate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_e
     if (task->ops->cancelled(task->host))
         return nv_fail(err, NV_CANCELLED, "generate was cancelled");
     if (!codegen_project(ctx, described ? described : sttm, &project, err))
+        return nv_wrap(err, "generate");
+    if (!refuse_repetition(task, ctx, project, err))
         return nv_wrap(err, "generate");
     if (described)
         project->method = nv_printf(ctx, "%s+llm", project->method);
