@@ -19,7 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { EPOCH_MAX = (1 << 22) - 1 }; /* see nv_sched_new() */
+enum {
+    EPOCH_MAX = (1 << 22) - 1, /* see nv_sched_new() */
+    DOCUMENTS_BYTES = 32 << 20
+};
 
 static const nv_option_t options[] = {
     {.name = "state-dir",
@@ -316,6 +319,7 @@ static bool start_engine(plane_t *plane, nv_error_t *err)
     service->log = plane->log;
     service->leases = config.leases = cp_leases_new();
     service->tokens = cp_tokens_new();
+    service->documents = config.documents = nv_blob_cache_new(DOCUMENTS_BYTES, CP_INLINE_MAX);
     service->rate = cp_rate_new(plane->ctx, (uint32_t)nv_config_int(plane->config, "submit-rate"),
                                 (uint32_t)nv_config_int(plane->config, "submit-burst"));
     pthread_mutex_init(&service->rate_lock, NULL);
@@ -459,6 +463,7 @@ static void stop(plane_t *plane)
     nv_rpc_server_free(plane->server);
     cp_scaler_free(plane->scaler);
     cp_tokens_free(plane->service.tokens);
+    nv_blob_cache_free(plane->service.documents);
     cp_leases_free(plane->service.leases);
     cp_revocations_free(plane->service.revocations);
     tenancy_keys_free(plane->service.keys);

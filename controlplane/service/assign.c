@@ -62,6 +62,28 @@ static void add_input(const char *name, nv_bytes_t reference, void *user)
     NV_PUSH(inputs->ctx, inputs->list, inputs->n, inputs->capacity) = ref;
 }
 
+/* Small inputs that are at hand save the worker a call each. The store is not asked: this thread never waits for it. */
+static void add_inlines(cp_engine_t *engine, nv_mem_t *ctx, const cp_run_t *run, Nv__TaskAssignment *out)
+{
+    size_t total = 0;
+    out->inline_inputs = NV_NEW_ARRAY(ctx, Nv__InlineDocument *, out->n_inputs);
+    for (size_t i = 0; i < out->n_inputs; i++) {
+        const Nv__DocumentRef *ref = out->inputs[i];
+        nv_bytes_t content;
+        char *name = nv_printf(ctx, "%s/%s", run->tenant, ref->sha256);
+        if (ref->bytes > CP_INLINE_MAX || total + (size_t)ref->bytes > CP_INLINE_TOTAL_MAX ||
+            !nv_blob_cache_get(engine->config.documents, ctx, name, &content))
+            continue;
+        Nv__InlineDocument *document = NV_NEW(ctx, Nv__InlineDocument);
+        nv__inline_document__init(document);
+        document->sha256 = ref->sha256;
+        document->data.data = (uint8_t *)(uintptr_t)content.data;
+        document->data.len = content.length;
+        out->inline_inputs[out->n_inline_inputs++] = document;
+        total += content.length;
+    }
+}
+
 static nv_super_node_t node_of(const char *kind)
 {
     for (int i = 0; i < NV_SUPER_NODES; i++)
@@ -80,8 +102,9 @@ static void fill_lease(nv_mem_t *ctx, Nv__Lease *out, const char *tenant, const 
     out->epoch = (int64_t)lease->epoch;
 }
 
-static bool fill_assignment(nv_mem_t *ctx, const cp_run_t *run, const nv_sched_effect_t *effect,
-                            const nv_task_view_t *view, Nv__TaskAssignment *out)
+static bool fill_assignment(cp_engine_t *engine, nv_mem_t *ctx, const cp_run_t *run,
+                            const nv_sched_effect_t *effect, const nv_task_view_t *view,
+                            Nv__TaskAssignment *out)
 {
     inputs_t inputs = {.ctx = ctx};
     nv_super_status_t status;
@@ -97,6 +120,8 @@ static bool fill_assignment(nv_mem_t *ctx, const cp_run_t *run, const nv_sched_e
     out->item = nv_strndup(ctx, view->argument.length ? view->argument.data : "", view->argument.length);
     out->inputs = inputs.list;
     out->n_inputs = inputs.n;
+    if (engine->config.documents)
+        add_inlines(engine, ctx, run, out);
     out->spec = run->spec;
     out->round = (int32_t)status.round;
     out->timeout_ms = (int32_t)nv_graph_node_timeout_ms(graph, view->node);
@@ -142,7 +167,7 @@ void cp_assign(cp_engine_t *engine, const nv_sched_effect_t *effect)
     /* Without run or session the lease simply runs out; both are rare moments between two events. */
     if (!run || !session || !nv_sched_check(engine->sched, effect->worker, &effect->lease, &err) ||
         !nv_graph_task_find(nv_super_graph_run(run->super), effect->lease.task, &view) ||
-        !fill_assignment(ctx, run, effect, &view, &assignment))
+        !fill_assignment(engine, ctx, run, effect, &view, &assignment))
         return;
     cp_holder_t holder = holder_of(run, effect, session);
     cp_leases_grant(engine->config.leases, &holder);

@@ -10,6 +10,7 @@
 #ifndef CONTROLPLANE_SERVICE_ENGINE_H
 #define CONTROLPLANE_SERVICE_ENGINE_H
 
+#include "common/core/blob_cache.h"
 #include "common/core/log.h"
 #include "common/core/workpool.h"
 #include "common/rpc/rpc.h"
@@ -22,10 +23,14 @@
 
 typedef struct cp_engine cp_engine_t;
 
+/* A document up to this size goes along with an assignment that reads it; so many bytes in all. */
+enum { CP_INLINE_MAX = 16 * 1024, CP_INLINE_TOTAL_MAX = 256 * 1024 };
+
 typedef struct cp_engine_config {
     store_t *store; /* borrowed, as all pointers here */
     cp_leases_t *leases;
-    nv_workpool_t *pool; /* for loading runs */
+    nv_blob_cache_t *documents; /* small ones lately uploaded, by "tenant/sha256"; may be NULL */
+    nv_workpool_t *pool;        /* for loading runs */
     nv_log_t *log;
     nv_metrics_t *metrics; /* may be NULL */
     nv_tracer_t *tracer;   /* may be NULL: off */

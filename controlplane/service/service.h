@@ -22,6 +22,7 @@ typedef struct cp_service {
     tenancy_keys_t *keys;
     nv_workpool_t *pool;
     cp_tokens_t *tokens;
+    nv_blob_cache_t *documents; /* see cp_engine_config_t */
     cp_revocations_t *revocations;
     cp_rate_t *rate; /* of runs begun */
     pthread_mutex_t rate_lock;

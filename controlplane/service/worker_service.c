@@ -107,6 +107,15 @@ static bool begin_upload(link_t *link, upload_t **slot, const Nv__DocumentUpload
     return true;
 }
 
+/* A whole document in one chunk: those who read it next get it with their assignment. */
+static void keep_document(cp_service_t *service, const char *tenant, const char *sha256, const void *data,
+                          size_t length)
+{
+    char name[NV_IDENTITY_NAME_MAX + 1 + 64 + 1];
+    snprintf(name, sizeof name, "%s/%.64s", tenant, sha256);
+    nv_blob_cache_put(service->documents, name, data, length);
+}
+
 static bool take_chunk(link_t *link, const Nv__DocumentUpload *message, nv_error_t *err)
 {
     cp_holder_t holder;
@@ -133,6 +142,9 @@ static bool take_chunk(link_t *link, const Nv__DocumentUpload *message, nv_error
     if (!message->last)
         return true;
     bool ok = store_upload_finish((*slot)->store, message->document->sha256, NULL, err);
+    if (ok && message->offset == 0)
+        keep_document(link->service, holder.tenant, message->document->sha256, message->data.data,
+                      message->data.len);
     drop_upload(slot);
     return ok;
 }

@@ -71,8 +71,8 @@ static void hash_hex(const void *data, size_t length, char out[65])
         snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }
 
-static bool fetch(running_t *task, nv_mem_t *ctx, const Nv__DocumentRef *ref, const uint8_t **data,
-                  size_t *length, nv_error_t *err)
+static bool download(running_t *task, nv_mem_t *ctx, const Nv__DocumentRef *ref, const uint8_t **data,
+                     size_t *length, nv_error_t *err)
 {
     Nv__GetDocumentRequest request = NV__GET_DOCUMENT_REQUEST__INIT;
     request.lease = task->assignment->lease;
@@ -93,6 +93,35 @@ static bool fetch(running_t *task, nv_mem_t *ctx, const Nv__DocumentRef *ref, co
     return ok;
 }
 
+/* Documents are known by their content, so one that was read before need not be read again, whichever task reads it. */
+static bool fetch(running_t *task, nv_mem_t *ctx, const Nv__DocumentRef *ref, const uint8_t **data,
+                  size_t *length, nv_error_t *err)
+{
+    nv_bytes_t known;
+    if (nv_blob_cache_get(task->shell->documents, ctx, ref->sha256, &known)) {
+        *data = known.data;
+        *length = known.length;
+        return true;
+    }
+    if (!download(task, ctx, ref, data, length, err))
+        return false;
+    nv_blob_cache_put(task->shell->documents, ref->sha256, *data, *length);
+    return true;
+}
+
+/* Sent along, small and not signed by its name: so it is checked as a download is. */
+static bool take_inlined(const ProtobufCBinaryData *inlined, const char *sha256, const uint8_t **data,
+                         size_t *length)
+{
+    char actual[65];
+    if (!inlined)
+        return false;
+    hash_hex(inlined->data, inlined->len, actual);
+    *data = inlined->data;
+    *length = inlined->len;
+    return strcmp(actual, sha256) == 0;
+}
+
 static bool host_input(void *self, nv_mem_t *ctx, const char *channel, size_t index,
                        const ProtobufCMessageDescriptor *type, ProtobufCMessage **out, nv_error_t *err)
 {
@@ -100,10 +129,10 @@ static bool host_input(void *self, nv_mem_t *ctx, const char *channel, size_t in
     const Nv__DocumentRef *ref = find_input(task, channel, index);
     if (!ref)
         return nv_fail(err, NV_NOT_FOUND, "channel %s has no document %zu", channel, index);
-    const ProtobufCBinaryData *inlined = find_inline(task, ref->sha256);
-    const uint8_t *data = inlined ? inlined->data : NULL;
-    size_t length = inlined ? inlined->len : 0;
-    if (!inlined && !fetch(task, ctx, ref, &data, &length, err))
+    const uint8_t *data;
+    size_t length;
+    if (!take_inlined(find_inline(task, ref->sha256), ref->sha256, &data, &length) &&
+        !fetch(task, ctx, ref, &data, &length, err))
         return nv_wrap(err, "document %s", ref->name);
     return nv_unpack(ctx, type, data, length, out, err) || nv_wrap(err, "document %s", ref->name);
 }

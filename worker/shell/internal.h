@@ -4,6 +4,8 @@
 
 #include "worker/shell/shell.h"
 
+#include "common/core/blob_cache.h"
+
 #include <pthread.h>
 #include <stdatomic.h>
 
@@ -14,6 +16,8 @@ enum {
     TASK_DOCUMENT_MAX_BYTES = 256 * 1024 * 1024,
     EVENTS_WAITING_MAX = 1024, /* while there is no connection */
     REQUEST_TIMEOUT_MS = 30000,
+    CACHE_BYTES = 64 * 1024 * 1024,
+    CACHE_DOCUMENT_MAX_BYTES = 8 * 1024 * 1024,
 };
 
 /* A document that a task wrote, held until its result is acknowledged. */
@@ -81,6 +85,7 @@ struct shell {
     size_t dropped_events;
     unsigned backoff_ms;
     uint32_t random;
+    nv_blob_cache_t *documents; /* by SHA-256; what a task may read, its assignment says */
 };
 
 /* stream.c: sending. Returns false (UNAVAILABLE) when there is no welcomed stream. */

@@ -284,6 +284,7 @@ bool shell_run(const shell_config_t *config, nv_error_t *err)
     pthread_mutex_init(&shell.lock, NULL);
     init_changed(&shell.changed);
     shell.waiting_ctx = nv_mem_root("waiting events");
+    shell.documents = nv_blob_cache_new(CACHE_BYTES, CACHE_DOCUMENT_MAX_BYTES);
     bool ok = nv_rpc_client_new(&client, &shell.client, err);
     if (ok) {
         ok = serve(&shell, err);
@@ -292,5 +293,6 @@ bool shell_run(const shell_config_t *config, nv_error_t *err)
     pthread_cond_destroy(&shell.changed);
     pthread_mutex_destroy(&shell.lock);
     nv_mem_free(shell.waiting_ctx);
+    nv_blob_cache_free(shell.documents);
     return ok;
 }

@@ -286,6 +286,10 @@ static void documents_are_for_holders_of_the_run_only(void **state)
     assert_non_null(ack);
     assert_true(ack->result_ack->accepted);
     const Nv__TaskAssignment *next = take_task(honest);
+    assert_int_equal(next->n_inline_inputs, 1); /* small: it comes along */
+    assert_string_equal(next->inline_inputs[0]->sha256, sha);
+    assert_int_equal(next->inline_inputs[0]->data.len, 5);
+    assert_memory_equal(next->inline_inputs[0]->data.data, "hello", 5);
     assert_int_equal(get_document(stack, honest->client, next->lease, sha), NV_OK);
 
     assert_int_equal(get_document(stack, thief->client, next->lease, sha),
