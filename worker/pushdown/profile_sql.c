@@ -37,25 +37,6 @@ char *profile_classes_sql(nv_mem_t *ctx, const profile_part_t *part)
                      texts_sql(scratch, part), fold_sql(scratch, part->dialect, "t"), PROFILE_CLASSES);
 }
 
-/* The canonical text (parser_text) of a typed value. */
-static char *canonical(nv_mem_t *ctx, sql_dialect_t dialect, const Nv__ColumnProfile *column,
-                       const char *value)
-{
-    const char *text = nv_printf(ctx, SQL_PICK(dialect, "CAST(%s AS VARCHAR)", "CAST(%s AS STRING)"), value);
-    switch (column->type) {
-    case NV__VALUE_TYPE__VALUE_TYPE_DECIMAL:
-        return column->scale > 0 ? sql_replace_all(ctx, dialect, text, "[.]?0+$", "") : nv_strdup(ctx, text);
-    case NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP:
-        text = nv_printf(ctx,
-                         SQL_PICK(dialect, "strftime(%s, '%%Y-%%m-%%dT%%H:%%M:%%S.%%f')",
-                                  "date_format(%s, 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSS')"),
-                         value);
-        return sql_replace_all(ctx, dialect, text, "[.]?0+$|[.]$", "");
-    default:
-        return nv_strdup(ctx, text);
-    }
-}
-
 static bool has_order(Nv__ValueType type)
 {
     return type >= NV__VALUE_TYPE__VALUE_TYPE_INT64 && type <= NV__VALUE_TYPE__VALUE_TYPE_TIME;
@@ -67,8 +48,9 @@ static char *parsed_sql(nv_mem_t *ctx, const profile_part_t *part)
     nv_buf_t value = nv_buf_make(ctx, PUSHDOWN_SQL_MAX), null = nv_buf_make(ctx, PUSHDOWN_SQL_MAX);
     for (size_t i = part->first; i < part->first + part->n; i++) {
         const Nv__ColumnProfile *column = part->table->columns[i];
-        nv_buf_printf(&value, " WHEN %zu THEN %s", i,
-                      canonical(ctx, part->dialect, column, parse_rule_sql(ctx, part->dialect, column, "t")));
+        nv_buf_printf(
+            &value, " WHEN %zu THEN %s", i,
+            sql_canonical(ctx, part->dialect, column, parse_rule_sql(ctx, part->dialect, column, "t")));
         nv_buf_printf(&null, " WHEN %zu THEN %s", i, parse_null_sql(ctx, part->dialect, column, "t"));
     }
     return nv_printf(ctx, "p AS (SELECT c, t, n, CASE c%s END AS k, CASE c%s END AS z FROM v)",
@@ -193,7 +175,8 @@ static void put_range(nv_mem_t *ctx, const profile_part_t *part, nv_buf_t *with,
             i ? ", " : "", part->first + i, value, i, part->first + i, value, i);
         for (size_t k = 0; k < 2; k++) {
             indices[2 * i + k] = 2 * (part->first + i) + k;
-            items[2 * i + k] = canonical(ctx, part->dialect, column, nv_printf(ctx, k ? "b%zu" : "a%zu", i));
+            items[2 * i + k] =
+                sql_canonical(ctx, part->dialect, column, nv_printf(ctx, k ? "b%zu" : "a%zu", i));
         }
     }
     nv_buf_printf(with, ", x AS (SELECT %s FROM v)", nv_buf_text(&found));

@@ -50,3 +50,20 @@ char *sql_unpivot(nv_mem_t *ctx, sql_dialect_t dialect, char *const *items, cons
                          nv_buf_text(&values), from);
     return nv_printf(ctx, "SELECT stack(%zu%s) AS (c, t) FROM %s", n, nv_buf_text(&values), from);
 }
+
+char *sql_canonical(nv_mem_t *ctx, sql_dialect_t dialect, const Nv__ColumnProfile *column, const char *value)
+{
+    const char *text = nv_printf(ctx, SQL_PICK(dialect, "CAST(%s AS VARCHAR)", "CAST(%s AS STRING)"), value);
+    switch (column->type) {
+    case NV__VALUE_TYPE__VALUE_TYPE_DECIMAL:
+        return column->scale > 0 ? sql_replace_all(ctx, dialect, text, "[.]?0+$", "") : nv_strdup(ctx, text);
+    case NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP:
+        text = nv_printf(ctx,
+                         SQL_PICK(dialect, "strftime(%s, '%%Y-%%m-%%dT%%H:%%M:%%S.%%f')",
+                                  "date_format(%s, 'yyyy-MM-dd\\'T\\'HH:mm:ss.SSSSSS')"),
+                         value);
+        return sql_replace_all(ctx, dialect, text, "[.]?0+$|[.]$", "");
+    default:
+        return nv_strdup(ctx, text);
+    }
+}

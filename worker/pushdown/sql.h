@@ -21,7 +21,10 @@ char *sql_trimmed(nv_mem_t *ctx, sql_dialect_t dialect, const char *value);
 /* A 64-bit hash of a text, in Spark that of the local sketches (sketch_hash). */
 char *sql_hash(nv_mem_t *ctx, sql_dialect_t dialect, const char *value);
 
-/* SELECT index AS <a>, item AS <b> FROM <from>, one row per row and item. */
+/* The canonical text (parser_text) of a typed value. */
+char *sql_canonical(nv_mem_t *ctx, sql_dialect_t dialect, const Nv__ColumnProfile *column, const char *value);
+
+/* SELECT index AS c, item AS t FROM <from>, one row per row and item. */
 char *sql_unpivot(nv_mem_t *ctx, sql_dialect_t dialect, char *const *items, const size_t *indices, size_t n,
                   const char *from);
 

@@ -1,6 +1,7 @@
 /* The Analyst's profile of one table: the item of the task names it, the survey says which files it has. */
-#include "worker/agents/agent.h"
+#include "worker/agents/remote/remote.h"
 #include "worker/profiling/profile.h"
+#include "worker/pushdown/profile.h"
 
 #include <string.h>
 
@@ -21,6 +22,23 @@ static void on_progress(void *arg, int64_t done, int64_t total, int64_t rows)
     const listener_t *listener = arg;
     (void)rows;
     listener->task->ops->emit(listener->task->host, "progress", listener->table, done, total);
+}
+
+static void on_statement(void *arg, int done, int of)
+{
+    on_progress(arg, done, of, 0);
+}
+
+/* A table whose files only the workspace reaches: profiled there. */
+static bool profile_remote(listener_t *listener, nv_mem_t *ctx, const char *source,
+                           const Nv__SurveyTable *table, Nv__TableProfile **out, nv_error_t *err)
+{
+    remote_data_t *remote = NV_NEW(ctx, remote_data_t);
+    if (!remote_open(listener->task, ctx, remote, err))
+        return false;
+    survey_reader_t reader = remote_reader(ctx, &remote->engine, remote->to.db, source);
+    pushdown_options_t options = {.reader = &reader, .progress = on_statement, .arg = listener};
+    return pushdown_profile(ctx, &remote->engine, &options, table, out, err);
 }
 
 static const Nv__SurveyTable *find_table(const Nv__Survey *survey, const char *name)
@@ -77,7 +95,10 @@ bool agent_profile(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_er
     if (!options.root || !options.root[0])
         return nv_fail(err, NV_INVALID_ARGUMENT, "profile of %s: the run names no source folder", item);
     Nv__TableProfile *profile;
-    if (!profile_table(ctx, &options, table, &profile, err))
+    bool ok = source_kind(options.root) == SOURCE_LOCAL
+                  ? profile_table(ctx, &options, table, &profile, err)
+                  : profile_remote(&listener, ctx, options.root, table, &profile, err);
+    if (!ok)
         return false;
     say_found(task, ctx, profile);
     if (!task->ops->write(task->host, "profile", &profile->base, err))

@@ -1,9 +1,9 @@
 /* relate: keys, joins and roles of all tables together. */
 #include "common/contract/codec.h"
 #include "worker/agents/analyst/analyst.h"
+#include "worker/agents/remote/counting.h"
 #include "worker/discovery/discovery.h"
 #include "worker/discovery/proposal.h"
-#include "worker/rawdata/rawdata.h"
 
 #include <string.h>
 
@@ -12,7 +12,7 @@ typedef struct relating {
     nv_mem_t *ctx;
     Nv__Profile *profile;
     Nv__Relations *relations;
-    rawdata_t *raw; /* NULL: only sketches */
+    counting_t *raw; /* NULL: only sketches */
     discovery_exact_t exact;
     Nv__TaskUsage *usage;
 } relating_t;
@@ -25,9 +25,8 @@ static const discovery_exact_t *exact_of(const relating_t *r)
 static void open_data(relating_t *r)
 {
     nv_error_t err = NV_ERROR_INIT;
-    rawdata_options_t options = {.cancelled = analyst_is_cancelled, .cancelled_arg = r->task};
-    if (rawdata_open(r->ctx, r->profile, &options, &r->raw, &err)) {
-        r->exact = rawdata_exact(r->raw);
+    if (counting_open(r->task, r->ctx, r->profile, &r->raw, &err)) {
+        r->exact = counting_exact(r->raw);
         return;
     }
     r->raw = NULL;

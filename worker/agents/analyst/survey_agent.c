@@ -1,8 +1,7 @@
 /* The Analyst's first look: which files lie in the source folder, and which tables they form. */
-#include "worker/agents/agent.h"
+#include "worker/agents/remote/remote.h"
 #include "worker/profiling/profile.h"
 
-#include <string.h>
 #include <time.h>
 
 static int64_t now_ms(void)
@@ -28,18 +27,33 @@ static void say_found(agent_task_t *task, nv_mem_t *ctx, const Nv__Survey *surve
                     (int64_t)survey->n_tables, (int64_t)survey->n_tables);
 }
 
+static bool is_cancelled(void *arg)
+{
+    const agent_task_t *task = arg;
+    return task->ops->cancelled(task->host);
+}
+
+/* What lies in a source that only the workspace reaches. */
+static bool survey_remote(agent_task_t *task, nv_mem_t *ctx, const char *source, Nv__Survey **out,
+                          nv_error_t *err)
+{
+    remote_data_t *remote = NV_NEW(ctx, remote_data_t);
+    profile_options_t options = {.cancelled = is_cancelled, .arg = task};
+    return remote_open(task, ctx, remote, err) &&
+           remote_survey(ctx, &remote->engine, remote->to.db, source, &options, out, err);
+}
+
 bool agent_survey(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
 {
     int64_t start = now_ms();
     const Nv__RunSpec *spec = task->assignment->spec;
     if (!spec || !spec->source || !spec->source[0])
         return nv_fail(err, NV_INVALID_ARGUMENT, "survey: the run names no source folder");
-    if (strstr(spec->source, "://") || strncmp(spec->source, "/Volumes/", 9) == 0)
-        return nv_fail(err, NV_UNIMPLEMENTED,
-                       "survey: %s can only be reached by the workspace; give a folder the worker can read",
-                       spec->source);
     Nv__Survey *survey;
-    if (!survey_folder(ctx, spec->source, NULL, &survey, err))
+    bool ok = source_kind(spec->source) == SOURCE_LOCAL
+                  ? survey_folder(ctx, spec->source, NULL, &survey, err)
+                  : survey_remote(task, ctx, spec->source, &survey, err);
+    if (!ok)
         return nv_wrap(err, "survey");
     say_found(task, ctx, survey);
     if (!task->ops->write(task->host, "survey", &survey->base, err))

@@ -1,10 +1,9 @@
 /* review: does the mapping hold before any code exists? Its own consistency, then what it claims against the data by DuckDB: grains
  * unique, joins that hold, no join that multiplies rows, lookups that find their members. */
 #include "common/core/buf.h"
-#include "worker/agents/agent.h"
+#include "worker/agents/remote/counting.h"
 #include "worker/design/design.h"
 #include "worker/design/sttm_check.h"
-#include "worker/rawdata/rawdata.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -23,7 +22,7 @@ typedef struct reviewing {
     Nv__Sttm *sttm;
     Nv__Review *review;
     size_t cap;
-    rawdata_t *raw;
+    counting_t *raw;
     nv_buf_t critique;
 } reviewing_t;
 
@@ -96,7 +95,7 @@ static bool count_join(reviewing_t *r, const Nv__Join *join, discovery_counts_t 
         check.columns[i] = join->columns[i];
         check.to_columns[i] = join->to_columns[i];
     }
-    return rawdata_count(r->raw, &check, counts, err);
+    return counting_count(r->raw, &check, counts, err);
 }
 
 /* Does the key of the target repeat among its distinct records? Silver keeps one record per key, so a repeated key is dirt that the
@@ -172,7 +171,7 @@ static bool check_join(reviewing_t *r, const Nv__Join *join, nv_error_t *err)
     Nv__Check *holds = add_check(r, "join_holds", subject,
                                  found >= warn_lookup ? NV__CHECK_STATUS__CHECK_STATUS_PASS
                                                       : NV__CHECK_STATUS__CHECK_STATUS_WARN);
-    holds->sql = nv_strdup(r->ctx, rawdata_last_sql(r->raw));
+    holds->sql = nv_strdup(r->ctx, counting_last_sql(r->raw));
     holds->actual = nv_printf(r->ctx, "%" PRId64 " of %" PRId64 " rows find their target",
                               counts.rows - counts.missing, counts.rows);
     if (found < least_lookup && !leads_to_extension(r, join))
@@ -234,7 +233,7 @@ static bool check_grain(reviewing_t *r, const char *table, char *const *columns,
     if (n <= DISCOVERY_KEY_COLUMNS_MAX && r->raw != NULL) {
         for (size_t i = 0; i < n; i++)
             check.columns[i] = columns[i];
-        if (!rawdata_count(r->raw, &check, &counts, err))
+        if (!counting_count(r->raw, &check, &counts, err))
             return nv_wrap(err, "grain of %s", table);
     }
     if (!counts.answered) {
@@ -250,7 +249,7 @@ static bool check_grain(reviewing_t *r, const char *table, char *const *columns,
     Nv__Check *unique =
         add_check(r, "grain_unique", subject,
                   repeated == 0 ? NV__CHECK_STATUS__CHECK_STATUS_PASS : NV__CHECK_STATUS__CHECK_STATUS_WARN);
-    unique->sql = nv_strdup(r->ctx, rawdata_last_sql(r->raw));
+    unique->sql = nv_strdup(r->ctx, counting_last_sql(r->raw));
     unique->actual =
         nv_printf(r->ctx, "%" PRId64 " distinct in %" PRId64 " records", counts.distinct, counts.rows);
     bool history = repeated > 0 && (double)repeated <= 0.4 * (double)counts.rows;
@@ -340,17 +339,10 @@ static bool read_inputs(reviewing_t *r, nv_error_t *err)
     return true;
 }
 
-static bool is_cancelled(void *arg)
-{
-    const agent_task_t *task = arg;
-    return task->ops->cancelled(task->host);
-}
-
 static void open_data(reviewing_t *r)
 {
     nv_error_t err = NV_ERROR_INIT;
-    rawdata_options_t options = {.cancelled = is_cancelled, .cancelled_arg = r->task};
-    if (!rawdata_open(r->ctx, r->profile, &options, &r->raw, &err)) {
+    if (!counting_open(r->task, r->ctx, r->profile, &r->raw, &err)) {
         r->raw = NULL;
         r->task->ops->emit(r->task->host, "log",
                            nv_printf(r->ctx, "review without counting: %s", err.message), 0, 0);

@@ -20,7 +20,7 @@ static bool read_head(void *arg, const char *path, void *out, size_t capacity, s
                       nv_error_t *err)
 {
     (void)arg;
-    return file_read_head(path, out, capacity, length, whole, err);
+    return file_read_head(path, PACKED_NOT, out, capacity, length, whole, err);
 }
 
 static void compare(side_by_side_t *result, const Nv__SurveyTable *table)

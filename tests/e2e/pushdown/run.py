@@ -1,0 +1,24 @@
+"""run.py BUILD_DIR: local and pushed-down profiles of the same data, side by side, the latter on real Spark."""
+
+import os
+import pathlib
+import subprocess
+import sys
+
+build = pathlib.Path(sys.argv[1]).resolve()
+root = pathlib.Path(__file__).resolve().parents[3]
+os.environ["WORKSPACE_BINARY"] = str(build / "bin/nuvyn-workspace")
+sys.path.insert(0, str(root / "tests/e2e/workspace"))
+from server import Server  # noqa: E402  (needs WORKSPACE_BINARY)
+
+server = Server(tls=True)
+try:
+    server.start().wait_for_spark()
+    environment = {**os.environ, "PUSHDOWN_HOST": server.url, "PUSHDOWN_SECRET": server.secret,
+                   "PUSHDOWN_CA": str(server.cert), "PUSHDOWN_DATA": str(root / "data/ecommerce")}
+    result = subprocess.run([build / "tests/pushdown_agrees"], env=environment, timeout=850)
+    if result.returncode:
+        print((server.state / "server.log").read_text()[-4000:], file=sys.stderr)
+    sys.exit(result.returncode)
+finally:
+    server.close()
