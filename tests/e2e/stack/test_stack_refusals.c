@@ -109,6 +109,89 @@ static void the_cli_follows_a_run_and_fetches_it(void **state)
     assert_non_null(strstr(out, "w0"));
 }
 
+/* nuvynctl with any certificate and trust bundle. */
+static int ctl_as(plane_stack_t *stack, char out[8192], const nv_tls_paths_t *tls)
+{
+    return run(stack, out, BIN_DIR "/nuvynctl status --address %s --ca %s --cert %s --key %s", stack->address,
+               tls->ca, tls->cert, tls->key);
+}
+
+static int worker_as(plane_stack_t *stack, char out[8192], const nv_tls_paths_t *tls)
+{
+    return run(stack, out, BIN_DIR "/nuvyn-test-worker %s %s %s %s", stack->address, tls->ca, tls->cert,
+               tls->key);
+}
+
+static void says(const char *out, const char *expected)
+{
+    if (!strstr(out, expected))
+        fail_msg("expected \"%s\" in:\n%s", expected, out);
+}
+
+static void an_expired_certificate_is_named(void **state)
+{
+    plane_stack_t *stack = *state;
+    char out[8192];
+    nv_tls_paths_t old = pki_issue(&stack->pki, "spiffe://test.nuvyn/operator/old", "old-op", false, -60, -1);
+    assert_int_equal(ctl_as(stack, out, &old), 77);
+    says(out, "expired at");
+    says(out, "old-op.crt");
+    old = pki_issue(&stack->pki, "spiffe://test.nuvyn/pool/default/worker/old", "old-w", false, -60, -1);
+    assert_int_equal(worker_as(stack, out, &old), 77);
+    says(out, "expired at");
+    says(out, "old-w.crt");
+}
+
+/* Valid when it starts; the control plane ends its stream when it is over, and the worker says why it stops. */
+static void a_certificate_that_expires_ends_its_stream(void **state)
+{
+    plane_stack_t *stack = *state;
+    char out[8192];
+    nv_tls_paths_t soon =
+        pki_issue(&stack->pki, "spiffe://test.nuvyn/pool/default/worker/soon", "soon", false, 0, 3);
+    assert_int_equal(worker_as(stack, out, &soon), 77);
+    says(out, "expired");
+}
+
+static void another_authority_is_named(void **state)
+{
+    plane_stack_t *stack = *state;
+    char out[8192];
+    pki_t other;
+    pki_open(&other);
+    nv_tls_paths_t theirs = pki_issue(&other, "spiffe://test.nuvyn/operator/eve", "eve", false, 0, 60);
+    /* Its certificate and our trust bundle: it can tell by itself. */
+    nv_tls_paths_t mixed = {stack->pki.ca, theirs.cert, theirs.key};
+    assert_int_not_equal(ctl_as(stack, out, &mixed), 0);
+    says(out, "eve.crt");
+    says(out, "not issued by");
+    /* All of it from elsewhere: it does not trust the control plane. */
+    assert_int_not_equal(ctl_as(stack, out, &theirs), 0);
+    says(out, "certificate");
+    nv_tls_paths_t worker =
+        pki_issue(&other, "spiffe://test.nuvyn/pool/default/worker/w", "w-eve", false, 0, 60);
+    assert_int_not_equal(worker_as(stack, out, &worker), 0);
+    says(out, "certificate");
+    pki_close(&other);
+}
+
+static void a_revoked_certificate_is_named(void **state)
+{
+    plane_stack_t *stack = *state;
+    char out[8192];
+    nv_tls_paths_t eve = pki_issue(&stack->pki, "spiffe://test.nuvyn/operator/eve", "eve", false, 0, 60);
+    assert_int_equal(ctl_as(stack, out, &eve), 0);
+    Nv__RevokeCertificateRequest revoke = NV__REVOKE_CERTIFICATE_REQUEST__INIT;
+    revoke.spiffe_id = stack_text("spiffe://test.nuvyn/operator/eve");
+    revoke.reason = stack_text("test");
+    stack_call(stack, "AdminService/RevokeCertificate", &revoke.base,
+               &nv__revoke_certificate_reply__descriptor);
+    for (int i = 0; i < 40 && ctl_as(stack, out, &eve) == 0; i++)
+        usleep(100000); /* the list is looked at each second */
+    assert_int_equal(ctl_as(stack, out, &eve), 77);
+    says(out, "revoked");
+}
+
 static void a_revoked_worker_loses_its_connection_for_good(void **state)
 {
     plane_stack_t *stack = *state;
@@ -158,6 +241,10 @@ int main(int argc, char **argv)
         WITH_STACK(certificates_that_do_not_fit_are_named),
         WITH_STACK(the_cli_exits_with_a_meaning),
         WITH_STACK(the_cli_follows_a_run_and_fetches_it),
+        WITH_STACK(an_expired_certificate_is_named),
+        WITH_STACK(a_certificate_that_expires_ends_its_stream),
+        WITH_STACK(another_authority_is_named),
+        WITH_STACK(a_revoked_certificate_is_named),
         WITH_STACK(a_revoked_worker_loses_its_connection_for_good),
         WITH_STACK(a_revocation_in_the_file_counts_too),
     };
