@@ -37,6 +37,8 @@ void lane_init(lane_t *lane, const scan_config_t *config, source_t *source, size
     lane->n_columns = config->dialect->n_columns;
     lane->columns = NV_NEW_ARRAY(lane->ctx, column_t, lane->n_columns);
     make_batch(lane);
+    if (config->schema)
+        lane->notes = jsonl_notes_make(lane->ctx, lane->n_columns);
     lane->file_rows = NV_NEW_ARRAY(lane->ctx, int64_t, config->table->n_files);
     lane->row_log.budget = budget;
     for (size_t i = 0; i < lane->n_columns; i++)
@@ -88,9 +90,7 @@ static void reject(lane_t *lane, const char *at, const csv_record_t *record, int
         .file = lane->block.file,
         .line = line,
         .text = shown_text(lane->ctx, at, (size_t)(record->end - at)),
-        .reason = reason ? reason
-                         : nv_printf(lane->ctx, "%zu fields where %zu were expected", record->n_fields,
-                                     lane->n_columns),
+        .reason = reason,
     };
 }
 
@@ -207,38 +207,53 @@ static int64_t count_newlines(const char *at, const char *end)
     return lines;
 }
 
+/* Splits the next record; why it is refused, or NULL. `checked`: its bytes are known to be good. */
+static const char *split_record(lane_t *lane, const char *at, const char *end, bool checked,
+                                csv_record_t *record)
+{
+    const scan_config_t *config = lane->config;
+    const char *why = NULL;
+    if (config->schema)
+        why = jsonl_split(config->schema, at, end, record, &lane->notes);
+    else
+        csv_split(&config->dialect->csv, at, end, record);
+    const char *bad = checked ? NULL : bad_bytes(lane, at, (size_t)(record->end - at));
+    if (bad || why || config->schema)
+        return bad ? bad : why;
+    if (record->status == CSV_BAD_QUOTE)
+        return "text after a closing quote";
+    if (record->status == CSV_INCOMPLETE)
+        return "a quote is never closed";
+    if (record->n_fields != lane->n_columns)
+        return nv_printf(lane->ctx, "%zu fields where %zu were expected", record->n_fields, lane->n_columns);
+    return NULL;
+}
+
 static void take_records(lane_t *lane)
 {
     const source_block_t *block = &lane->block;
-    const csv_dialect_t *csv = &lane->config->dialect->csv;
     bool ascii = is_ascii(block->data, block->length);
     bool check = (!ascii && utf8_valid_prefix(block->data, block->length) < block->length) ||
                  memchr(block->data, '\0', block->length);
     lane->multibyte |= !ascii && !check;
     int64_t line = block->first_line;
+    bool by_rows = lane->config->kind.format == FILE_PARQUET;
     const char *end = block->data + block->length;
     csv_record_t record = {.stride = lane->stride, .max_fields = lane->n_columns, .scratch = lane->scratch};
     for (const char *at = block->data; at < end; at = record.end) {
         record.fields = lane->fields + lane->n_batch;
-        csv_split(csv, at, end, &record);
-        const char *bad = check ? bad_bytes(lane, at, (size_t)(record.end - at)) : NULL;
+        const char *why = split_record(lane, at, end, !check, &record);
         if (csv_is_blank(at, record.end))
             ;
-        else if (bad)
-            reject(lane, at, &record, line, bad);
-        else if (record.status == CSV_BAD_QUOTE)
-            reject(lane, at, &record, line, "text after a closing quote");
-        else if (record.status == CSV_INCOMPLETE)
-            reject(lane, at, &record, line, "a quote is never closed");
-        else if (record.n_fields != lane->n_columns)
-            reject(lane, at, &record, line, NULL);
+        else if (why)
+            reject(lane, at, &record, line, why);
         else
             lane->n_batch++;
         if (lane->n_batch == lane->max_batch) {
             take_batch(lane);
             record.scratch = lane->scratch;
         }
-        line += record.quoted ? count_newlines(at, record.end) : 1;
+        line += record.quoted && !by_rows ? count_newlines(at, record.end) : 1;
     }
     take_batch(lane);
 }
@@ -250,6 +265,7 @@ void lane_take_block(lane_t *lane)
         nv_mem_free(lane->scratch);
         lane->scratch = nv_realloc_array(lane->ctx, NULL, 1, lane->scratch_capacity);
     }
+    lane->notes.block = lane->block.index;
     for (size_t i = 0; i < lane->n_columns; i++)
         column_begin_block(&lane->columns[i], lane->block.index);
     take_records(lane);

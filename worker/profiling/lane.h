@@ -20,6 +20,7 @@ typedef struct lane {
     char *scratch;
     size_t scratch_capacity;
     source_block_t block;
+    jsonl_notes_t notes; /* JSON lines only */
     int64_t rows, rejected, bad_bytes;
     int64_t *file_rows;
     bool multibyte;

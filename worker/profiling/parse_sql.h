@@ -10,6 +10,8 @@
 #include "common/core/mem.h"
 #include "nuvyn/profile.pb-c.h"
 
+#include <stdbool.h>
+
 typedef enum sql_dialect { SQL_DUCKDB, SQL_SPARK } sql_dialect_t;
 
 /* "name" with quotes doubled (DuckDB), `name` with backticks doubled (Spark). */
@@ -34,6 +36,12 @@ char *parse_null_sql(nv_mem_t *ctx, sql_dialect_t dialect, const Nv__ColumnProfi
  * read by it. The same rows as were profiled: rejected lines are left out.
  * DuckDB only: read_csv with everything detected given explicitly. */
 char *raw_scan_sql(nv_mem_t *ctx, const Nv__TableProfile *table);
+
+/* The same with only the columns chosen by position: for the few that are asked for of very many. */
+char *raw_scan_some_sql(nv_mem_t *ctx, const Nv__TableProfile *table, const bool *chosen);
+
+/* A SELECT of columns of one Parquet file as text, as raw_scan_sql takes them. DuckDB only. */
+char *parquet_texts_sql(nv_mem_t *ctx, const char *path, char *const *names, size_t n);
 
 /* A SELECT over that scan with every column parsed to its type under its own name, plus `nuvyn_file`. DuckDB only. */
 char *typed_scan_sql(nv_mem_t *ctx, const Nv__TableProfile *table);

@@ -324,6 +324,46 @@ static void merge_columns(nv_mem_t *ctx, const scan_config_t *config, lane_t *la
     nv_on_free(owner, drop_logs);
 }
 
+typedef struct name_place {
+    const dict_entry_t *name;
+    int64_t block;
+    size_t order; /* within the block */
+} name_place_t;
+
+static int by_name_place(const void *left, const void *right)
+{
+    const name_place_t *a = left;
+    const name_place_t *b = right;
+    if (a->block != b->block)
+        return a->block < b->block ? -1 : 1;
+    return (a->order > b->order) - (a->order < b->order);
+}
+
+static void merge_notes(nv_mem_t *ctx, const scan_config_t *config, const lane_t *lanes, scan_result_t *out)
+{
+    size_t columns = config->dialect->n_columns;
+    size_t n = 0;
+    out->notes = jsonl_notes_make(ctx, columns);
+    for (int lane = 0; lane < config->options->threads; lane++)
+        n += lanes[lane].notes.names.n_entries;
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("notes");
+    name_place_t *places = NV_NEW_ARRAY(scratch, name_place_t, n + 1);
+    n = 0;
+    for (int lane = 0; lane < config->options->threads; lane++) {
+        const jsonl_notes_t *notes = &lanes[lane].notes;
+        for (size_t i = 0; i < columns; i++) {
+            out->notes.nested[i] |= notes->nested[i];
+            out->notes.inexact[i] |= notes->inexact[i];
+        }
+        for (size_t i = 0; i < notes->names.n_entries; i++)
+            places[n++] = (name_place_t){&notes->names.entries[i], notes->blocks[i], i};
+    }
+    qsort(places, n, sizeof *places, by_name_place);
+    for (size_t i = 0; i < n; i++)
+        (void)dict_add(&out->notes.names, places[i].name->text, places[i].name->length, places[i].name->hash,
+                       1);
+}
+
 static void merge(nv_mem_t *ctx, const scan_config_t *config, const source_t *source, lane_t *lanes,
                   scan_result_t *out)
 {
@@ -341,6 +381,8 @@ static void merge(nv_mem_t *ctx, const scan_config_t *config, const source_t *so
     for (size_t f = 0; f < config->table->n_files; f++)
         out->digests[f] = nv_strdup(ctx, source_digest(source, f));
     merge_rejects(ctx, config, source, lanes, out);
+    if (config->schema)
+        merge_notes(ctx, config, lanes, out);
     if (!config->wanted) {
         out->trace = join_traces(ctx, config, lanes, true);
         merge_logs(config, lanes, out);
@@ -355,6 +397,8 @@ bool scan_run(nv_mem_t *ctx, const scan_config_t *config, scan_result_t *out, nv
     size_t threads = (size_t)config->options->threads;
     source_config_t source_config = {
         .table = config->table,
+        .kind = config->kind,
+        .names = config->names,
         .dialect = config->dialect,
         .encodings = config->encodings,
         .block_bytes = SCAN_BLOCK,

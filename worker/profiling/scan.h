@@ -7,6 +7,7 @@
 #define WORKER_PROFILING_SCAN_H
 
 #include "worker/profiling/column.h"
+#include "worker/profiling/jsonl.h"
 #include "worker/profiling/keys.h"
 #include "worker/profiling/profile.h"
 #include "worker/profiling/source.h"
@@ -38,9 +39,11 @@ enum { SCAN_SETS = 3 }; /* each costs eight bytes a row */
 typedef struct scan_config {
     const profile_options_t *options; /* complete: no zeros */
     const Nv__SurveyTable *table;
+    file_kind_t kind;
     const sniff_dialect_t *dialect;
     const sniff_encoding_t *encodings;
-    char *const *names;      /* of the columns, for inference */
+    char *const *names;           /* of the columns, for inference and for formats that go by them */
+    const jsonl_schema_t *schema; /* JSON lines only: the same names */
     const bool *wanted;      /* second reading: only these columns; NULL: all, with rows, trace and digests */
     parser_t *parsers;       /* second reading: given; first: decided and stored here */
     infer_result_t *decided; /* first reading: what the first blocks said, below ctx */
@@ -54,6 +57,7 @@ typedef struct scan_result {
     size_t n_rejects;
     int64_t bad_bytes;     /* rejected for invalid UTF-8 */
     bool multibyte;        /* valid sequences beyond ASCII were seen in accepted rows */
+    jsonl_notes_t notes;   /* JSON lines only: of all lanes, names in the order of the files */
     int64_t *file_rows;    /* accepted, by file */
     const char **digests;  /* by file, "" when not computed */
     int64_t distinct_rows; /* -1 when there was no room to count */

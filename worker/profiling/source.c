@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "worker/profiling/decode.h"
+#include "worker/profiling/parquet.h"
 
 enum { MAX_REJECTS = 16, RAW_BYTES = 256 * 1024, HEX = 65 };
 
@@ -26,7 +27,10 @@ struct source {
     size_t file;
     int fd;
     bool eof;
-    bool bol; /* the carried bytes start a record */
+    bool bol;           /* the carried bytes start a record */
+    nv_mem_t *file_ctx; /* of what follows */
+    unpack_t *unpack;
+    parquet_t *parquet;
     decoder_t decoder;
     EVP_MD_CTX *digest;
     int64_t line; /* of the next record */
@@ -45,6 +49,8 @@ struct source {
 static int release(void *ptr)
 {
     source_t *source = ptr;
+    nv_mem_free(source->file_ctx);
+    source->file_ctx = NULL;
     if (source->fd >= 0)
         close(source->fd);
     EVP_MD_CTX_free(source->digest);
@@ -72,6 +78,26 @@ static const char *current_path(const source_t *source)
     return source->config.table->files[source->file]->path;
 }
 
+/* Every raw byte of a file comes by here once. */
+static void take_raw(void *arg, const void *data, size_t length)
+{
+    source_t *source = arg;
+    if (source->digest)
+        EVP_DigestUpdate(source->digest, data, length);
+    atomic_fetch_add_explicit(&source->bytes, (int64_t)length, memory_order_relaxed);
+}
+
+/* DuckDB opens the file by itself; its bytes are read for their digest only. */
+static bool open_parquet(source_t *source, nv_error_t *err)
+{
+    size_t got = 1;
+    while (source->digest && got)
+        if (!unpack_read(source->unpack, source->raw, RAW_BYTES, &got, err))
+            return false;
+    return parquet_open(source->file_ctx, current_path(source), &source->parquet, err) &&
+           parquet_start(source->parquet, source->config.names, source->config.dialect->n_columns, err);
+}
+
 static bool open_file(source_t *source, nv_error_t *err)
 {
     const char *path = current_path(source);
@@ -79,6 +105,8 @@ static bool open_file(source_t *source, nv_error_t *err)
     source->fd = open(path, O_RDONLY | O_CLOEXEC);
     if (source->fd < 0)
         return nv_fail_errno(err, errno, "cannot open %s", path);
+    if (!file_is_unchanged(source->config.table->files[source->file], source->fd, err))
+        return false;
     posix_fadvise(source->fd, 0, 0, POSIX_FADV_SEQUENTIAL);
     source->eof = false;
     source->decoder = (decoder_t){.encoding = encoding->encoding, .cr_only = source->config.dialect->cr_only};
@@ -90,11 +118,17 @@ static bool open_file(source_t *source, nv_error_t *err)
         if (!source->digest || !EVP_DigestInit_ex(source->digest, EVP_sha256(), NULL))
             return nv_fail(err, NV_INTERNAL, "SHA-256 is not available");
     }
-    return true;
+    source->file_ctx = nv_mem_child(source, "file");
+    source->unpack =
+        unpack_new(source->file_ctx, source->fd, path, source->config.kind.compression, take_raw, source);
+    return source->config.kind.format != FILE_PARQUET || open_parquet(source, err);
 }
 
-static void close_file(source_t *source)
+static bool close_file(source_t *source, nv_error_t *err)
 {
+    nv_mem_free(source->file_ctx);
+    source->file_ctx = NULL;
+    source->parquet = NULL;
     if (source->digest) {
         unsigned char sum[EVP_MAX_MD_SIZE];
         unsigned n = 0;
@@ -106,26 +140,11 @@ static void close_file(source_t *source)
         EVP_MD_CTX_free(source->digest);
         source->digest = NULL;
     }
+    bool ok = file_is_unchanged(source->config.table->files[source->file], source->fd, err);
     close(source->fd);
     source->fd = -1;
     source->file++;
-}
-
-/* Reads raw bytes, hashes them, and drops the byte-order mark. Returns how many are left at *data. */
-static bool read_raw(source_t *source, unsigned char *into, size_t want, size_t *got, nv_error_t *err)
-{
-    ssize_t n;
-    do
-        n = read(source->fd, into, want);
-    while (n < 0 && errno == EINTR);
-    if (n < 0)
-        return nv_fail_errno(err, errno, "cannot read %s", current_path(source));
-    *got = (size_t)n;
-    source->eof = n == 0;
-    if (source->digest)
-        EVP_DigestUpdate(source->digest, into, *got);
-    atomic_fetch_add_explicit(&source->bytes, n, memory_order_relaxed);
-    return true;
+    return ok;
 }
 
 /* Appends decoded text to out (room bytes); *added 0 only at the end of the file. */
@@ -140,8 +159,9 @@ static bool read_text(source_t *source, char *out, size_t room, bool first, size
             want = RAW_BYTES;
         unsigned char *into = direct ? (unsigned char *)out : source->raw;
         size_t got = 0;
-        if (!read_raw(source, into, want, &got, err))
+        if (!unpack_read(source->unpack, into, want, &got, err))
             return false;
+        source->eof = got == 0;
         if (got == 0)
             return true;
         size_t drop = bom < got ? bom : got;
@@ -322,6 +342,26 @@ static bool fill(source_t *source, source_block_t *block, bool first, nv_error_t
     return true;
 }
 
+/* The block from the next rows of a Parquet file; rows count as lines. */
+static bool fill_rows(source_t *source, source_block_t *block, nv_error_t *err)
+{
+    block->length = 0;
+    while (block->length < source->config.block_bytes) {
+        const char *text;
+        size_t length;
+        int64_t rows;
+        if (!parquet_read(source->parquet, &text, &length, &rows, err))
+            return false;
+        if (!rows)
+            break;
+        reserve(block, block->length + length);
+        memcpy(block->data + block->length, text, length);
+        block->length += length;
+        source->line += rows;
+    }
+    return true;
+}
+
 /* The next block, whoever it belongs to. */
 static bool advance(source_t *source, source_block_t *block, nv_error_t *err)
 {
@@ -330,14 +370,20 @@ static bool advance(source_t *source, source_block_t *block, nv_error_t *err)
         if (first && !open_file(source, err))
             return false;
         block->file = source->file;
-        if (!fill(source, block, first, err))
-            return false;
-        if (block->length) {
+        block->first_line = source->line;
+        if (source->parquet) {
+            if (!fill_rows(source, block, err))
+                return false;
+        } else {
+            if (!fill(source, block, first, err))
+                return false;
             block->first_line = source->line;
             source->line += count_newlines(block->data, block->length);
-            return true;
         }
-        close_file(source);
+        if (block->length)
+            return true;
+        if (!close_file(source, err))
+            return false;
     }
     source->ended = true;
     return true;

@@ -1,4 +1,5 @@
-/* The files of one table as a stream of blocks of whole records in UTF-8, in reading order.
+/* The files of one table as a stream of blocks of whole records in UTF-8, in reading order; Parquet as the CSV that parquet.h
+ * makes of it.
  *
  * Reading, transcoding, hashing (SHA-256) and finding record ends happen here, one block at a time; several threads may
  * ask for blocks, each gets the next one that is its own (block i belongs to lane i mod lanes), so that what a lane sees
@@ -8,6 +9,7 @@
 #define WORKER_PROFILING_SOURCE_H
 
 #include "common/core/error.h"
+#include "worker/profiling/files.h"
 #include "worker/profiling/profile.h"
 #include "worker/profiling/sniff.h"
 
@@ -33,8 +35,10 @@ typedef struct source_block {
 
 typedef struct source_config {
     const Nv__SurveyTable *table;
+    file_kind_t kind;
     const sniff_dialect_t *dialect;
     const sniff_encoding_t *encodings; /* one per file */
+    char *const *names;                /* of the columns, for Parquet */
     size_t block_bytes;
     size_t max_line_bytes;
     size_t lanes;

@@ -12,7 +12,9 @@
 
 #include "worker/profiling/decode.h"
 #include "worker/profiling/files.h"
+#include "worker/profiling/jsonl.h"
 #include "worker/profiling/names.h"
+#include "worker/profiling/parquet.h"
 #include "worker/profiling/sniff.h"
 
 enum { HEAD_BYTES = 256 * 1024, MAX_DEPTH = 16, MAX_NAME = 120 };
@@ -25,12 +27,13 @@ typedef struct found {
     char *part;   /* what was taken off the stem, "" when nothing */
     char *header; /* names and dialect as one text: files with the same one may be one table */
     bool has_header;
+    file_kind_t kind;
     int64_t bytes;
     int64_t modified_ms;
 } found_t;
 
 typedef struct survey {
-    const survey_reader_t *reader; /* of a file's first bytes */
+    const survey_reader_t *reader; /* of a file's first bytes; NULL: they are local files */
     nv_mem_t *ctx;
     nv_mem_t *scratch;
     const char *root; /* resolved */
@@ -60,24 +63,15 @@ static bool has_extension(const char *name, const char *extension)
     return n > e && strcasecmp(name + n - e, extension) == 0;
 }
 
-static bool is_delimited(const char *name)
-{
-    static const char *const extensions[] = {".csv", ".tsv", ".txt", ".psv", ".tab", ".dat"};
-    for (size_t i = 0; i < sizeof extensions / sizeof extensions[0]; i++)
-        if (has_extension(name, extensions[i]))
-            return true;
-    return false;
-}
-
 static const char *why_not(const char *name)
 {
-    if (has_extension(name, ".gz") || has_extension(name, ".zst") || has_extension(name, ".bz2") ||
-        has_extension(name, ".zip"))
-        return "compressed files are not read; unpack it first";
-    if (has_extension(name, ".parquet") || has_extension(name, ".jsonl") || has_extension(name, ".ndjson") ||
-        has_extension(name, ".json") || has_extension(name, ".xlsx") || has_extension(name, ".xls") ||
+    if (has_extension(name, ".gz") || has_extension(name, ".zst"))
+        return "its name does not say what is packed in it; call it NAME.csv.gz, NAME.jsonl.gz or the like";
+    if (has_extension(name, ".bz2") || has_extension(name, ".zip") || has_extension(name, ".xz"))
+        return "this compression is not read; pack it with gzip or zstd, or not at all";
+    if (has_extension(name, ".json") || has_extension(name, ".xlsx") || has_extension(name, ".xls") ||
         has_extension(name, ".avro") || has_extension(name, ".orc"))
-        return "this format is not read; export it as CSV";
+        return "this format is not read; export it as CSV, JSON lines or Parquet";
     return NULL;
 }
 
@@ -109,10 +103,9 @@ static void split_name(survey_t *survey, found_t *file)
 {
     const char *slash = strrchr(file->relative, '/');
     const char *name = slash ? slash + 1 : file->relative;
-    size_t length = strlen(name);
-    const char *dot = strrchr(name, '.');
-    if (dot && dot > name)
-        length = (size_t)(dot - name);
+    size_t length;
+    file_kind_t kind;
+    (void)file_kind(name, &kind, &length);
     size_t stem = stem_length(name, length);
     file->part = nv_strndup(survey->scratch, name + stem, length - stem);
     if (stem) {
@@ -129,10 +122,11 @@ static void split_name(survey_t *survey, found_t *file)
     }
 }
 
-static char *describe_header(nv_mem_t *ctx, const sniff_dialect_t *dialect)
+static char *describe_header(nv_mem_t *ctx, const file_kind_t *kind, const sniff_dialect_t *dialect)
 {
-    char *out = nv_printf(ctx, "%c%c%d", dialect->csv.delimiter,
-                          dialect->csv.quote ? dialect->csv.quote : ' ', dialect->has_header);
+    char *out =
+        nv_printf(ctx, "%s %s %c%c%d", file_format_name(kind->format), compression_name(kind->compression),
+                  dialect->csv.delimiter, dialect->csv.quote ? dialect->csv.quote : ' ', dialect->has_header);
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("header");
     nv_mem_t *holder = scratch;
     size_t total = strlen(out);
@@ -152,15 +146,51 @@ static char *describe_header(nv_mem_t *ctx, const sniff_dialect_t *dialect)
     return nv_printf(ctx, "%s\x1E%zu", all, dialect->n_columns);
 }
 
+static const char *examine_parquet(survey_t *survey, found_t *file)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("examine");
+    nv_error_t err = NV_ERROR_INIT;
+    parquet_t *parquet;
+    if (!parquet_open(scratch, file->path, &parquet, &err))
+        return nv_strdup(survey->scratch, err.message);
+    sniff_dialect_t dialect = {.has_header = true};
+    dialect.names = (char **)parquet_names(parquet, &dialect.n_columns, NULL);
+    file->header = describe_header(survey->scratch, &file->kind, &dialect);
+    file->has_header = true;
+    return dialect.n_columns ? NULL : "the file has no columns";
+}
+
+/* Files of JSON lines belong together by their names alone: any line may bring further columns. */
+static const char *examine_jsonl(survey_t *survey, found_t *file, const char *text, size_t length)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("examine");
+    jsonl_notes_t notes = jsonl_notes_make(scratch, 0);
+    jsonl_sample_names(text, length, &notes);
+    file->header = describe_header(survey->scratch, &file->kind, &(sniff_dialect_t){.n_columns = 0});
+    return notes.names.n_entries ? NULL : "no line of its beginning is a JSON object with names";
+}
+
+static bool read_head(const survey_t *survey, const found_t *file, void *raw, size_t *n, bool *whole,
+                      nv_error_t *err)
+{
+    const survey_reader_t *reader = survey->reader;
+    return reader ? reader->read_head(reader->arg, file->path, raw, HEAD_BYTES, n, whole, err)
+                  : file_read_head(file->path, file->kind.compression, raw, HEAD_BYTES, n, whole, err);
+}
+
 /* Looks into the file; NULL when it is usable, else why it is not. */
 static const char *examine(survey_t *survey, found_t *file)
 {
+    if (survey->reader && (file->kind.format != FILE_CSV || file->kind.compression != PACKED_NOT))
+        return "only CSV that is not packed is profiled where it lies; bring the file here";
+    if (file->kind.format == FILE_PARQUET)
+        return examine_parquet(survey, file);
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("examine");
     nv_error_t err = NV_ERROR_INIT;
     char *raw = nv_alloc(scratch, HEAD_BYTES);
     size_t n;
     bool whole;
-    if (!survey->reader->read_head(survey->reader->arg, file->path, raw, HEAD_BYTES, &n, &whole, &err))
+    if (!read_head(survey, file, raw, &n, &whole, &err))
         return nv_strdup(survey->scratch, err.message);
     if (!n)
         return "the file is empty";
@@ -172,11 +202,13 @@ static const char *examine(survey_t *survey, found_t *file)
     decoder_t decoder = {.encoding = encoding.encoding};
     char *text = nv_realloc_array(scratch, NULL, 3, n + 8);
     size_t length = decoder_run(&decoder, (unsigned char *)raw + encoding.bom, n - encoding.bom, text);
+    if (file->kind.format == FILE_JSONL)
+        return examine_jsonl(survey, file, text, length);
     sniff_dialect_t dialect;
     sniff_dialect(scratch, text, length, whole, &dialect);
     if (!dialect.n_columns)
         return "the file holds no records";
-    file->header = describe_header(survey->scratch, &dialect);
+    file->header = describe_header(survey->scratch, &file->kind, &dialect);
     file->has_header = dialect.has_header;
     return NULL;
 }
@@ -197,7 +229,8 @@ static void add_file(survey_t *survey, const char *path, const char *relative, i
 {
     const char *slash = strrchr(relative, '/');
     const char *name = slash ? slash + 1 : relative;
-    if (!is_delimited(name)) {
+    file_kind_t kind;
+    if (!file_kind(name, &kind, NULL)) {
         const char *reason = why_not(name);
         if (reason)
             skip(survey, path, reason);
@@ -208,6 +241,7 @@ static void add_file(survey_t *survey, const char *path, const char *relative, i
         return;
     }
     found_t file = {
+        .kind = kind,
         .path = nv_strdup(survey->scratch, path),
         .relative = nv_strdup(survey->scratch, relative),
         .bytes = bytes,
@@ -328,7 +362,9 @@ static Nv__SurveyTable *make_table(survey_t *survey, size_t first, bool *taken, 
     const char *stem = parts ? head->stem : nv_printf(survey->scratch, "%s%s", head->stem, head->part);
     if (parts)
         table->grouping = nv_printf(ctx, "%zu files named %s… with the same %s", table->n_files, head->stem,
-                                    head->has_header ? "header" : "number of columns");
+                                    head->kind.format == FILE_JSONL ? "format"
+                                    : head->has_header              ? "header"
+                                                                    : "number of columns");
     else
         table->grouping = nv_strdup(ctx, "a single file");
     char *name = table_name(survey->scratch, stem);
@@ -354,19 +390,14 @@ static bool nothing_usable(const survey_t *survey, nv_error_t *err)
     const Nv__Survey *out = survey->out;
     if (!out->n_skipped)
         return nv_fail(err, NV_NOT_FOUND,
-                       "source folder %s holds no CSV file (looked for .csv, .tsv, .txt, .psv, .tab, .dat)",
+                       "source folder %s holds no CSV file, nor JSON lines or Parquet (looked for .csv, "
+                       ".tsv, .txt, .psv, .tab, "
+                       ".dat, .jsonl, .ndjson, each also .gz or .zst, and .parquet)",
                        out->source);
     const Nv__SkippedFile *first = out->skipped[0];
     return nv_fail(err, NV_NOT_FOUND,
                    "source folder %s holds no usable file; %zu left out, the first: %s: %s", out->source,
                    out->n_skipped, first->path, first->reason);
-}
-
-static bool read_local_head(void *arg, const char *path, void *out, size_t capacity, size_t *length,
-                            bool *whole, nv_error_t *err)
-{
-    (void)arg;
-    return file_read_head(path, out, capacity, length, whole, err);
 }
 
 static survey_t begin(nv_mem_t *ctx, nv_mem_t *scratch, const char *source, const profile_options_t *options,
@@ -416,7 +447,6 @@ bool survey_folder(nv_mem_t *ctx, const char *source_dir, const profile_options_
     if (!source_dir || !source_dir[0])
         return nv_fail(err, NV_INVALID_ARGUMENT, "no source folder was given");
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("survey");
-    static const survey_reader_t local = {.read_head = read_local_head};
     struct stat info;
     if (stat(source_dir, &info) != 0)
         return nv_fail_errno(err, errno, "source folder %s", source_dir);
@@ -425,7 +455,7 @@ bool survey_folder(nv_mem_t *ctx, const char *source_dir, const profile_options_
     char *real = realpath(source_dir, NULL);
     if (!real)
         return nv_fail_errno(err, errno, "source folder %s", source_dir);
-    survey_t survey = begin(ctx, scratch, source_dir, options, &local);
+    survey_t survey = begin(ctx, scratch, source_dir, options, NULL);
     survey.root = nv_strdup(scratch, real);
     free(real);
     return walk(&survey, survey.root, "", 0, err) && finish(&survey, out, err);

@@ -120,7 +120,7 @@ static void test_skipped(void **state)
     assert_non_null(strstr(skip_reason(all, "blank.csv"), "no records"));
     assert_non_null(strstr(skip_reason(all, "binary.csv"), "NUL"));
     assert_non_null(strstr(skip_reason(all, "zip.csv"), "ZIP"));
-    assert_non_null(strstr(skip_reason(all, "data.parquet"), "CSV"));
+    assert_non_null(strstr(skip_reason(all, "data.parquet"), "not a Parquet file"));
     assert_non_null(strstr(skip_reason(all, "link.csv"), "out of the folder"));
     assert_non_null(strstr(skip_reason(all, "broken.csv"), "nowhere"));
     assert_non_null(strstr(skip_reason(all, "pipe.csv"), "regular"));
