@@ -10,6 +10,8 @@ static const struct {
 } signs[] = {
     {"quality checks failed", "design"},
     {"columns missing in the file", "design"},
+    {"columns that the mapping does not know", "design"},
+    {"the snapshot lacks", ""},
     {"no header line", "design"},
     {"the table differs from the mapping", "design"},
     {"DELTA_MULTIPLE_SOURCE_ROW_MATCHING_TARGET_ROW_IN_MERGE", "design"},

@@ -7,6 +7,7 @@
 #include "worker/knowledge/fingerprint.h"
 
 #include <string.h>
+#include <xxhash.h>
 
 enum { CASES = 3, FINGERPRINT_MAX = 64 * 1024 };
 
@@ -40,14 +41,13 @@ static Nv__KnowledgeReply *recall(agent_task_t *task, nv_mem_t *ctx, const Nv__S
     return reply;
 }
 
-/* Lessons of earlier runs become notes of the project. */
-static void note_cases(nv_mem_t *ctx, const Nv__KnowledgeReply *cases, Nv__Project *project)
+/* Which code it is, and the lessons of earlier runs, become notes of the project. */
+static void note_cases(nv_mem_t *ctx, const Nv__KnowledgeReply *cases, Nv__Project *project, char *code)
 {
-    if (cases == NULL)
-        return;
-    project->notes =
-        nv_realloc_array(ctx, project->notes, sizeof(char *), project->n_notes + cases->n_hits + 1);
-    for (size_t i = 0; i < cases->n_hits; i++)
+    size_t n = cases ? cases->n_hits : 0;
+    project->notes = nv_realloc_array(ctx, project->notes, sizeof(char *), project->n_notes + n + 1);
+    project->notes[project->n_notes++] = code;
+    for (size_t i = 0; i < n; i++)
         project->notes[project->n_notes++] =
             nv_printf(ctx, "case %s: %s", cases->hits[i]->found->id, cases->hits[i]->found->lesson);
 }
@@ -64,15 +64,23 @@ static bool store_artifacts(agent_task_t *task, nv_mem_t *ctx, const Nv__Project
     return true;
 }
 
-static bool same_files(const Nv__Project *a, const Nv__Project *b)
+/* "code 0123456789abcdef": what the mapping alone gives, before a model's words become comments in it. */
+static char *code_note(nv_mem_t *ctx, const Nv__Project *project)
 {
-    if (a->n_files != b->n_files)
-        return false;
-    for (size_t i = 0; i < a->n_files; i++)
-        if (strcmp(a->files[i]->path, b->files[i]->path) != 0 ||
-            strcmp(a->files[i]->content, b->files[i]->content) != 0)
-            return false;
-    return true;
+    uint64_t hash = 0;
+    for (size_t i = 0; i < project->n_files; i++) {
+        hash = XXH3_64bits_withSeed(project->files[i]->path, strlen(project->files[i]->path), hash);
+        hash = XXH3_64bits_withSeed(project->files[i]->content, strlen(project->files[i]->content), hash);
+    }
+    return nv_printf(ctx, "code %016llx", (unsigned long long)hash);
+}
+
+static bool has_note(const Nv__Project *project, const char *note)
+{
+    for (size_t i = 0; i < project->n_notes; i++)
+        if (strcmp(project->notes[i], note) == 0)
+            return true;
+    return false;
 }
 
 /* What blamed the code of the round before; NULL where nothing did. */
@@ -95,9 +103,9 @@ static const char *blamed_on_code(agent_task_t *task, nv_mem_t *ctx)
     return NULL;
 }
 
-/* The code comes from the mapping alone. Where that gives the very files that failed, another round can only fail like the
+/* The code comes from the mapping alone. Where that gives the very code that failed, another round can only fail like the
  * last one: the run ends with what was found wrong. */
-static bool refuse_repetition(agent_task_t *task, nv_mem_t *ctx, const Nv__Project *project, nv_error_t *err)
+static bool refuse_repetition(agent_task_t *task, nv_mem_t *ctx, const char *code, nv_error_t *err)
 {
     ProtobufCMessage *before;
     if (task->ops->input_count(task->host, "project") == 0)
@@ -107,7 +115,7 @@ static bool refuse_repetition(agent_task_t *task, nv_mem_t *ctx, const Nv__Proje
         return true;
     if (!task->ops->input(task->host, ctx, "project", 0, &nv__project__descriptor, &before, err))
         return false;
-    if (!same_files((const Nv__Project *)before, project))
+    if (!has_note((const Nv__Project *)before, code))
         return true;
     return nv_fail(err, NV_FAILED_PRECONDITION,
                    "the mapping gives the same code that failed, so another round would fail again: %.2000s",
@@ -123,18 +131,21 @@ bool agent_generate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_e
         return nv_wrap(err, "generate");
     const Nv__Sttm *sttm = (const Nv__Sttm *)message;
     const Nv__RunSpec *spec = task->assignment->spec;
+    if (!codegen_project(ctx, sttm, &project, err))
+        return nv_wrap(err, "generate");
+    char *code = code_note(ctx, project);
+    if (!refuse_repetition(task, ctx, code, err))
+        return nv_wrap(err, "generate");
     const Nv__KnowledgeReply *cases = spec && spec->use_knowledge ? recall(task, ctx, sttm) : NULL;
     const Nv__Sttm *described = describe_targets(task, ctx, sttm, cases, &out->usage);
     if (task->ops->cancelled(task->host))
         return nv_fail(err, NV_CANCELLED, "generate was cancelled");
-    if (!codegen_project(ctx, described ? described : sttm, &project, err))
-        return nv_wrap(err, "generate");
-    if (!refuse_repetition(task, ctx, project, err))
+    if (described && !codegen_project(ctx, described, &project, err))
         return nv_wrap(err, "generate");
     if (described)
         project->method = nv_printf(ctx, "%s+llm", project->method);
-    note_cases(ctx, cases, project);
-    for (size_t i = 0; i < project->n_notes; i++)
+    note_cases(ctx, cases, project, code);
+    for (size_t i = 1; i < project->n_notes; i++) /* the first one is the code's own name */
         task->ops->emit(task->host, "log", project->notes[i], 0, 0);
     if (!store_artifacts(task, ctx, project, err) ||
         !task->ops->write(task->host, "project", &project->base, err))

@@ -276,6 +276,50 @@ static void only_well_formed_text_for_what_lacks_it(void **state)
     assert_int_equal(taken(ctx, sttm, "no_such_column", "x"), 0);
 }
 
+/* ---- rounds ---- */
+
+static bool blame_the_code(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
+{
+    Nv__Validation *validation = NV_NEW(ctx, Nv__Validation);
+    nv__validation__init(validation);
+    validation->blame = nv_strdup(ctx, "generate");
+    validation->critique = nv_strdup(ctx, "reconcile_sum of fact_payment.amount: 1 is not 2");
+    out->outcome = "fail";
+    return task->ops->write(task->host, "validation", &validation->base, err);
+}
+
+static bool give_another_mapping(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
+{
+    Nv__Sttm *sttm = mapping(ctx);
+    column(customer(sttm), "email")->default_value = nv_strdup(ctx, "nobody");
+    out->outcome = "done";
+    return task->ops->write(task->host, "sttm", &sttm->base, err);
+}
+
+/* What cannot change is not tried again; a repetition that nobody blames, and another mapping, are. */
+static void blamed_code_is_not_made_again(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    local_host_options_t options = {0};
+    LOCAL_HOST_SCOPE local_host_t *host = local_host_new(&options);
+    Nv__RunSpec spec = NV__RUN_SPEC__INIT;
+    Nv__TaskAssignment assignment = NV__TASK_ASSIGNMENT__INIT;
+    agent_result_t result;
+    nv_error_t err = NV_ERROR_INIT;
+    assignment.kind = nv_strdup(ctx, "generate");
+    assignment.spec = &spec;
+    assert_true(local_host_run(host, give_mapping, &assignment, ctx, &result, &err));
+    assert_true(local_host_run(host, agent_generate, &assignment, ctx, &result, &err));
+    assert_true(local_host_run(host, agent_generate, &assignment, ctx, &result, &err));
+    assert_true(local_host_run(host, blame_the_code, &assignment, ctx, &result, &err));
+    assert_false(local_host_run(host, agent_generate, &assignment, ctx, &result, &err));
+    assert_int_equal(err.code, NV_FAILED_PRECONDITION);
+    assert_non_null(strstr(err.message, "reconcile_sum of fact_payment.amount: 1 is not 2"));
+    assert_true(local_host_run(host, give_another_mapping, &assignment, ctx, &result, &err));
+    assert_true(local_host_run(host, agent_generate, &assignment, ctx, &result, &err));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -284,6 +328,7 @@ int main(void)
         cmocka_unit_test(what_is_wrong_goes_back),
         cmocka_unit_test(nobody_is_asked_unless_the_run_wants_it),
         cmocka_unit_test(only_well_formed_text_for_what_lacks_it),
+        cmocka_unit_test(blamed_code_is_not_made_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
