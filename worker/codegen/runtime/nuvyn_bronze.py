@@ -184,7 +184,7 @@ def read_file(source, file):
         place.alias("_position"),
         F.lit(BATCH_ID).alias("_batch_id"),
         F.lit(batch_time()).alias("_batch_time"),
-        F.lit(now()).alias("_loaded_at"),
+        F.current_timestamp().alias("_loaded_at"),
         F.lit(file["modificationTime"]).alias("_file_modified_at"),
     )
     return rows.withColumn("_row_hash", content_hash([*names, "_corrupt_record"])), [f"{file['name']}: {n}" for n in notes]

@@ -22,17 +22,17 @@ def roll_back(tables):
 
     Tables that did not exist then are dropped: the next run makes them.
     """
-    batch = table(BATCHES).where(F.col("batch_id") == TO_BATCH).first()
-    if batch is None:
+    began = table(BATCHES).where(F.col("batch_id") == TO_BATCH).select(F.col("batch_time").cast("string")).first()
+    if began is None:
         raise ValueError(f"to_batch: {TO_BATCH!r} is none of the batches in {BATCHES}")
     done = {}
     for name in filter(exists, tables + [f"{name}_refused" for name in tables]):
-        history = spark.sql(f"DESCRIBE HISTORY {full_name(name)}").where(F.col("timestamp") <= F.lit(batch["batch_time"]))
+        history = spark.sql(f"DESCRIBE HISTORY {full_name(name)}").where(F.col("timestamp") <= F.lit(began[0]).cast("timestamp"))
         version = history.agg(F.max("version")).first()[0]
         if version is None:
             spark.sql(f"DROP TABLE {full_name(name)}")
         else:
             spark.sql(f"RESTORE TABLE {full_name(name)} TO VERSION AS OF {version}")
         done[name] = {"version": version}
-    spark.sql(f"DELETE FROM {full_name(BATCHES)} WHERE batch_time >= TIMESTAMP {literal(str(batch['batch_time']))}")
+    spark.sql(f"DELETE FROM {full_name(BATCHES)} WHERE batch_time >= TIMESTAMP {literal(began[0])}")
     return done
