@@ -263,7 +263,7 @@ static bool end_status(nv_rpc_reader_t *reader, nv_error_t *err)
         continue;
     if (nv_rpc_status(reader->code, reader->details, err))
         return true;
-    if (err->code == NV_UNAVAILABLE)
+    if (err->code == NV_UNAVAILABLE || err->code == NV_UNAUTHENTICATED)
         return nv_wrap(err, "control plane at %.300s", reader->client->address);
     return false;
 }

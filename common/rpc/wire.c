@@ -54,10 +54,19 @@ bool nv_rpc_unpack(nv_mem_t *ctx, const ProtobufCMessageDescriptor *type, grpc_b
 
 bool nv_rpc_status(grpc_status_code code, grpc_slice details, nv_error_t *err)
 {
+    static const char untrusted[] = "certificate verify failed";
     int length = (int)GRPC_SLICE_LENGTH(details);
     nv_error_clear(err);
     if (code == GRPC_STATUS_OK)
         return true;
+    /* gRPC calls every failed connection UNAVAILABLE; that this one cannot be mended by trying again, only the text tells. */
+    if (code == GRPC_STATUS_UNAVAILABLE &&
+        memmem(GRPC_SLICE_START_PTR(details), (size_t)length, untrusted, sizeof untrusted - 1))
+        return nv_fail(err, NV_UNAUTHENTICATED,
+                       "the server's certificate is not of the authority in the trust bundle, or not for the "
+                       "name dialled "
+                       "(%.*s)",
+                       length < 400 ? length : 400, (const char *)GRPC_SLICE_START_PTR(details));
     nv_code_t known = code > 0 && code <= GRPC_STATUS_UNAUTHENTICATED ? (nv_code_t)code : NV_UNKNOWN;
     return nv_fail(err, known, "%.*s", length, (const char *)GRPC_SLICE_START_PTR(details));
 }
