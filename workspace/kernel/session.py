@@ -27,6 +27,8 @@ def start(options):
     if not any("delta-spark" in jar for jar in jars) or not any("nuvyn-catalog" in jar for jar in jars):
         raise RuntimeError(f"{options.jars}: the Delta Lake and catalog jars are not there; run workspace/kernel/install.sh")
     here = os.path.dirname(os.path.abspath(__file__))
+    # Spark looks its machine's name up and does not start where nothing answers: a laptop without a network, a container.
+    os.environ.setdefault("SPARK_LOCAL_HOSTNAME", "localhost")
     settings = {
         "spark.driver.memory": options.memory,
         "spark.driver.extraClassPath": ":".join(jars),
