@@ -316,6 +316,7 @@ bool increment_adopt(nv_mem_t *ctx, const Nv__Sttm *deployed, const char *source
 {
     *out = (increment_batch_t){.sttm = (Nv__Sttm *)nv_message_copy(ctx, &deployed->base)};
     adoption_t a = {.ctx = ctx, .out = out, .folder = folder_of(ctx, source), .batch = next_batch(deployed)};
+    out->number = a.batch;
     for (size_t i = 0; i < n_profiles; i++)
         if (!adopt_table(&a, profiles[i], err))
             return false;

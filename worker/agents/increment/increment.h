@@ -27,6 +27,7 @@ typedef struct increment_batch {
     Nv__Sttm *sttm;  /* the deployed mapping, with the batch's files among its sources' files; below ctx */
     char **findings; /* what differs from what the pipeline was made for, a sentence each */
     size_t n_findings;
+    int32_t number;  /* 1: the first after the full load */
     size_t n_tables; /* of the mapping that the batch brings files for */
     size_t n_new;    /* files that were not landed before */
     size_t n_known;  /* files whose content an earlier batch brought */

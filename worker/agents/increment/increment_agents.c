@@ -4,6 +4,7 @@
 #include "worker/agents/increment/increment.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
 static void done(agent_result_t *out)
 {
@@ -36,6 +37,31 @@ bool increment_relate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv
                               deployed->sttm->name, deployed->run_id),
                     0, 0);
     return true;
+}
+
+static bool was_replaced(const Nv__SourceFile *file)
+{
+    struct stat status;
+    return stat(file->path, &status) == 0 && file->bytes > 0 && status.st_size != file->bytes;
+}
+
+/* A delivery folder that is used again holds other files under the names of earlier ones. What an earlier batch loaded
+ * cannot be computed from those: its path is made one that is not there, so that the proof says so. */
+static void disown_replaced(agent_task_t *task, nv_mem_t *ctx, Nv__Sttm *sttm, int32_t batch)
+{
+    for (size_t i = 0; i < sttm->n_sources; i++)
+        for (size_t k = 0; k < sttm->sources[i]->n_files; k++) {
+            Nv__SourceFile *file = sttm->sources[i]->files[k];
+            if (file->batch >= batch || !was_replaced(file))
+                continue;
+            task->ops->emit(task->host, "finding",
+                            nv_printf(ctx,
+                                      "%s was replaced since it was loaded: tables made from it cannot be "
+                                      "computed again here",
+                                      file->path),
+                            0, 0);
+            file->path = nv_printf(ctx, "%s (replaced since it was loaded)", file->path);
+        }
 }
 
 static bool store_json(agent_task_t *task, nv_mem_t *ctx, const char *name, const ProtobufCMessage *message,
@@ -72,6 +98,7 @@ bool increment_design(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv
     if (!increment_load(task, ctx, &deployed, err) || !load_profiles(task, ctx, &profiles, &n, err) ||
         !increment_adopt(ctx, deployed->sttm, task->assignment->spec->source, profiles, n, &batch, err))
         return nv_wrap(err, "design");
+    disown_replaced(task, ctx, batch.sttm, batch.number);
     for (size_t i = 0; i < batch.n_findings; i++)
         task->ops->emit(task->host, "finding", nv_printf(ctx, INCREMENT_DRIFT ": %s", batch.findings[i]), 0,
                         0);
