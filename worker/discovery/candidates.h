@@ -16,9 +16,10 @@ typedef struct key_candidate {
     double violations; /* records that share a key */
     double null_share;
     bool exact;
-    double p;            /* probability of being the primary key */
-    double referenced;   /* strongest join into it */
-    double out[KEY_MAX]; /* per column: strongest join out of it to another table */
+    double p;             /* probability of being the primary key */
+    double referenced;    /* strongest join into it */
+    double composite_out; /* strongest composite join out of just its columns */
+    double out[KEY_MAX];  /* per column: strongest join out of it to another table */
     double features[KEY_FEATURES];
 } key_candidate_t;
 
@@ -86,6 +87,10 @@ void joins_enumerate_composite(dsc_state_t *state);
 bool joins_count(dsc_state_t *state, size_t first, nv_error_t *err) NV_MUST_CHECK;
 /* Features and probabilities of all. */
 void joins_score(dsc_state_t *state);
+/* Turns the probabilities of single candidates into those of a choice: a column set references one table at most. */
+void joins_choose_targets(dsc_state_t *state);
+/* "kind unique n from columns to columns p", tab-separated, for the feature sink. */
+char *joins_describe(const dsc_state_t *state, const char *kind, const join_candidate_t *join);
 
 /* Name evidence of one column for a key column of a table. */
 typedef struct name_evidence {

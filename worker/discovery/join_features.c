@@ -171,6 +171,12 @@ static void data_features(const dsc_state_t *state, const join_candidate_t *join
     f[41] = to->density > 0.9 && to->points[0] <= 1 && from->points[0] <= 1;
 }
 
+/* "ss_item_sk" and "i_item_sk" end in the same word for a key; "order_number" and "c_customer_sk" do not. */
+static bool same_key_word(const dsc_column_t *from, const dsc_column_t *to)
+{
+    return strcmp(from->bare.word[from->bare.n - 1], to->bare.word[to->bare.n - 1]) == 0;
+}
+
 /* The target's key is itself named after another table that has the same key: an extension, not the thing itself. */
 static double target_extends(const dsc_state_t *state, const join_candidate_t *join)
 {
@@ -216,13 +222,20 @@ static void structure_features(const dsc_state_t *state, const join_candidate_t 
     f[56] = fmax(0, join->rival_speaks - join->speaks);
     f[57] = join->rival_speaks > 0 ? fmax(0, join->speaks - join->rival_speaks) : 0;
     f[58] = target_extends(state, join);
+    bool keys_named = from->bare.keylike && to->bare.keylike, unnamed = join->name < 0.4;
+    f[59] = keys_named && same_key_word(from, to);
+    f[60] = keys_named && !same_key_word(from, to);
+    f[61] = unnamed * f[60];
+    f[62] =
+        unnamed * (from->bare.keylike && lexicon_has(LEXICON_STRONG_KEY, from->bare.word[from->bare.n - 1]));
+    f[63] = unnamed * f[59];
+    f[64] = unnamed * from->specific * (join->surprise < 8);
+    f[65] = unnamed * from->specific * from->bare.keylike;
 }
 
-static void emit_features(const dsc_state_t *state, const join_candidate_t *join)
+char *joins_describe(const dsc_state_t *state, const char *kind, const join_candidate_t *join)
 {
-    if (state->options->feature_sink == NULL || !state->emit)
-        return;
-    char *line = nv_printf(state->ctx, "join\t%d\t%d\t%s\t", join->unique_source, join->n,
+    char *line = nv_printf(state->ctx, "%s\t%d\t%d\t%s\t", kind, join->unique_source, join->n,
                            state->schema->tables[join->from].p->name);
     for (int i = 0; i < join->n; i++)
         line = nv_printf(state->ctx, "%s%s%s", line, i ? "," : "",
@@ -231,7 +244,14 @@ static void emit_features(const dsc_state_t *state, const join_candidate_t *join
     for (int i = 0; i < join->n; i++)
         line = nv_printf(state->ctx, "%s%s%s", line, i ? "," : "",
                          state_column(state, join->to, join->to_columns[i])->p->name);
-    line = nv_printf(state->ctx, "%s\t%.6f", line, join->p);
+    return nv_printf(state->ctx, "%s\t%.6f", line, join->p);
+}
+
+static void emit_features(const dsc_state_t *state, const join_candidate_t *join)
+{
+    if (state->options->feature_sink == NULL || !state->emit)
+        return;
+    char *line = joins_describe(state, "join", join);
     for (int i = 0; i < JOIN_FEATURES; i++)
         line = nv_printf(state->ctx, "%s\t%.5g", line, join->features[i]);
     state->options->feature_sink(state->options->feature_arg, line);

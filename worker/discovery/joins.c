@@ -166,15 +166,31 @@ void joins_enumerate(dsc_state_t *state)
     find_rivals(state, first);
 }
 
+/* Parts of a composite are often generic: "year_key" for "yearID", "teamIDwinner" for "teamID". */
+static double part_name_score(const dsc_column_t *from, const dsc_column_t *to)
+{
+    name_words_t a = from->bare, b = to->bare;
+    if (a.core > 0 && b.core > 0) {
+        a.n = a.core;
+        b.n = b.core;
+        if (name_equal(&a, &b))
+            return 0.9;
+    }
+    bool starts = from->bare.n > to->bare.n && to->bare.n > 0;
+    for (int i = 0; starts && i < to->bare.n; i++)
+        starts = strcmp(from->bare.word[i], to->bare.word[i]) == 0;
+    return starts ? 0.8 : 0;
+}
+
 /* The column of `table` that best stands for one key column of another table; -1 when none does. */
 static int best_counterpart(const dsc_state_t *state, int table, const dsc_column_t *to, const int *taken,
-                            int n_taken, double *name)
+                            int n_taken, const bool *avoid, double *name)
 {
     int best = -1;
     *name = 0.55;
     for (int c = 0; c < state->schema->tables[table].n_columns; c++) {
         const dsc_column_t *from = state_column(state, table, c);
-        bool used = false;
+        bool used = avoid[c];
         for (int i = 0; i < n_taken; i++)
             used = used || taken[i] == c;
         if (used)
@@ -184,7 +200,7 @@ static int best_counterpart(const dsc_state_t *state, int table, const dsc_colum
         /* Within a composite the generic parts count too: year and year, line and line. */
         double score = name_equal(&from->bare, &to->bare) || name_equal(&from->name, &to->name)
                            ? 1
-                           : fmax(e.equal, 0.95 * e.suffix);
+                           : fmax(fmax(e.equal, 0.95 * e.suffix), part_name_score(from, to));
         size_t judged = 0;
         if (score <= *name || !types_fit(from, to, score) || !ranges_fit(from, to) || from->filled == 0)
             continue;
@@ -196,34 +212,55 @@ static int best_counterpart(const dsc_state_t *state, int table, const dsc_colum
     return best;
 }
 
-static void consider_composite(dsc_state_t *state, int table, const key_candidate_t *key)
+/* Fills join with the columns of `table` for a composite key; avoided columns play another role already. */
+static bool match_composite(const dsc_state_t *state, int table, const key_candidate_t *key,
+                            const bool *avoid, join_candidate_t *join, bool *role)
 {
-    join_candidate_t join = {.from = table,
-                             .to = key->table,
-                             .n = key->n,
-                             .containment = 1,
-                             .name = 1,
-                             .distance = -1,
-                             .to_key_unique = key->uniqueness >= 0.9995};
-    join.reverse = 0;
+    *join = (join_candidate_t){.from = table,
+                               .to = key->table,
+                               .n = key->n,
+                               .containment = 1,
+                               .name = 1,
+                               .distance = -1,
+                               .to_key_unique = key->uniqueness >= 0.9995};
+    *role = false;
     for (int i = 0; i < key->n; i++) {
         const dsc_column_t *to = state_column(state, key->table, key->columns[i]);
         double name = 0;
-        int c = best_counterpart(state, table, to, join.columns, i, &name);
+        int c = best_counterpart(state, table, to, join->columns, i, avoid, &name);
         if (c < 0)
-            return;
+            return false;
         const dsc_column_t *from = state_column(state, table, c);
         size_t judged = 0;
-        join.columns[i] = c;
-        join.to_columns[i] = key->columns[i];
-        join.containment = fmin(join.containment, sketch_containment(&from->sketch, &to->sketch, &judged));
-        join.name = fmin(join.name, name);
-        join.surprise = fmin(60, join.surprise + surprise_bits(from, to));
+        join->columns[i] = c;
+        join->to_columns[i] = key->columns[i];
+        join->containment = fmin(join->containment, sketch_containment(&from->sketch, &to->sketch, &judged));
+        join->name = fmin(join->name, name);
+        join->surprise = fmin(60, join->surprise + surprise_bits(from, to));
+        *role = *role || name < 1;
     }
-    join.coverage = join.containment;
-    join_candidate_t *added = add_join(state);
-    if (added != NULL)
-        *added = join;
+    join->coverage = join->containment;
+    return true;
+}
+
+/* A table may hold the same composite reference in several roles: winner and loser of a series. */
+static void consider_composite(dsc_state_t *state, int table, const key_candidate_t *key)
+{
+    enum { ROLES_MAX = 4 };
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("composite");
+    bool *avoid = NV_NEW_ARRAY(scratch, bool, (size_t)state->schema->tables[table].n_columns + 1);
+    join_candidate_t join;
+    bool role = true;
+    for (int r = 0; r < ROLES_MAX && role && match_composite(state, table, key, avoid, &join, &role); r++) {
+        for (int i = 0; i < join.n; i++) {
+            const dsc_column_t *from = state_column(state, table, join.columns[i]);
+            const dsc_column_t *to = state_column(state, key->table, join.to_columns[i]);
+            avoid[join.columns[i]] = !name_equal(&from->bare, &to->bare);
+        }
+        join_candidate_t *added = add_join(state);
+        if (added != NULL)
+            *added = join;
+    }
 }
 
 void joins_enumerate_composite(dsc_state_t *state)

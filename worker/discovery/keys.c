@@ -165,6 +165,18 @@ static double strongest_in(const dsc_state_t *state, const key_candidate_t *key)
     return best;
 }
 
+/* Strongest composite join out of just these columns: a return line is identified by the sale line it belongs to. */
+static double strongest_composite_out(const dsc_state_t *state, const key_candidate_t *key)
+{
+    double best = 0;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *join = &state->joins[i];
+        if (join->from == key->table && join->n == key->n && same_set(key, join->columns, join->n))
+            best = fmax(best, join->p);
+    }
+    return best;
+}
+
 static bool any_core_speaks_of_other(const dsc_state_t *state, const dsc_column_t *column)
 {
     for (int u = 0; u < state->schema->n_tables; u++) {
@@ -223,6 +235,29 @@ static bool contains_smaller(const table_keys_t *keys, const key_candidate_t *ke
     return false;
 }
 
+/* What makes an only nearly unique smaller set a key: a number that counts within it (then it belongs there), or anything else (then
+ * it only hides dirt). */
+static void read_additions(const dsc_state_t *state, const table_keys_t *keys, const key_candidate_t *key,
+                           double *f)
+{
+    for (int k = 0; k < keys->n; k++) {
+        const key_candidate_t *other = &keys->list[k];
+        int inside = 0, counting = 0;
+        for (int j = 0; j < key->n; j++) {
+            bool found = false;
+            for (int i = 0; i < other->n; i++)
+                found = found || other->columns[i] == key->columns[j];
+            inside += found;
+            counting +=
+                !found && schema_mentions(state_column(state, key->table, key->columns[j]), LEXICON_SEQUENCE);
+        }
+        if (other->n >= key->n || inside != other->n || other->violations <= 0 || other->uniqueness < 0.97)
+            continue;
+        f[51] = fmax(f[51], counting > 0 && other->uniqueness < 0.9995);
+        f[52] = fmax(f[52], counting == 0);
+    }
+}
+
 static void key_features(const dsc_state_t *state, const key_candidate_t *key, const table_keys_t *keys,
                          double *f)
 {
@@ -260,6 +295,10 @@ static void key_features(const dsc_state_t *state, const key_candidate_t *key, c
     f[47] = key->n > 1 && f[12] > 0 && f[16] > 0;
     f[48] = key->n == 1 ? f[7] * (first->unique >= 0.9995) : 0;
     f[49] = key->n > 1 ? f[8] * f[4] : 0;
+    f[50] = key->composite_out;
+    read_additions(state, keys, key, f);
+    f[54] = key->n == 1 && first->bare.core > 0 ? first->header_share : 0;
+    f[55] = f[54] * f[5];
 }
 
 static void none_features(const dsc_state_t *state, int t, double *f)
@@ -296,6 +335,31 @@ static void emit_key(const dsc_state_t *state, int t, const key_candidate_t *key
     state->options->feature_sink(state->options->feature_arg, line);
 }
 
+/* (order, line) that a few dirty rows repeat is the key, not (order, line, product), which merely hides them: what counts within its
+ * header needs nothing besides. */
+static void prefer_counted_set(const dsc_state_t *state, table_keys_t *keys)
+{
+    if (keys->chosen < 0)
+        return;
+    key_candidate_t *key = &keys->list[keys->chosen];
+    for (int k = 0; k < keys->n; k++) {
+        key_candidate_t *other = &keys->list[k];
+        int inside = 0, counting = 0;
+        for (int i = 0; i < other->n; i++) {
+            for (int j = 0; j < key->n; j++)
+                inside += other->columns[i] == key->columns[j];
+            counting += schema_mentions(state_column(state, key->table, other->columns[i]), LEXICON_SEQUENCE);
+        }
+        if (other->n < 2 || other->n >= key->n || inside != other->n || counting != 1 ||
+            other->uniqueness < 0.99)
+            continue;
+        other->p += key->p;
+        key->p = 0;
+        keys->chosen = k;
+        return;
+    }
+}
+
 static void score_table(dsc_state_t *state, int t, const double *weights, bool joined)
 {
     table_keys_t *keys = &state->keys[t];
@@ -305,6 +369,7 @@ static void score_table(dsc_state_t *state, int t, const double *weights, bool j
         key->referenced = joined ? strongest_in(state, key) : 0;
         for (int i = 0; i < key->n; i++)
             key->out[i] = joined ? strongest_out(state, t, key->columns[i]) : 0;
+        key->composite_out = joined && key->n > 1 ? strongest_composite_out(state, key) : 0;
         key_features(state, key, keys, key->features);
         scores[k] = model_dot(weights, key->features, KEY_FEATURES);
     }
@@ -324,6 +389,7 @@ static void score_table(dsc_state_t *state, int t, const double *weights, bool j
         }
     }
     emit_key(state, t, NULL, joined, keys->none_features, keys->p_none);
+    prefer_counted_set(state, keys);
 }
 
 void keys_score(dsc_state_t *state, bool with_joins)

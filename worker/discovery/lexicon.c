@@ -125,6 +125,7 @@ static const char *const lists[LEXICON_N] = {
     [LEXICON_GENERIC] =
         " name type status title description desc code id key value number date time year month day category "
         "group class level kind note comment flag order position rank count text label line first last "
+        "row record rec serial internal surrogate "
         "state active created updated modified at on ",
 };
 
@@ -156,7 +157,7 @@ static const char *const synonyms[] = {
     " team club home away opponent side winner loser franchise ",
     " city town place ",
     " airport origin destination ",
-    " film movie ",
+    " film movie title show ",
     " driver racer ",
     " instructor teacher professor lecturer ",
     " doctor physician provider practitioner ",

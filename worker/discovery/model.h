@@ -1,4 +1,5 @@
-/* The three models of discovery. Joins: two logistic regressions (N:1, 1:1). Keys and roles: conditional (softmax) choice.
+/* The models of discovery. Joins: two logistic regressions (N:1, 1:1), then a choice among the tables that a column may reference.
+ * Keys and roles: conditional (softmax) choice.
  * The weights stand in model_weights.c alone, written by tests/bench/design/fit (see its README); never edit them by hand.
  * Internal to nv_discovery. Pure; any thread. */
 #ifndef WORKER_DISCOVERY_MODEL_H
@@ -6,10 +7,12 @@
 
 #include <stddef.h>
 
-enum { JOIN_FEATURES = 60, KEY_FEATURES = 50, ROLE_FEATURES = 48, ROLE_CLASSES = 4 };
+enum { JOIN_FEATURES = 66, KEY_FEATURES = 56, ROLE_FEATURES = 48, ROLE_CLASSES = 4, CHOICE_FEATURES = 46 };
 
 extern const double model_join_n1[JOIN_FEATURES];
 extern const double model_join_11[JOIN_FEATURES];
+/* Among the tables that one column (set) may reference, and none. */
+extern const double model_choice[CHOICE_FEATURES];
 extern const double model_key_alone[KEY_FEATURES];
 extern const double model_key_joined[KEY_FEATURES];
 extern const double model_role[ROLE_CLASSES][ROLE_FEATURES];

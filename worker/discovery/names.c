@@ -105,6 +105,12 @@ void name_find_key(name_words_t *name)
     name->core = name->n;
     while (name->core > 0 && lexicon_has(LEXICON_KEY, name->word[name->core - 1]))
         name->core--;
+    /* A postal or area code describes an address; it identifies nothing. */
+    static const char *const places[] = {"postal", "zip", "post", "area", "dial", "dialing"};
+    for (size_t i = 0; name->core > 0 && i < sizeof places / sizeof places[0]; i++) {
+        if (strcmp(name->word[name->core - 1], places[i]) == 0)
+            name->core = name->n;
+    }
     name->keylike = name->core < name->n;
 }
 

@@ -215,27 +215,6 @@ static bool run(dsc_state_t *state, nv_error_t *err)
     return true;
 }
 
-/* A column set references one table at most: rival candidates are no independent events. With the odds o of each, P = o / (1 + sum of
- * all o). Without this a tree, which grants a shared dimension one parent only, would send the others to the second best target. */
-static void exclude_rivals(dsc_state_t *state)
-{
-    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("rivals");
-    double *p = NV_NEW_ARRAY(scratch, double, state->n_joins + 1);
-    for (size_t i = 0; i < state->n_joins; i++) {
-        double sum = 1, own = 0;
-        for (size_t k = 0; k < state->n_joins; k++) {
-            if (!same_source(&state->joins[i], &state->joins[k]))
-                continue;
-            double bounded = fmin(state->joins[k].p, 1 - 1e-9);
-            sum += bounded / (1 - bounded);
-            own = k == i ? bounded / (1 - bounded) : own;
-        }
-        p[i] = own / sum;
-    }
-    for (size_t i = 0; i < state->n_joins; i++)
-        state->joins[i].p = p[i];
-}
-
 static const discovery_options_t default_options = {0};
 
 bool discovery_relate(nv_mem_t *ctx, const Nv__Profile *profile, const discovery_options_t *options,
@@ -254,7 +233,7 @@ bool discovery_relate(nv_mem_t *ctx, const Nv__Profile *profile, const discovery
         return nv_fail(err, NV_CANCELLED, "discovery was cancelled");
     drop_other_keys(&state);
     drop_shadowed(&state);
-    exclude_rivals(&state);
+    joins_choose_targets(&state);
     choose_forest(&state);
     recall_joins(&state);
     if (state.options->safe)

@@ -79,6 +79,18 @@ static bool is_event_date(const dsc_column_t *column)
     return true;
 }
 
+static bool is_period(const dsc_column_t *column)
+{
+    static const char *const words[] = {"week", "month", "day", "quarter", "period", "hour", NULL};
+    for (int i = 0; i < column->bare.n; i++) {
+        for (int k = 0; words[k] != NULL; k++) {
+            if (strcmp(column->bare.word[i], words[k]) == 0)
+                return true;
+        }
+    }
+    return false;
+}
+
 static void read_columns(const dsc_state_t *state, int t, facts_of_table_t *x)
 {
     const dsc_table_t *table = &state->schema->tables[t];
@@ -86,8 +98,11 @@ static void read_columns(const dsc_state_t *state, int t, facts_of_table_t *x)
         const dsc_column_t *column = &table->columns[c];
         bool key = in_key(state, t, c), foreign = is_foreign(state, t, c);
         if (key) {
-            x->version_key =
-                x->version_key || (column->kind == CLASS_DATE && schema_mentions(column, LEXICON_VERSION));
+            /* The start of a week is the time of what was summed up over it, not of a version. */
+            bool period = column->kind == CLASS_DATE && is_period(column);
+            x->version_key = x->version_key || (column->kind == CLASS_DATE && !period &&
+                                                schema_mentions(column, LEXICON_VERSION));
+            x->event_date = x->event_date || period || is_event_date(column);
             x->key_columns++;
             x->key_foreign += foreign;
             x->year_key = x->year_key || (strcmp(column->bare.word[0], "year") == 0 ||

@@ -1,6 +1,7 @@
 #include "worker/discovery/schema.h"
 
 #include <assert.h>
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,6 +104,36 @@ static bool is_integer_in_disguise(const Nv__ColumnProfile *p)
     return true;
 }
 
+/* "column3", "col_3", "_c3", "f3", "3": a tool's numbering, not a name. */
+static bool is_numbered(const char *name, int number)
+{
+    static const char *const stems[] = {"column", "col", "_c", "c",       "f", "field",
+                                        "v",      "var", "x",  "unnamed", ""};
+    char stem[16] = "";
+    size_t n = strcspn(name, "0123456789");
+    char *end = NULL;
+    long digits = strtol(name + n, &end, 10);
+    if (n >= sizeof stem || end == name + n || *end != '\0' || (digits != number && digits != number + 1))
+        return false;
+    for (size_t i = 0, m = 0; i < n; i++) {
+        if (name[i] != ' ' && name[i] != ':' && (name[i] != '_' || i == 0))
+            stem[m++] = (char)tolower((unsigned char)name[i]);
+    }
+    for (size_t i = 0; i < sizeof stems / sizeof stems[0]; i++) {
+        if (strcmp(stem, stems[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool has_made_up_names(const Nv__TableProfile *p)
+{
+    size_t numbered = 0;
+    for (size_t c = 0; c < p->n_columns; c++)
+        numbered += is_numbered(p->columns[c]->name, (int)c);
+    return !p->header_detected || (p->n_columns > 1 && numbered == p->n_columns);
+}
+
 static void read_column(dsc_table_t *table, int table_index, int index)
 {
     dsc_column_t *column = &table->columns[index];
@@ -116,7 +147,7 @@ static void read_column(dsc_table_t *table, int table_index, int index)
     double records = fmin(column->filled, table->records * (1 - column->null_share));
     column->unique = records > 0 ? fmin(1, column->distinct / fmax(records, 1)) : 0;
     column->sketch = sketch_make(p->kmv.data, p->kmv.len, column->distinct);
-    column->made_up = !table->p->header_detected;
+    column->made_up = table->made_up;
     if (is_integer_in_disguise(p) && column->name.keylike) {
         column->kind = CLASS_INTEGER;
         column->sketch = (sketch_t){0}; /* of "12.0", which no "12" equals: only counting can compare them */
@@ -218,7 +249,8 @@ static void count_headers(dsc_schema_t *schema)
     for (int t = 0; t < schema->n_tables; t++) {
         for (int c = 0; c < schema->tables[t].n_columns; c++) {
             dsc_column_t *column = &schema->tables[t].columns[c];
-            headers[n++] = (header_t){.hash = header_hash(column), .column = column};
+            column->header = header_hash(column);
+            headers[n++] = (header_t){.hash = column->header, .column = column};
         }
     }
     qsort(headers, (size_t)n, sizeof *headers, compare_headers);
@@ -280,6 +312,7 @@ bool schema_build(nv_mem_t *ctx, const Nv__Profile *profile, dsc_schema_t **out,
         table->records = fmax(0, table->rows - (double)table->p->duplicate_row_count);
         table->n_columns = (int)table->p->n_columns;
         table->columns = NV_NEW_ARRAY(schema, dsc_column_t, table->p->n_columns + 1);
+        table->made_up = has_made_up_names(table->p);
         name_split(table->p->name, &table->name);
         for (int c = 0; c < table->n_columns; c++)
             read_column(table, t, c);

@@ -39,6 +39,7 @@ typedef struct dsc_column {
     double density;    /* integers: distinct / (max - min + 1) */
     bool specific;     /* the bare name says which thing it is about ("album_id"), not just "id" or "name" */
     bool made_up;      /* no header: "column3" */
+    uint64_t header;   /* of the bare name's singular words: equal names, equal hashes */
     bool foreign_like; /* scratch: speaks of another table */
     sketch_t sketch;
 } dsc_column_t;
@@ -50,6 +51,7 @@ typedef struct dsc_table {
     double records;    /* rows without exact duplicates */
     dsc_column_t *columns;
     int n_columns;
+    bool made_up; /* its columns have no names of their own */
 } dsc_table_t;
 
 typedef struct dsc_schema {

@@ -32,13 +32,15 @@ static char **split(nv_mem_t *ctx, const char *text, char separator, size_t *n)
     }
 }
 
-/* join: kind unique n from cols to cols p f…; key: kind joined table cols p f…; role: kind table p*4 f… */
+/* join, choice: kind unique n from cols to cols p f…, a choice ends with one without tables; key: kind joined table cols p f…; role: kind table p*4 f… */
 static void on_features(void *arg, const char *line)
 {
     run_t *run = arg;
     size_t n = 0, a = 0, b = 0;
     char **part = split(run->ctx, line, '\t', &n);
-    if (strcmp(part[0], "join") == 0) {
+    if (strcmp(part[0], "choice") == 0 && part[3][0] == '\0') {
+        printf("%s\t0\t%s\n", run->set, line);
+    } else if (strcmp(part[0], "join") == 0 || strcmp(part[0], "choice") == 0) {
         Nv__Join join = NV__JOIN__INIT;
         join.from = part[3];
         join.to = part[5];
@@ -47,7 +49,7 @@ static void on_features(void *arg, const char *line)
         join.n_columns = a;
         join.n_to_columns = b;
         int label = truth_join_label(run->truth, &join);
-        if (label >= 0)
+        if (label >= 0 || part[0][0] == 'c')
             printf("%s\t%d\t%s\n", run->set, label, line);
     } else if (strcmp(part[0], "key") == 0) {
         char **columns = split(run->ctx, part[3], ',', &a);

@@ -10,6 +10,7 @@ root=$(cd "$here/../../../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 python3 "$here/generate.py" "$work/sets" --seed 1 --per-domain "$per_domain"
+python3 "$here/shapes.py" "$work/sets" "$here/shapes/train" --seed 1 --variants full,small,tiny,dirty,bare
 i=0
 while [ "$i" -lt "$rounds" ]; do
     ninja -C "$build" design_features design_fit >/dev/null
@@ -20,4 +21,5 @@ while [ "$i" -lt "$rounds" ]; do
 done
 ninja -C "$build" design_features >/dev/null
 python3 "$here/generate.py" "$work/unseen" --seed 77 --per-domain 3
+python3 "$here/shapes.py" "$work/unseen" "$here/shapes/heldout" --seed 1
 "$build/bin/design_features" --score "$work/unseen" | tail -1

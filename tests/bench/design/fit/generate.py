@@ -60,6 +60,19 @@ def parse(path):
     return domains
 
 
+def bursts(rng, rows, plain):
+    """Rows of a table without a key come in bursts: the next one differs in a value or two."""
+    out = []
+    for row in rows:
+        if out and plain and rng.random() < 0.35:
+            twin = list(out[-1])
+            for i in rng.sample(plain, min(len(plain), rng.choice([1, 1, 2]))):
+                twin[i] = row[i]
+            row = twin
+        out.append(row)
+    return out
+
+
 class Style:
     """How one set writes its names."""
 
@@ -75,6 +88,7 @@ class Style:
         self.fk_plain = rng.random() < 0.08  # the reference is named like the table, without a key word
         self.role_only = rng.random() < 0.35  # origin_airport_id or just origin_id / origin
         self.headerless = False
+        self.opaque_tables = rng.random() < 0.06
 
     def write(self, words):
         words = [w for w in words if w]
@@ -258,6 +272,7 @@ class Maker:
         self.flags = rng.choice([["0", "1"], ["true", "false"], ["Y", "N"]])
         self.synced = rng.random() < 0.12
         self.empty = rng.random() < 0.3
+        self.rowguid = rng.choice([["rowguid"], ["row", "uuid"], ["record", "guid"], ["sync", "hash"]]) if rng.random() < 0.08 else None
         for t in self.order():
             self.build(t)
 
@@ -281,6 +296,9 @@ class Maker:
         if self.synced:
             names.append(("plain", self.style.write([self.style.product, "synced"])))
             columns.append([self.value("ts", i, n) for i in range(n)])
+        if self.rowguid:
+            names.append(("plain", self.style.write(self.rowguid)))
+            columns.append(["%08x-%04x-4%03x-a%03x-%012x" % tuple(self.rng.getrandbits(b) for b in (32, 16, 12, 12, 48)) for _ in range(n)])
         rows = [list(r) for r in zip(*columns)]
         if composite:
             rows = self.make_unique(t, key, names, rows, roles)
@@ -295,7 +313,7 @@ class Maker:
         elif self.rng.random() < 0.08 and len(rows) > 60 and t.get("key_columns"):
             # The same key again with another value: what exports of changing records look like.
             keys = {headers.index(k) for k in t["key_columns"]}
-            free = [i for i in range(len(headers)) if i not in keys and names[i][0] == "plain"]
+            free = [i for i in range(len(headers)) if i not in keys and names[i][0] != "key"]
             for _ in range(max(1, len(rows) // 120) if free else 0):
                 row = list(self.rng.choice(rows))
                 other = self.rng.choice(rows)
@@ -304,6 +322,8 @@ class Maker:
                 rows.append(row)
         elif self.rng.random() < 0.1 and len(rows) > 10:
             rows += [list(self.rng.choice(rows)) for _ in range(max(1, len(rows) // 60))]
+        if t["key"] == "-" and rows and self.rng.random() < 0.6:
+            rows = bursts(self.rng, rows, [i for i, (kind, _) in enumerate(names) if kind == "plain"])
         self.rows[t["name"]], self.headers[t["name"]] = rows, headers
 
     def add_column(self, t, c, n, names, columns, roles, pre):
@@ -442,6 +462,15 @@ class Maker:
     def write(self, folder):
         os.makedirs(folder, exist_ok=True)
         final = {t["name"]: self.table_name(t) for t in self.tables}
+        if self.style.opaque_tables:  # names of a legacy system: four or five letters that mean nothing
+            taken = set()
+            for name in final:
+                while True:
+                    word = self.rng.choice(string.ascii_uppercase) + "".join(self.rng.choice("ABDEKLMNPRSTVZ0123") for _ in range(self.rng.choice([3, 3, 4])))
+                    if word not in taken:
+                        break
+                taken.add(word)
+                final[name] = word
         if len(set(final.values())) < len(final):
             return False
         role_words = {"F": "fact", "D": "dimension", "B": "bridge", "O": "other"}
@@ -465,9 +494,22 @@ class Maker:
             names = {n: dict(zip(self.headers[n], rename[n] if rename else self.headers[n])) for n in (t["name"], parent["name"])}
             truth["foreign_keys"].append({"from": final[t["name"]], "columns": [names[t["name"]][c] for c in columns], "to": final[parent["name"]],
                                           "to_columns": [names[parent["name"]][c] for c in parent["key_columns"]], "vacuous": vacuous})
+        self.add_implied(truth)
         with open(os.path.join(folder, "truth.json"), "w") as f:
             json.dump(truth, f, indent=1)
         return True
+
+    @staticmethod
+    def add_implied(truth):
+        """What follows from two declared references (a part of a composite one, or an extension's key, leads on) is true, not asked for."""
+        declared = {(f["from"], tuple(f["columns"]), f["to"]) for f in truth["foreign_keys"]}
+        for f in list(truth["foreign_keys"]):
+            for g in truth["foreign_keys"]:
+                if g["from"] != f["to"] or g["to"] == f["from"] or len(g["columns"]) != 1 or g["columns"][0] not in f["to_columns"]:
+                    continue
+                column = f["columns"][f["to_columns"].index(g["columns"][0])]
+                if (f["from"], (column,), g["to"]) not in declared:
+                    truth["optional_foreign_keys"].append({"from": f["from"], "columns": [column], "to": g["to"], "to_columns": g["to_columns"]})
 
     def headerless_names(self):
         return {n: [f"column{i + 1}" for i in range(len(h))] for n, h in self.headers.items()}
@@ -478,7 +520,7 @@ def main():
     parser.add_argument("out")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--per-domain", type=int, default=12)
-    parser.add_argument("--headerless", type=float, default=0.04, help="share of sets without column names")
+    parser.add_argument("--headerless", type=float, default=0.06, help="share of sets without column names")
     args = parser.parse_args()
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "domains.txt")
     for domain in sorted(parse(path)):

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FOLDS = 5, FEATURES_MAX = 64, LINE_BYTES = 1 << 16, STEPS = 30, FIELDS_MAX = 96 };
+enum { FOLDS = 5, FEATURES_MAX = 72, LINE_BYTES = 1 << 16, STEPS = 30, FIELDS_MAX = 96 };
 
 typedef struct option {
     double x[FEATURES_MAX];
@@ -37,8 +37,13 @@ typedef struct data {
 
 typedef struct fit {
     nv_mem_t *ctx;
-    data_t join_n1, join_11, key_alone, key_joined, role;
+    data_t join_n1, join_11, choice, key_alone, key_joined, role;
 } fit_t;
+
+typedef struct choice_state {
+    bool is_open, defensible;
+    double right;
+} choice_state_t;
 
 /* By domain ("shop" of …/shop_1_7): a fold is judged by weights that never saw its kind of business. */
 static int fold_of(const char *set)
@@ -73,6 +78,33 @@ static void read_join(fit_t *fit, char **field)
     example_t *example = add_example(fit, data, field[0]);
     add_option(fit, data, field + 10, JOIN_FEATURES)->target = field[1][0] == '1';
     example->n = 1;
+}
+
+/* The tables that a column may reference come in a row; the line without tables ("none") ends them. A defensible one that is not
+ * required is no option; where there is nothing else the choice teaches nothing. */
+static void read_choice(fit_t *fit, char **field, choice_state_t *open)
+{
+    data_t *data = &fit->choice;
+    if (!open->is_open)
+        add_example(fit, data, field[0]);
+    example_t *example = &data->examples[data->n_examples - 1];
+    bool none = field[5][0] == '\0';
+    open->is_open = !none;
+    if (field[1][0] == '-') {
+        open->defensible = true;
+        return;
+    }
+    option_t *option = add_option(fit, data, field + 10, CHOICE_FEATURES);
+    example->n++;
+    open->right += option->target = field[1][0] == '1';
+    if (!none)
+        return;
+    option->target = open->right == 0;
+    if (example->n < 2 || open->right > 1 || (open->defensible && open->right == 0)) {
+        data->n_options = example->first;
+        data->n_examples--;
+    }
+    *open = (choice_state_t){0};
 }
 
 /* Candidates of one table come in a row; the line without columns ("none") ends them. */
@@ -137,11 +169,14 @@ static bool read_features(fit_t *fit, const char *path, nv_error_t *err)
         return nv_fail_errno(err, errno, "%s", path);
     char *line = nv_alloc(fit->ctx, LINE_BYTES), *field[FIELDS_MAX];
     size_t open = 0;
+    choice_state_t choice = {0};
     bool ok = true;
     while (ok && fgets(line, LINE_BYTES, file) != NULL) {
         int n = cut(line, field);
         if (n == 10 + JOIN_FEATURES && strcmp(field[2], "join") == 0)
             read_join(fit, field);
+        else if (n == 10 + CHOICE_FEATURES && strcmp(field[2], "choice") == 0)
+            read_choice(fit, field, &choice);
         else if (n == 7 + KEY_FEATURES && strcmp(field[2], "key") == 0)
             read_key(fit, field, &open);
         else if (n == 8 + ROLE_FEATURES && strcmp(field[2], "role") == 0)
@@ -391,6 +426,7 @@ int main(int argc, char **argv)
     fit_t fit = {.ctx = ctx,
                  .join_n1 = {.name = "joins N:1", .features = JOIN_FEATURES, .classes = 1, .logistic = true},
                  .join_11 = {.name = "joins 1:1", .features = JOIN_FEATURES, .classes = 1, .logistic = true},
+                 .choice = {.name = "choice of target", .features = CHOICE_FEATURES, .classes = 1},
                  .key_alone = {.name = "keys alone", .features = KEY_FEATURES, .classes = 1},
                  .key_joined = {.name = "keys with joins", .features = KEY_FEATURES, .classes = 1},
                  .role = {.name = "roles", .features = ROLE_FEATURES, .classes = ROLE_CLASSES}};
@@ -408,6 +444,7 @@ int main(int argc, char **argv)
             fit.join_n1.n_examples + fit.join_11.n_examples, fit.role.n_examples);
     fit_and_write(&fit.join_n1, out, "const double model_join_n1[JOIN_FEATURES]", w);
     fit_and_write(&fit.join_11, out, "const double model_join_11[JOIN_FEATURES]", w);
+    fit_and_write(&fit.choice, out, "const double model_choice[CHOICE_FEATURES]", w);
     fit_and_write(&fit.key_alone, out, "const double model_key_alone[KEY_FEATURES]", w);
     fit_and_write(&fit.key_joined, out, "const double model_key_joined[KEY_FEATURES]", w);
     fit_and_write(&fit.role, out, "", w);

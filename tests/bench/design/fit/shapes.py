@@ -149,6 +149,9 @@ class Filler:
         rows = t["rows"]
         if rows <= 2:
             return rows
+        referenced = any(c["kind"] != "plain" and c["to"] == t["name"] for o in self.tables for c in o["columns"])
+        if not referenced and self.variant in ("small", "tiny") and self.rng.random() < 0.05:
+            return 0
         return max(min(rows, 3 if self.variant == "tiny" else 4), int(rows * VARIANTS[self.variant]))
 
     def own_key(self, t, c):
@@ -258,6 +261,9 @@ class Filler:
             if c["kind"] == "composite":
                 self.composite(t, c, cells, n)
         rows = self.identify(t, [list(row) for row in zip(*(cells[x["name"]] for x in self.named(t)))] if n else [])
+        if not t["key"]:
+            plain = [i for i, c in enumerate(self.named(t)) if c["kind"] == "plain" and c["value"].rstrip("?!") not in ("date", "ts")]
+            rows = generate.bursts(self.rng, rows, plain)
         if self.variant == "dirty" and len(rows) > 60 and self.rng.random() < 0.3:
             rows += [list(self.rng.choice(rows)) for _ in range(max(1, len(rows) // 100))]
         names = [x["name"] for x in self.named(t)]
@@ -308,20 +314,9 @@ class Filler:
                 filled = any(all(row[i] is not None for i in at) for row in t["data"]) and self.by_name[c["to"]]["data"]
                 fk = {"from": t["name"], "columns": [b[x] for x in own], "to": c["to"], "to_columns": [bare[c["to"]][x] for x in to],
                       "vacuous": not filled}
-                # An extension's key leads to its parent's parent as well: true, not required.
                 out["optional_foreign_keys" if c.get("optional") else "foreign_keys"].append(fk)
-        self.add_implied(out)
+        generate.Maker.add_implied(out)
         return out
-
-    def add_implied(self, out):
-        """Through a one-to-one parent the same column reaches the parent's parent as truly: not wrong, not asked for."""
-        direct = [f for f in out["foreign_keys"] if len(f["columns"]) == 1]
-        for f in direct:
-            for g in direct:
-                if g["from"] == f["to"] and g["columns"] == f["to_columns"] and g["to"] != f["from"]:
-                    implied = dict(f, to=g["to"], to_columns=g["to_columns"])
-                    if not any(x["from"] == implied["from"] and x["columns"] == implied["columns"] and x["to"] == implied["to"] for x in out["foreign_keys"]):
-                        out["optional_foreign_keys"].append(implied)
 
     def alternates(self, t, bare):
         """The declared ones, and proper subsets of the key that happen to be unique."""
@@ -359,7 +354,7 @@ def main():
     for path in files + [p for p in args.shapes if not os.path.isdir(p)]:
         name = os.path.basename(path)[:-4]
         for variant in args.variants.split(","):
-            Filler(name, parse(path), args.seed, variant).write(os.path.join(args.out, f"{name}_{variant}"))
+            Filler(name, parse(path), args.seed, variant).write(os.path.join(args.out, f"{name}_{args.seed}_{variant}"))
 
 
 if __name__ == "__main__":

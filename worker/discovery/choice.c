@@ -1,0 +1,336 @@
+/* Which table a column references, if any: a conditional choice among its candidates and "none".
+ *
+ * The two classifiers judge a candidate by itself; several tables that share a key (an entity, its one-to-one extensions and its
+ * subtypes) then all look right, and only a comparison tells them apart: which of them is the tightest that holds every value, which
+ * one the columns of the same name elsewhere lead to, which one the others are extensions of. Multinomial logit (McFadden 1974), fitted
+ * with the other weights by tests/bench/design/fit. */
+#include "worker/discovery/candidates.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "worker/discovery/lexicon.h"
+
+static const double least_p = 0.01; /* below it a candidate is no rival to anybody */
+
+typedef struct groups {
+    size_t *order; /* joins by source columns */
+    size_t *first; /* start of each group in order; first[n] = end */
+    size_t n;
+    double *popularity; /* per table: expected joins into it */
+} groups_t;
+
+static void sorted_columns(const join_candidate_t *join, int *out)
+{
+    memcpy(out, join->columns, sizeof join->columns);
+    for (int i = 1; i < join->n; i++) {
+        for (int k = i; k > 0 && out[k] < out[k - 1]; k--) {
+            int swap = out[k];
+            out[k] = out[k - 1];
+            out[k - 1] = swap;
+        }
+    }
+}
+
+static int compare_sources(const join_candidate_t *a, const join_candidate_t *b)
+{
+    int x[KEY_MAX], y[KEY_MAX];
+    if (a->from != b->from)
+        return a->from - b->from;
+    if (a->n != b->n)
+        return a->n - b->n;
+    sorted_columns(a, x);
+    sorted_columns(b, y);
+    for (int i = 0; i < a->n; i++) {
+        if (x[i] != y[i])
+            return x[i] - y[i];
+    }
+    return 0;
+}
+
+static int by_source(const void *a, const void *b, void *arg)
+{
+    const dsc_state_t *state = arg;
+    size_t x = *(const size_t *)a, y = *(const size_t *)b;
+    int order = compare_sources(&state->joins[x], &state->joins[y]);
+    return order != 0 ? order : x < y ? -1 : x > y;
+}
+
+/* A reference leads to a key: to the table's own, or to a column that is named like one. An address in another table's addresses, a
+ * city in its cities, is no reference where that table has a key. */
+static bool leads_to_no_key(const dsc_state_t *state, const join_candidate_t *join)
+{
+    const dsc_column_t *to = state_column(state, join->to, join->to_columns[0]);
+    const table_keys_t *keys = &state->keys[join->to];
+    if (keys->chosen < 0 || keys->list[keys->chosen].p < 0.8)
+        return false;
+    bool chosen =
+        keys->list[keys->chosen].n == 1 && keys->list[keys->chosen].columns[0] == join->to_columns[0];
+    return join->n == 1 && !chosen && !to->bare.keylike && !to->made_up;
+}
+
+static groups_t *group_joins(nv_mem_t *ctx, dsc_state_t *state)
+{
+    groups_t *groups = NV_NEW(ctx, groups_t);
+    groups->order = NV_NEW_ARRAY(ctx, size_t, state->n_joins + 1);
+    groups->first = NV_NEW_ARRAY(ctx, size_t, state->n_joins + 2);
+    groups->popularity = NV_NEW_ARRAY(ctx, double, (size_t)state->schema->n_tables + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        if (leads_to_no_key(state, &state->joins[i]))
+            state->joins[i].p = fmin(state->joins[i].p, least_p / 2);
+        if (state->joins[i].p < least_p)
+            continue;
+        groups->order[n++] = i;
+        groups->popularity[state->joins[i].to] += state->joins[i].p;
+    }
+    qsort_r(groups->order, n, sizeof *groups->order, by_source, state);
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 ||
+            compare_sources(&state->joins[groups->order[i - 1]], &state->joins[groups->order[i]]) != 0)
+            groups->first[groups->n++] = i;
+    }
+    groups->first[groups->n] = n;
+    return groups;
+}
+
+/* The inclusion of one key in another as far as it was a candidate itself; < 0 when it was not. */
+static double key_inclusion(const dsc_state_t *state, const join_candidate_t *from,
+                            const join_candidate_t *to)
+{
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *join = &state->joins[i];
+        if (join->from == from->to && join->to == to->to && join->n == 1 &&
+            join->columns[0] == from->to_columns[0] && join->to_columns[0] == to->to_columns[0])
+            return join->containment;
+    }
+    return -1;
+}
+
+static double logit(double p)
+{
+    p = fmin(1 - 1e-6, fmax(1e-6, p));
+    return log(p / (1 - p));
+}
+
+typedef struct siblings {
+    double n, support, contained, reverse;
+} siblings_t;
+
+/* Columns of the same name in other tables: where do they lead? */
+static siblings_t ask_siblings(const dsc_state_t *state, const join_candidate_t *join)
+{
+    siblings_t s = {.reverse = join->reverse};
+    const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
+    if (join->n > 1 || from->made_up)
+        return s;
+    int last = -1, column = -1;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *other = &state->joins[i];
+        if (other->n > 1 || other->from == join->from)
+            continue;
+        const dsc_column_t *sibling = state_column(state, other->from, other->columns[0]);
+        if (sibling->header != from->header)
+            continue;
+        s.n += other->from != last || other->columns[0] != column;
+        last = other->from;
+        column = other->columns[0];
+        if (other->to != join->to || other->to_columns[0] != join->to_columns[0])
+            continue;
+        s.support += other->p;
+        s.contained += other->containment >= 0.95;
+        s.reverse = fmax(s.reverse, other->reverse);
+    }
+    if (s.n > 0) {
+        s.support /= s.n;
+        s.contained /= s.n;
+    }
+    return s;
+}
+
+/* Rivals whose keys hold this target's keys, or are held by them. */
+static void key_relations(const dsc_state_t *state, const join_candidate_t *join,
+                          const join_candidate_t *rival, double *f)
+{
+    if (join->n > 1 || join->to == rival->to)
+        return;
+    double inside = key_inclusion(state, join, rival), outside = key_inclusion(state, rival, join);
+    double mine = state->schema->tables[join->to].records, theirs = state->schema->tables[rival->to].records;
+    bool subset = inside >= 0.9995 && mine < 0.98 * theirs,
+         superset = outside >= 0.9995 && theirs < 0.98 * mine;
+    bool full = join->containment >= 0.9995, rival_full = rival->containment >= 0.9995;
+    f[5] = fmax(f[5], inside >= 0.9995 && outside >= 0.9995);
+    f[6] = fmax(f[6], subset && full);
+    f[7] = fmax(f[7], subset && !full);
+    f[8] = fmax(f[8], superset && rival_full);
+    f[9] = fmax(f[9], superset && !rival_full);
+    const table_keys_t *keys = &state->keys[join->to];
+    /* The key of an extension is itself a reference. */
+    for (int k = 0; k < keys->n; k++) {
+        if (keys->list[k].n == 1 && keys->list[k].columns[0] == join->to_columns[0])
+            f[10] = fmax(f[10], keys->list[k].out[0]);
+    }
+}
+
+/* How far the source table is named after the target: EmployeePayHistory after Employee. */
+static double named_after(const dsc_state_t *state, const join_candidate_t *join)
+{
+    const name_words_t *mine = &state->schema->tables[join->from].name,
+                       *other = &state->schema->tables[join->to].name;
+    int found = 0;
+    for (int k = 0; k < other->n; k++) {
+        for (int i = 0; i < mine->n; i++) {
+            if (name_word_similarity(mine->word[i], other->word[k]) >= 0.99) {
+                found++;
+                break;
+            }
+        }
+    }
+    return join->from != join->to && other->n > 0 ? (double)found / other->n : 0;
+}
+
+static void own_features(const dsc_state_t *state, const groups_t *groups, const join_candidate_t *join,
+                         double *f)
+{
+    const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
+    const dsc_table_t *target = &state->schema->tables[join->to];
+    siblings_t s = ask_siblings(state, join);
+    f[0] = logit(join->p) / 5;
+    f[1] = join->p;
+    f[11] = log1p(groups->popularity[join->to] - join->p) / 3;
+    f[12] = s.support;
+    f[13] = s.contained;
+    f[14] = s.reverse;
+    f[15] = s.n > 0;
+    f[16] = log10(1 + target->rows) / 6;
+    f[17] = log(1 + target->n_columns) / 3;
+    f[18] = schema_table_is(target, LEXICON_EVENT);
+    f[19] = join->from == join->to;
+    f[20] = join->unique_source;
+    f[21] = join->features[58];
+    f[22] = join->features[42];
+    f[23] = from->made_up;
+    f[24] = from->made_up * join->reverse;
+    f[25] = from->made_up * logit(join->p) / 5;
+    f[26] = (join->name < 0.4) * logit(join->p) / 5;
+    f[27] = join->n > 1;
+    f[44] = named_after(state, join);
+    f[38] = (join->name < 0.4) * s.contained;
+    /* An extension or subtype: what many refer to is rarely one. */
+    double from_popularity = log1p(groups->popularity[join->from]) / 3;
+    f[40] = join->unique_source * from_popularity;
+    f[41] = join->unique_source * (f[11] - from_popularity);
+    f[42] = join->unique_source * (target->n_columns > state->schema->tables[join->from].n_columns);
+    f[39] = join->distance < 0 ? 0.12 : join->distance;
+}
+
+static void candidate_features(const dsc_state_t *state, const groups_t *groups, size_t g,
+                               const join_candidate_t *join, double *f)
+{
+    double p = 0, name = 0, reverse = 0, containment = 0, popular = 0, support = 0, rivals = 0, affinity = 0;
+    memset(f, 0, sizeof(double) * CHOICE_FEATURES);
+    own_features(state, groups, join, f);
+    for (size_t i = groups->first[g]; i < groups->first[g + 1]; i++) {
+        const join_candidate_t *rival = &state->joins[groups->order[i]];
+        if (rival == join)
+            continue;
+        rivals++;
+        p = fmax(p, rival->p);
+        name = fmax(name, rival->name);
+        reverse = fmax(reverse, rival->reverse);
+        containment = fmax(containment, rival->containment);
+        popular = fmax(popular, groups->popularity[rival->to] - rival->p);
+        support = fmax(support, ask_siblings(state, rival).support);
+        affinity = fmax(affinity, named_after(state, rival));
+        key_relations(state, join, rival, f);
+    }
+    if (rivals <= 0)
+        return;
+    f[2] = join->p >= p;
+    f[3] = join->containment - containment;
+    f[4] = join->containment >= 0.9995 && containment < 0.9995;
+    f[28] = join->name - name;
+    f[29] = join->reverse - reverse;
+    f[30] = f[11] - log1p(popular) / 3;
+    f[31] = f[12] - support;
+    f[32] = log1p(rivals) / 3;
+    f[45] = f[44] - affinity;
+}
+
+static void none_features(const dsc_state_t *state, const groups_t *groups, size_t g, double *f)
+{
+    memset(f, 0, sizeof(double) * CHOICE_FEATURES);
+    double top = 0;
+    const join_candidate_t *first = &state->joins[groups->order[groups->first[g]]];
+    const dsc_column_t *from = state_column(state, first->from, first->columns[0]);
+    for (size_t i = groups->first[g]; i < groups->first[g + 1]; i++)
+        top = fmax(top, state->joins[groups->order[i]].p);
+    f[33] = 1;
+    f[34] = logit(top) / 5;
+    f[35] = from->bare.keylike;
+    f[36] = schema_mentions(from, LEXICON_MEASURE) && !from->bare.keylike;
+    f[37] = log1p((double)(groups->first[g + 1] - groups->first[g])) / 3;
+}
+
+static void emit_choice(const dsc_state_t *state, const join_candidate_t *join, const double *f)
+{
+    if (state->options->feature_sink == NULL)
+        return;
+    const char *line = join != NULL ? joins_describe(state, "choice", join) : "choice\t0\t0\t\t\t\t\t0";
+    for (int i = 0; i < CHOICE_FEATURES; i++)
+        line = nv_printf(state->ctx, "%s\t%.5g", line, f[i]);
+    state->options->feature_sink(state->options->feature_arg, line);
+}
+
+/* Two tables that share a key: the one that the others refer to is the thing, the other one extends it. */
+static void point_to_the_thing(dsc_state_t *state)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("direction");
+    double *popularity = NV_NEW_ARRAY(scratch, double, (size_t)state->schema->n_tables + 1);
+    for (size_t i = 0; i < state->n_joins; i++)
+        popularity[state->joins[i].to] += state->joins[i].p;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        join_candidate_t *a = &state->joins[i];
+        for (size_t k = i + 1; k < state->n_joins && a->n == 1; k++) {
+            join_candidate_t *b = &state->joins[k];
+            if (fmax(a->p, b->p) < 0.3 || fmin(a->p, b->p) < 0.01 || b->n != 1 || a->from != b->to ||
+                a->to != b->from || a->columns[0] != b->to_columns[0] || a->to_columns[0] != b->columns[0])
+                continue;
+            double lead = (popularity[a->to] - a->p) - (popularity[b->to] - b->p);
+            if ((lead > 0.5 && a->p < b->p) || (lead < -0.5 && a->p > b->p)) {
+                double swap = a->p;
+                a->p = b->p;
+                b->p = swap;
+            }
+        }
+    }
+}
+
+void joins_choose_targets(dsc_state_t *state)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("choice");
+    groups_t *groups = group_joins(scratch, state);
+    double *p = NV_NEW_ARRAY(scratch, double, state->n_joins + 1), f[CHOICE_FEATURES];
+    for (size_t i = 0; i < state->n_joins; i++)
+        p[i] = state->joins[i].p;
+    double *scores = NV_NEW_ARRAY(scratch, double, state->n_joins + 2);
+    for (size_t g = 0; g < groups->n; g++) {
+        size_t first = groups->first[g], n = groups->first[g + 1] - first;
+        for (size_t i = 0; i < n; i++) {
+            const join_candidate_t *join = &state->joins[groups->order[first + i]];
+            candidate_features(state, groups, g, join, f);
+            scores[i] = model_dot(model_choice, f, CHOICE_FEATURES);
+            emit_choice(state, join, f);
+        }
+        none_features(state, groups, g, f);
+        emit_choice(state, NULL, f);
+        scores[n] = model_dot(model_choice, f, CHOICE_FEATURES);
+        model_softmax(scores, n + 1);
+        for (size_t i = 0; i < n; i++)
+            p[groups->order[first + i]] = scores[i];
+    }
+    for (size_t i = 0; i < state->n_joins; i++)
+        state->joins[i].p = p[i];
+    point_to_the_thing(state);
+}
