@@ -353,13 +353,23 @@ char *profile_violations_sql(nv_mem_t *ctx, const profile_part_t *all, const pro
 {
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("violations");
     char *distinct = nv_printf(scratch, "(%s) d", rows_sql(scratch, all, rows, true));
-    nv_buf_t out = nv_buf_make(scratch, PUSHDOWN_SQL_MAX);
-    for (size_t i = 0; i < n; i++)
-        nv_buf_printf(
-            &out,
-            "%sSELECT %zu AS p, sum(m - most) FROM (SELECT a, sum(n) AS m, max(n) AS most FROM (SELECT t%zu "
-            "AS a, t%zu AS b, count(*) AS n FROM %s WHERE t%zu <> '' GROUP BY t%zu, t%zu) g GROUP BY a) h",
-            i ? " UNION ALL " : "", i, pairs[i].determinant, pairs[i].dependent, distinct,
-            pairs[i].determinant, pairs[i].determinant, pairs[i].dependent);
-    return nv_strdup(ctx, nv_buf_text(&out));
+    nv_buf_t p = nv_buf_make(scratch, PUSHDOWN_SQL_MAX), a = nv_buf_make(scratch, PUSHDOWN_SQL_MAX);
+    nv_buf_t b = nv_buf_make(scratch, PUSHDOWN_SQL_MAX), each = nv_buf_make(scratch, PUSHDOWN_SQL_MAX);
+    for (size_t i = 0; i < n; i++) {
+        const char *comma = i ? ", " : "";
+        nv_buf_printf(&p, "%s%zu", comma, i);
+        nv_buf_printf(&a, "%st%zu", comma, pairs[i].determinant);
+        nv_buf_printf(&b, "%st%zu", comma, pairs[i].dependent);
+        nv_buf_printf(&each, ", %zu, t%zu, t%zu", i, pairs[i].determinant, pairs[i].dependent);
+    }
+    const char *unpivoted =
+        all->dialect == SQL_DUCKDB
+            ? nv_printf(scratch, "SELECT unnest([%s]) AS p, unnest([%s]) AS a, unnest([%s]) AS b FROM %s",
+                        nv_buf_text(&p), nv_buf_text(&a), nv_buf_text(&b), distinct)
+            : nv_printf(scratch, "SELECT stack(%zu%s) AS (p, a, b) FROM %s", n, nv_buf_text(&each), distinct);
+    return nv_printf(
+        ctx,
+        "SELECT p, sum(m - most) FROM (SELECT p, a, sum(n) AS m, max(n) AS most FROM (SELECT p, a, b, "
+        "count(*) AS n FROM (%s) u WHERE a <> '' GROUP BY p, a, b) g GROUP BY p, a) h GROUP BY p",
+        unpivoted);
 }

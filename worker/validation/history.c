@@ -16,7 +16,10 @@ bool history_is_told(const planner_t *p, const Nv__SttmTarget *target)
 
 char *planner_versions(const planner_t *p, const Nv__SttmTarget *target)
 {
-    return nv_printf(p->ctx, "versions_of_%s", planner_want(p, target));
+    size_t i = 0;
+    while (i < p->in->sttm->n_targets && p->in->sttm->targets[i] != target)
+        i++;
+    return planner_relation(p, nv_printf(p->ctx, "versions_of_want_%zu", i));
 }
 
 static const Nv__SttmColumn *from_column(const Nv__SttmTarget *target)
@@ -37,7 +40,7 @@ static char *key_list(const planner_t *p, const Nv__SttmTarget *target)
     size_t n = model_key(p->ctx, target, &key);
     char *text = nv_strdup(p->ctx, "");
     for (size_t i = 0; i < n; i++)
-        text = nv_printf(p->ctx, "%s%s%s", text, i ? ", " : "", sql_identifier(p->ctx, SQL_DUCKDB, key[i]));
+        text = nv_printf(p->ctx, "%s%s%s", text, i ? ", " : "", sql_identifier(p->ctx, p->oracle, key[i]));
     return text;
 }
 
@@ -47,7 +50,7 @@ static char *keys_given(const planner_t *p, const Nv__SttmTarget *target)
     size_t n = model_key(p->ctx, target, &key);
     char *text = nv_strdup(p->ctx, "true");
     for (size_t i = 0; i < n; i++)
-        text = nv_printf(p->ctx, "%s AND %s IS NOT NULL", text, sql_identifier(p->ctx, SQL_DUCKDB, key[i]));
+        text = nv_printf(p->ctx, "%s AND %s IS NOT NULL", text, sql_identifier(p->ctx, p->oracle, key[i]));
     return text;
 }
 
@@ -62,7 +65,7 @@ char *history_relation(const planner_t *p, const Nv__SttmTarget *target)
     const Nv__SttmColumn *from = from_column(target);
     for (size_t i = 0; i < target->n_columns; i++) {
         const Nv__SttmColumn *c = target->columns[i];
-        char *name = sql_identifier(p->ctx, SQL_DUCKDB, c->name);
+        char *name = sql_identifier(p->ctx, p->oracle, c->name);
         if (!target_computes(target, c) || c->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP)
             continue;
         nv_buf_printf(&values, "%s AS %s, ", relation_value(p, target, c), name);
@@ -72,22 +75,25 @@ char *history_relation(const planner_t *p, const Nv__SttmTarget *target)
     }
     relation_joins(p, &joins, target);
     char *by = key_list(p, target);
-    const char *events = nv_printf(
-        p->ctx,
-        "SELECT * FROM (SELECT %sCAST(coalesce(CAST(%s AS TIMESTAMP), TIMESTAMP '1900-01-01') AS %s) AS "
-        "nuvyn_from FROM %s AS d%s) WHERE %s QUALIFY row_number() OVER (PARTITION BY %s, nuvyn_from ORDER "
-        "BY %s) = 1",
-        nv_buf_text(&values), sql_column(p->ctx, SQL_DUCKDB, "d", target->effective_from),
-        type_sql(p->ctx, SQL_DUCKDB, from->type, from->precision, from->scale),
-        planner_clean(p, model_source(p->in->sttm, target->driving_source)), nv_buf_text(&joins),
-        keys_given(p, target), by, nv_buf_text(&order));
+    const char *events =
+        nv_printf(p->ctx,
+                  "SELECT * FROM (SELECT %sCAST(coalesce(CAST(%s AS TIMESTAMP), TIMESTAMP '1900-01-01') AS "
+                  "%s) AS nuvyn_from "
+                  "FROM %s AS d%s) AS dated WHERE %s",
+                  nv_buf_text(&values), sql_column(p->ctx, p->oracle, "d", target->effective_from),
+                  type_sql(p->ctx, p->oracle, from->type, from->precision, from->scale),
+                  planner_clean(p, model_source(p->in->sttm, target->driving_source)), nv_buf_text(&joins),
+                  keys_given(p, target));
+    events = planner_first(p, events, nv_printf(p->ctx, "%s, nuvyn_from", by), nv_buf_text(&order));
     const char *in_order = nv_printf(p->ctx, "WINDOW w AS (PARTITION BY %s ORDER BY nuvyn_from)", by);
+    const char *row = p->oracle == SQL_DUCKDB ? "row" : "struct";
     return nv_printf(
         p->ctx,
         "SELECT *, CASE WHEN lag(nuvyn_from) OVER w IS NOT NULL THEN nuvyn_from END AS nuvyn_starts, "
-        "lead(nuvyn_from) OVER w AS nuvyn_ends FROM (SELECT * FROM (%s) %s QUALIFY row_number() OVER "
-        "w = 1 OR lag(row(%s)) OVER w IS DISTINCT FROM row(%s)) %s",
-        events, in_order, tracked, tracked, in_order);
+        "lead(nuvyn_from) OVER w AS nuvyn_ends FROM (SELECT *, row_number() OVER w = 1 OR lag(%s(%s)) OVER w "
+        "IS "
+        "DISTINCT FROM %s(%s) AS nuvyn_changes FROM (%s) AS events %s) AS versions WHERE nuvyn_changes %s",
+        row, tracked, row, tracked, events, in_order, in_order);
 }
 
 /* Key, start and tracked attributes of a version, as one text. */
@@ -118,12 +124,12 @@ void history_check(planner_t *p, const Nv__SttmTarget *target)
     char *surrogate =
         sql_identifier(p->ctx, p->warehouse, model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name);
     char *from = sql_identifier(p->ctx, p->warehouse, from_column(target)->name);
-    planner_check(
-        p, "reconcile_versions", target->name, "generate", VALIDATION_EQUAL,
-        nv_printf(p->ctx, "(SELECT %s FROM %s WHERE %s >= 0)",
-                  checksum_sql(p->ctx, p->warehouse, version_text(p, p->warehouse, target, from)),
-                  sql_table(p->ctx, p->warehouse, p->in->catalog, p->in->schema, target->name), surrogate),
-        nv_printf(p->ctx, "(SELECT %s FROM %s)",
-                  checksum_sql(p->ctx, SQL_DUCKDB, version_text(p, SQL_DUCKDB, target, "nuvyn_from")),
-                  planner_versions(p, target)));
+    planner_check(p, "reconcile_versions", target->name, "generate", VALIDATION_EQUAL,
+                  nv_printf(p->ctx, "(SELECT %s FROM %s WHERE %s >= 0)",
+                            checksum_sql(p->ctx, p->warehouse, version_text(p, p->warehouse, target, from)),
+                            sql_table(p->ctx, p->warehouse, p->in->catalog, p->in->schema, target->name),
+                            surrogate),
+                  nv_printf(p->ctx, "(SELECT %s FROM %s)",
+                            checksum_sql(p->ctx, p->oracle, version_text(p, p->oracle, target, "nuvyn_from")),
+                            planner_versions(p, target)));
 }

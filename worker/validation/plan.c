@@ -12,7 +12,7 @@ char *planner_clean(const planner_t *p, const Nv__SttmSource *source)
 {
     if (p->of_reference)
         return sql_table(p->ctx, SQL_DUCKDB, p->in->catalog, p->in->schema, source->silver_name);
-    return nv_printf(p->ctx, "clean_%d", planner_source_index(p, source));
+    return planner_relation(p, nv_printf(p->ctx, "clean_%d", planner_source_index(p, source)));
 }
 
 char *planner_want(const planner_t *p, const Nv__SttmTarget *target)
@@ -20,12 +20,41 @@ char *planner_want(const planner_t *p, const Nv__SttmTarget *target)
     size_t i = 0;
     while (i < p->in->sttm->n_targets && p->in->sttm->targets[i] != target)
         i++;
-    return nv_printf(p->ctx, "want_%zu", i);
+    return planner_relation(p, nv_printf(p->ctx, "want_%zu", i));
 }
 
 void planner_setup(planner_t *p, const char *sql)
 {
     NV_PUSH(p->ctx, p->plan->setup, p->plan->n_setup, p->cap_setup) = sql;
+}
+
+char *planner_relation(const planner_t *p, const char *name)
+{
+    if (p->oracle == SQL_DUCKDB)
+        return nv_strdup(p->ctx, name);
+    return sql_table(p->ctx, SQL_SPARK, p->in->catalog, p->in->schema,
+                     nv_printf(p->ctx, "nuvyn_proof_%s", name));
+}
+
+void planner_create(planner_t *p, const char *relation, const char *select)
+{
+    if (p->oracle == SQL_DUCKDB) {
+        planner_setup(p, nv_printf(p->ctx, "CREATE TEMP TABLE %s AS %s", relation, select));
+        return;
+    }
+    char *drop = nv_printf(p->ctx, "DROP TABLE IF EXISTS %s", relation);
+    planner_setup(p, drop);
+    planner_setup(p, nv_printf(p->ctx, "CREATE TABLE %s AS %s", relation, select));
+    NV_PUSH(p->ctx, p->plan->cleanup, p->plan->n_cleanup, p->cap_cleanup) = drop;
+}
+
+char *planner_first(const planner_t *p, const char *select, const char *partition, const char *order)
+{
+    return nv_printf(
+        p->ctx,
+        "SELECT * FROM (SELECT *, row_number() OVER (PARTITION BY %s ORDER BY %s) AS nuvyn_rank FROM "
+        "(%s) AS all_rows) AS ranked WHERE nuvyn_rank = 1",
+        partition, order, select);
 }
 
 validation_group_t *planner_group(planner_t *p, const char *table)
@@ -81,6 +110,7 @@ validation_plan_t *validation_plan(nv_mem_t *ctx, const validation_input_t *inpu
     planner_t p = {.ctx = ctx,
                    .in = input,
                    .warehouse = input->duckdb_warehouse ? SQL_DUCKDB : SQL_SPARK,
+                   .oracle = input->pushed_down ? SQL_SPARK : SQL_DUCKDB,
                    .plan = NV_NEW(ctx, validation_plan_t)};
     for (size_t i = 0; i < input->sttm->n_sources; i++)
         plan_source(&p, input->sttm->sources[i]);

@@ -13,9 +13,12 @@ typedef struct planner {
     nv_mem_t *ctx;
     const validation_input_t *in;
     sql_dialect_t warehouse; /* of the loaded tables */
-    bool of_reference;       /* planner_clean names the reference's silver tables */
+    sql_dialect_t
+        oracle; /* of the second computation: DuckDB here, Spark where only the workspace reaches the files */
+    bool of_reference; /* planner_clean names the reference's silver tables */
     validation_plan_t *plan;
     size_t cap_setup;
+    size_t cap_cleanup;
     size_t cap_groups;
     validation_group_t *group; /* the one being filled */
     size_t cap_checks;
@@ -26,6 +29,12 @@ int planner_source_index(const planner_t *p, const Nv__SttmSource *source);
 char *planner_clean(const planner_t *p, const Nv__SttmSource *source);
 char *planner_want(const planner_t *p, const Nv__SttmTarget *target);
 void planner_setup(planner_t *p, const char *sql);
+/* The oracle's relation as its statements name it: in the warehouse a table beside those of the pipeline. */
+char *planner_relation(const planner_t *p, const char *name);
+/* Makes a relation out of a SELECT; in the warehouse it is dropped when the checks are done. */
+void planner_create(planner_t *p, const char *relation, const char *select);
+/* The first row of each partition of a SELECT, and the column nuvyn_rank. */
+char *planner_first(const planner_t *p, const char *select, const char *partition, const char *order);
 /* Opens a group; its checks are added until the next one opens. */
 validation_group_t *planner_group(planner_t *p, const char *table);
 void planner_check(planner_t *p, const char *name, const char *subject, const char *blame,

@@ -1,4 +1,5 @@
 /* A raw table: parse, refuse, deduplicate; then count what must be in silver and in the quarantine. */
+#include "worker/pushdown/scan.h"
 #include "worker/validation/plan.h"
 
 #include <string.h>
@@ -41,11 +42,11 @@ static bool only_warns(const Nv__SttmSource *source, const char *column)
     return false;
 }
 
-static char *plain_list(nv_mem_t *ctx, char *const *names, size_t n)
+static char *plain_list(const planner_t *p, char *const *names, size_t n)
 {
-    char *text = nv_strdup(ctx, "");
+    char *text = nv_strdup(p->ctx, "");
     for (size_t i = 0; i < n; i++)
-        text = nv_printf(ctx, "%s%s%s", text, i ? ", " : "", sql_identifier(ctx, SQL_DUCKDB, names[i]));
+        text = nv_printf(p->ctx, "%s%s%s", text, i ? ", " : "", sql_identifier(p->ctx, p->oracle, names[i]));
     return text;
 }
 
@@ -54,26 +55,37 @@ char *source_typed(planner_t *p, const Nv__SttmSource *source, const char *raw_t
     Nv__TableProfile *table = source_profile(p->ctx, source);
     nv_buf_t sql = nv_buf_make(p->ctx, PLAN_SQL_MAX);
     nv_buf_t bad = nv_buf_make(p->ctx, PLAN_SQL_MAX);
-    nv_buf_puts(&sql, "SELECT rowid AS nuvyn_row, nuvyn_file");
+    nv_buf_puts(&sql, p->oracle == SQL_DUCKDB ? "SELECT rowid AS nuvyn_row, nuvyn_file"
+                                              : "SELECT nuvyn_row, nuvyn_file");
     for (size_t i = 0; i < source->n_columns; i++) {
-        char *raw = sql_identifier(p->ctx, SQL_DUCKDB, source->columns[i]->name);
-        nv_buf_printf(&sql, ", %s AS %s", parse_rule_sql(p->ctx, SQL_DUCKDB, table->columns[i], raw),
-                      sql_identifier(p->ctx, SQL_DUCKDB, source->columns[i]->silver_name));
+        char *raw = sql_identifier(p->ctx, p->oracle, source->columns[i]->name);
+        nv_buf_printf(&sql, ", %s AS %s", parse_rule_sql(p->ctx, p->oracle, table->columns[i], raw),
+                      sql_identifier(p->ctx, p->oracle, source->columns[i]->silver_name));
         if (!only_warns(source, source->columns[i]->silver_name))
-            nv_buf_printf(&bad, " OR %s", parse_invalid_sql(p->ctx, SQL_DUCKDB, table->columns[i], raw));
+            nv_buf_printf(&bad, " OR %s", parse_invalid_sql(p->ctx, p->oracle, table->columns[i], raw));
     }
     nv_buf_printf(&sql, ", (false%s) AS nuvyn_bad FROM %s", nv_buf_text(&bad), raw_table);
     return sql.data;
 }
 
+/* "typed_3": the oracle's relation of a source's rows, good and bad. */
+static char *typed_relation(const planner_t *p, int index)
+{
+    return planner_relation(p, nv_printf(p->ctx, "typed_%d", index));
+}
+
 /* typed_N: every row with its values, its place, and whether it is refused for a value. */
 static void setup_typed(planner_t *p, const Nv__SttmSource *source, int index)
 {
+    Nv__TableProfile *table = source_profile(p->ctx, source);
     char *raw = nv_printf(p->ctx, "raw_%d", index);
-    planner_setup(p, nv_printf(p->ctx, "CREATE TEMP TABLE %s AS SELECT * FROM %s", raw,
-                               raw_scan_sql(p->ctx, source_profile(p->ctx, source))));
-    planner_setup(p,
-                  nv_printf(p->ctx, "CREATE TEMP TABLE typed_%d AS %s", index, source_typed(p, source, raw)));
+    if (p->oracle == SQL_SPARK) {
+        planner_create(p, typed_relation(p, index), source_typed(p, source, scan_named_sql(p->ctx, table)));
+        return;
+    }
+    planner_setup(
+        p, nv_printf(p->ctx, "CREATE TEMP TABLE %s AS SELECT * FROM %s", raw, raw_scan_sql(p->ctx, table)));
+    planner_create(p, typed_relation(p, index), source_typed(p, source, raw));
     planner_setup(p, nv_printf(p->ctx, "DROP TABLE %s", raw));
 }
 
@@ -87,10 +99,10 @@ static char *refusing_rules(planner_t *p, const Nv__SttmSource *source)
             continue;
         for (size_t k = 0; k < rule->n_columns; k++) {
             const Nv__SttmSourceColumn *c = model_source_column(source, rule->columns[k]);
-            char *name = sql_identifier(p->ctx, SQL_DUCKDB, rule->columns[k]);
-            char *type = c ? type_sql(p->ctx, SQL_DUCKDB, c->type, c->precision, c->scale)
-                           : nv_strdup(p->ctx, "VARCHAR");
-            char *condition = rule_sql(p->ctx, SQL_DUCKDB, rule, &name, 1, type);
+            char *name = sql_identifier(p->ctx, p->oracle, rule->columns[k]);
+            char *type = c ? type_sql(p->ctx, p->oracle, c->type, c->precision, c->scale)
+                           : nv_strdup(p->ctx, "STRING");
+            char *condition = rule_sql(p->ctx, p->oracle, rule, &name, 1, type);
             if (condition)
                 nv_buf_printf(&sql, " AND %s", condition);
         }
@@ -108,7 +120,7 @@ char *source_newest(planner_t *p, const Nv__SttmSource *source, const char *load
     nv_buf_t order = nv_buf_make(p->ctx, PLAN_SQL_MAX);
     for (size_t i = 0; i < source->n_latest_by; i++)
         nv_buf_printf(&order, "%s DESC NULLS LAST, ",
-                      sql_identifier(p->ctx, SQL_DUCKDB, source->latest_by[i]));
+                      sql_identifier(p->ctx, p->oracle, source->latest_by[i]));
     nv_buf_puts(&order, load_order);
     return order.data;
 }
@@ -117,23 +129,21 @@ char *source_newest(planner_t *p, const Nv__SttmSource *source, const char *load
 char *source_identity(planner_t *p, const Nv__SttmSource *source)
 {
     if (source->n_key > 0)
-        return plain_list(p->ctx, source->key, source->n_key);
+        return plain_list(p, source->key, source->n_key);
     char **names = NV_NEW_ARRAY(p->ctx, char *, source->n_columns + 1);
     for (size_t i = 0; i < source->n_columns; i++)
         names[i] = source->columns[i]->silver_name;
-    return plain_list(p->ctx, names, source->n_columns);
+    return plain_list(p, names, source->n_columns);
 }
 
 /* clean_N: the good rows, the newest per key. */
 static void setup_clean(planner_t *p, const Nv__SttmSource *source, int index, const char *good)
 {
-    planner_setup(
-        p,
-        nv_printf(p->ctx,
-                  "CREATE TEMP TABLE clean_%d AS SELECT * FROM typed_%d WHERE %s QUALIFY row_number() OVER "
-                  "(PARTITION BY %s ORDER BY %s) = 1",
-                  index, index, good, source_identity(p, source),
-                  source_newest(p, source, "nuvyn_file DESC, nuvyn_row DESC")));
+    planner_create(
+        p, planner_clean(p, source),
+        planner_first(p, nv_printf(p->ctx, "SELECT * FROM %s WHERE %s", typed_relation(p, index), good),
+                      source_identity(p, source),
+                      source_newest(p, source, "nuvyn_file DESC, nuvyn_row DESC")));
 }
 
 int64_t source_rejected_lines(const planner_t *p, const Nv__SttmSource *source)
@@ -171,6 +181,7 @@ void plan_source(planner_t *p, const Nv__SttmSource *source)
                               sql_table(p->ctx, p->warehouse, in->catalog, in->schema, CODEGEN_QUARANTINE),
                               sql_literal(p->ctx, p->warehouse, source->name));
     char *lines = nv_printf(p->ctx, "%lld", (long long)source_rejected_lines(p, source));
+    char *typed = typed_relation(p, index), *clean = planner_clean(p, source);
     setup_typed(p, source, index);
     setup_clean(p, source, index, good);
     validation_group_t *group = planner_group(p, source->silver_name);
@@ -179,17 +190,16 @@ void plan_source(planner_t *p, const Nv__SttmSource *source)
     planner_check(p, "source_files", source->name, "", VALIDATION_WARN, unknown_files(p, source), NULL);
     planner_check(p, "reconcile_source", source->name, "generate", VALIDATION_EQUAL,
                   nv_printf(p->ctx, "(SELECT count(*) FROM %s)", bronze),
-                  nv_printf(p->ctx, "(SELECT count(*) + %s FROM typed_%d)", lines, index));
+                  nv_printf(p->ctx, "(SELECT count(*) + %s FROM %s)", lines, typed));
     planner_check(p, "reconcile_loaded", source->name, "generate", VALIDATION_EQUAL,
                   nv_printf(p->ctx, "(SELECT count(*) FROM %s)", silver),
-                  nv_printf(p->ctx, "(SELECT count(*) FROM clean_%d)", index));
+                  nv_printf(p->ctx, "(SELECT count(*) FROM %s)", clean));
     planner_check(p, "reconcile_quarantined", source->name, "generate", VALIDATION_EQUAL, refused,
-                  nv_printf(p->ctx, "(SELECT count(*) + %s FROM typed_%d WHERE NOT %s)", lines, index, good));
+                  nv_printf(p->ctx, "(SELECT count(*) + %s FROM %s WHERE NOT %s)", lines, typed, good));
     planner_check(p, "reconcile_duplicates", source->name, "generate", VALIDATION_EQUAL,
                   nv_printf(p->ctx, "(SELECT count(*) FROM %s) - (SELECT count(*) FROM %s) - %s", bronze,
                             silver, refused),
-                  nv_printf(p->ctx,
-                            "(SELECT count(*) FROM typed_%d WHERE %s) - (SELECT count(*) FROM clean_%d)",
-                            index, good, index));
+                  nv_printf(p->ctx, "(SELECT count(*) FROM %s WHERE %s) - (SELECT count(*) FROM %s)", typed,
+                            good, clean));
     planner_close(p, "", "");
 }

@@ -144,8 +144,8 @@ static void check_lookup(planner_t *p, const Nv__SttmTarget *target, const Nv__S
     const Nv__SttmTarget *dimension = referenced(p, column);
     char *subject = subject_of(p, target, column->name);
     char *name = sql_identifier(p->ctx, p->warehouse, column->name);
-    char *want = sql_identifier(p->ctx, SQL_DUCKDB, column->name);
-    char *found = sql_identifier(p->ctx, SQL_DUCKDB, nv_printf(p->ctx, "%s#", column->name));
+    char *want = sql_identifier(p->ctx, p->oracle, column->name);
+    char *found = sql_identifier(p->ctx, p->oracle, nv_printf(p->ctx, "%s#", column->name));
     char **key;
     size_t n = model_key(p->ctx, dimension, &key);
     char *text = nv_strdup(p->ctx, "'|'");
@@ -166,7 +166,8 @@ static void check_lookup(planner_t *p, const Nv__SttmTarget *target, const Nv__S
         p, "reconcile_unknown", subject, "generate", VALIDATION_EQUAL,
         nv_printf(p->ctx, "concat(count(*) FILTER (WHERE %s = -1), '/', count(*) FILTER (WHERE %s = -2))",
                   name, name),
-        nv_printf(p->ctx, "concat(count(*) FILTER (%s = -1), '/', count(*) FILTER (%s = -2))", want, want));
+        nv_printf(p->ctx, "concat(count(*) FILTER (WHERE %s = -1), '/', count(*) FILTER (WHERE %s = -2))",
+                  want, want));
     planner_check(
         p, "reconcile_reference", subject, "generate", VALIDATION_EQUAL,
         nv_printf(p->ctx, "(SELECT %s FROM %s f JOIN %s k ON f.%s = k.%s WHERE f.%s >= 0)",
@@ -175,32 +176,32 @@ static void check_lookup(planner_t *p, const Nv__SttmTarget *target, const Nv__S
                   sql_identifier(p->ctx, p->warehouse,
                                  model_with_role(dimension, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name),
                   name),
-        checksum_sql(p->ctx, SQL_DUCKDB,
+        checksum_sql(p->ctx, p->oracle,
                      nv_printf(p->ctx, "CASE WHEN %s IS NOT NULL THEN concat_ws('|', %s%s) END", found, found,
-                               key_texts(p, SQL_DUCKDB, target, ""))));
+                               key_texts(p, p->oracle, target, ""))));
 }
 
 static void check_sum(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
 {
     char *name = sql_identifier(p->ctx, p->warehouse, column->name);
-    char *want = sql_identifier(p->ctx, SQL_DUCKDB, column->name);
+    char *want = sql_identifier(p->ctx, p->oracle, column->name);
     bool exact = column->type != NV__VALUE_TYPE__VALUE_TYPE_DOUBLE;
     planner_check(p, "reconcile_sum", subject_of(p, target, column->name), "generate",
                   exact ? VALIDATION_EQUAL : VALIDATION_ABOUT,
                   nv_printf(p->ctx, "CAST(sum(%s) AS STRING)", name),
-                  nv_printf(p->ctx, "CAST(sum(%s) AS VARCHAR)", want));
+                  nv_printf(p->ctx, "CAST(sum(%s) AS STRING)", want));
 }
 
 static void check_content(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
 {
     char *name = sql_identifier(p->ctx, p->warehouse, column->name);
-    char *want = sql_identifier(p->ctx, SQL_DUCKDB, column->name);
+    char *want = sql_identifier(p->ctx, p->oracle, column->name);
     if (column->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE)
         return;
     planner_check(
         p, "reconcile_content", subject_of(p, target, column->name), "generate", VALIDATION_EQUAL,
         checksum_sql(p->ctx, p->warehouse, canonical_text(p->ctx, p->warehouse, column->type, name)),
-        checksum_sql(p->ctx, SQL_DUCKDB, canonical_text(p->ctx, SQL_DUCKDB, column->type, want)));
+        checksum_sql(p->ctx, p->oracle, canonical_text(p->ctx, p->oracle, column->type, want)));
 }
 
 static char *record_text(const planner_t *p, sql_dialect_t dialect, const Nv__SttmTarget *target)
@@ -219,7 +220,7 @@ static void check_records(planner_t *p, const Nv__SttmTarget *target)
 {
     planner_check(p, "reconcile_records", target->name, "generate", VALIDATION_EQUAL,
                   checksum_sql(p->ctx, p->warehouse, record_text(p, p->warehouse, target)),
-                  checksum_sql(p->ctx, SQL_DUCKDB, record_text(p, SQL_DUCKDB, target)));
+                  checksum_sql(p->ctx, p->oracle, record_text(p, p->oracle, target)));
 }
 
 static bool is_number(const Nv__SttmColumn *column)
@@ -319,9 +320,11 @@ static void mark_needs(const planner_t *p, const Nv__SttmTarget *target, bool *n
 
 static char *days(const planner_t *p, const Nv__SttmTarget *target)
 {
-    return nv_printf(p->ctx, "date_diff('day', CAST(%s AS DATE), CAST(%s AS DATE)) + 1",
-                     sql_literal(p->ctx, SQL_DUCKDB, target->date_first),
-                     sql_literal(p->ctx, SQL_DUCKDB, target->date_last));
+    return nv_printf(p->ctx,
+                     p->oracle == SQL_DUCKDB ? "date_diff('day', CAST(%s AS DATE), CAST(%s AS DATE)) + 1"
+                                             : "-datediff(CAST(%s AS DATE), CAST(%s AS DATE)) + 1",
+                     sql_literal(p->ctx, p->oracle, target->date_first),
+                     sql_literal(p->ctx, p->oracle, target->date_last));
 }
 
 void plan_target(planner_t *p, const Nv__SttmTarget *target)
@@ -329,10 +332,9 @@ void plan_target(planner_t *p, const Nv__SttmTarget *target)
     bool dates = target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
     char *want = planner_want(p, target);
     if (!dates)
-        planner_setup(p, nv_printf(p->ctx, "CREATE TEMP TABLE %s AS %s", want, target_relation(p, target)));
+        planner_create(p, want, target_relation(p, target));
     if (history_is_told(p, target))
-        planner_setup(p, nv_printf(p->ctx, "CREATE TEMP TABLE %s AS %s", planner_versions(p, target),
-                                   history_relation(p, target)));
+        planner_create(p, planner_versions(p, target), history_relation(p, target));
     validation_group_t *group = planner_group(p, target->name);
     mark_needs(p, target, group->needs);
     planner_check(p, "reconcile_rows", target->name, "generate", VALIDATION_EQUAL, "count(*)",

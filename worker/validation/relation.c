@@ -1,4 +1,4 @@
-/* What must be in a table of the star, as one DuckDB SELECT over the clean sources. */
+/* What must be in a table of the star, as one SELECT over the clean sources. */
 #include "worker/validation/plan.h"
 
 #include <string.h>
@@ -28,14 +28,14 @@ bool target_computes(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
 
 char *relation_input(const planner_t *p, const Nv__Transform *t, size_t i)
 {
-    return sql_column(p->ctx, SQL_DUCKDB, t->inputs[i]->alias, t->inputs[i]->column);
+    return sql_column(p->ctx, p->oracle, t->inputs[i]->alias, t->inputs[i]->column);
 }
 
 static char *input_text(const planner_t *p, const Nv__SttmTarget *target, const Nv__Transform *t, size_t i)
 {
     const Nv__SttmSource *source = model_alias(p->in->sttm, target, t->inputs[i]->alias);
     const Nv__SttmSourceColumn *column = model_source_column(source, t->inputs[i]->column);
-    return canonical_text(p->ctx, SQL_DUCKDB, column->type, relation_input(p, t, i));
+    return canonical_text(p->ctx, p->oracle, column->type, relation_input(p, t, i));
 }
 
 static char *joined(const planner_t *p, const Nv__SttmTarget *target, const Nv__Transform *t,
@@ -53,10 +53,12 @@ static char *date_key(const planner_t *p, const char *moment)
     const Nv__SttmTarget *dates = model_date_dimension(p->in->sttm);
     return nv_printf(
         p->ctx,
-        "CASE WHEN CAST(%s AS DATE) BETWEEN CAST(%s AS DATE) AND CAST(%s AS DATE) THEN CAST(strftime(%s, "
-        "'%%Y%%m%%d') AS BIGINT) ELSE -1 END",
-        moment, sql_literal(p->ctx, SQL_DUCKDB, dates->date_first),
-        sql_literal(p->ctx, SQL_DUCKDB, dates->date_last), moment);
+        "CASE WHEN CAST(%s AS DATE) BETWEEN CAST(%s AS DATE) AND CAST(%s AS DATE) THEN CAST(%s(%s, %s) AS "
+        "BIGINT) ELSE -1 END",
+        moment, sql_literal(p->ctx, p->oracle, dates->date_first),
+        sql_literal(p->ctx, p->oracle, dates->date_last),
+        p->oracle == SQL_DUCKDB ? "strftime" : "date_format", moment,
+        p->oracle == SQL_DUCKDB ? "'%Y%m%d'" : "'yyyyMMdd'");
 }
 
 char *relation_any_null(const planner_t *p, const Nv__Transform *t)
@@ -77,7 +79,7 @@ char *relation_in_force(const planner_t *p, const Nv__Transform *t, size_t n)
     const char *dot = strchr(t->as_of, '.');
     char *moment = nv_printf(
         p->ctx, "CAST(%s AS TIMESTAMP)",
-        sql_column(p->ctx, SQL_DUCKDB, nv_strndup(p->ctx, t->as_of, (size_t)(dot - t->as_of)), dot + 1));
+        sql_column(p->ctx, p->oracle, nv_strndup(p->ctx, t->as_of, (size_t)(dot - t->as_of)), dot + 1));
     return nv_printf(
         p->ctx,
         " AND CASE WHEN %s IS NULL THEN m%zu.nuvyn_ends IS NULL ELSE (m%zu.nuvyn_starts IS NULL OR "
@@ -96,19 +98,19 @@ static bool finds_version(const planner_t *p, const Nv__Transform *t)
 static char *lookup(const planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column, size_t n)
 {
     const Nv__Transform *t = column->transform;
-    char *found_name = sql_identifier(p->ctx, SQL_DUCKDB, nv_printf(p->ctx, "%s#", column->name));
+    char *found_name = sql_identifier(p->ctx, p->oracle, nv_printf(p->ctx, "%s#", column->name));
     const Nv__SttmTarget *dimension = model_target(p->in->sttm, t->dimension);
     char *found = joined(p, target, t, ", ", true);
     if (finds_version(p, t))
         found =
             nv_printf(p->ctx, "%s, %s", found,
-                      canonical_text(p->ctx, SQL_DUCKDB,
+                      canonical_text(p->ctx, p->oracle,
                                      model_with_op(dimension, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM)->type,
                                      nv_printf(p->ctx, "m%zu.nuvyn_from", n)));
     return nv_printf(p->ctx,
                      "CASE WHEN %s THEN -2 WHEN m%zu.nuvyn_found IS NULL THEN -1 ELSE 0 END AS %s, CASE WHEN "
                      "m%zu.nuvyn_found THEN concat_ws('|', %s) END AS %s",
-                     relation_any_null(p, t), n, sql_identifier(p->ctx, SQL_DUCKDB, column->name), n, found,
+                     relation_any_null(p, t), n, sql_identifier(p->ctx, p->oracle, column->name), n, found,
                      found_name);
 }
 
@@ -116,14 +118,14 @@ static char *lookup(const planner_t *p, const Nv__SttmTarget *target, const Nv__
 char *relation_value(const planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
 {
     const Nv__Transform *t = column->transform;
-    char *type = type_sql(p->ctx, SQL_DUCKDB, column->type, column->precision, column->scale);
+    char *type = type_sql(p->ctx, p->oracle, column->type, column->precision, column->scale);
     char *text;
     if (is_op(column, NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY))
         return date_key(p, relation_input(p, t, 0));
     if (is_op(column, NV__TRANSFORM_OP__TRANSFORM_OP_CONSTANT))
-        return nv_printf(p->ctx, "CAST(%s AS %s)", sql_literal(p->ctx, SQL_DUCKDB, t->constant), type);
+        return nv_printf(p->ctx, "CAST(%s AS %s)", sql_literal(p->ctx, p->oracle, t->constant), type);
     if (is_op(column, NV__TRANSFORM_OP__TRANSFORM_OP_CONCAT))
-        text = nv_printf(p->ctx, "concat_ws(%s, %s)", sql_literal(p->ctx, SQL_DUCKDB, t->constant),
+        text = nv_printf(p->ctx, "concat_ws(%s, %s)", sql_literal(p->ctx, p->oracle, t->constant),
                          joined(p, target, t, ", ", false));
     else if (is_op(column, NV__TRANSFORM_OP__TRANSFORM_OP_COALESCE))
         text = nv_printf(p->ctx, "coalesce(%s)", joined(p, target, t, ", ", false));
@@ -135,7 +137,7 @@ char *relation_value(const planner_t *p, const Nv__SttmTarget *target, const Nv_
     if (!column->default_value[0])
         return text;
     return nv_printf(p->ctx, "coalesce(%s, CAST(%s AS %s))", text,
-                     sql_literal(p->ctx, SQL_DUCKDB, column->default_value), type);
+                     sql_literal(p->ctx, p->oracle, column->default_value), type);
 }
 
 void relation_joins(const planner_t *p, nv_buf_t *sql, const Nv__SttmTarget *target)
@@ -144,11 +146,11 @@ void relation_joins(const planner_t *p, nv_buf_t *sql, const Nv__SttmTarget *tar
         const Nv__SttmSourceJoin *join = target->joins[i];
         nv_buf_printf(sql, " LEFT JOIN %s AS %s ON true",
                       planner_clean(p, model_source(p->in->sttm, join->source)),
-                      sql_identifier(p->ctx, SQL_DUCKDB, join->alias));
+                      sql_identifier(p->ctx, p->oracle, join->alias));
         for (size_t k = 0; k < join->n_columns; k++)
             nv_buf_printf(sql, " AND %s = %s",
-                          sql_column(p->ctx, SQL_DUCKDB, join->parent_alias, join->columns[k]),
-                          sql_column(p->ctx, SQL_DUCKDB, join->alias, join->to_columns[k]));
+                          sql_column(p->ctx, p->oracle, join->parent_alias, join->columns[k]),
+                          sql_column(p->ctx, p->oracle, join->alias, join->to_columns[k]));
     }
 }
 
@@ -163,11 +165,11 @@ static void put_members(const planner_t *p, nv_buf_t *sql, const Nv__SttmColumn 
     nv_buf_printf(sql, " LEFT JOIN (SELECT DISTINCT true AS nuvyn_found%s",
                   version ? ", nuvyn_from, nuvyn_starts, nuvyn_ends" : "");
     for (size_t k = 0; k < n_key; k++)
-        nv_buf_printf(sql, ", %s", sql_identifier(p->ctx, SQL_DUCKDB, key[k]));
+        nv_buf_printf(sql, ", %s", sql_identifier(p->ctx, p->oracle, key[k]));
     nv_buf_printf(sql, " FROM %s) AS m%zu ON true",
                   version ? planner_versions(p, dimension) : planner_want(p, dimension), n);
     for (size_t k = 0; k < n_key && k < t->n_inputs; k++)
-        nv_buf_printf(sql, " AND m%zu.%s = %s", n, sql_identifier(p->ctx, SQL_DUCKDB, key[k]),
+        nv_buf_printf(sql, " AND m%zu.%s = %s", n, sql_identifier(p->ctx, p->oracle, key[k]),
                       relation_input(p, t, k));
     if (version)
         nv_buf_puts(sql, relation_in_force(p, t, n));
@@ -175,23 +177,25 @@ static void put_members(const planner_t *p, nv_buf_t *sql, const Nv__SttmColumn 
 
 /* One row per member: the current one of a history; of several, the greatest column by column, as the mapping orders
  * them. */
-static void put_one_per_member(const planner_t *p, nv_buf_t *sql, const Nv__SttmTarget *target)
+static char *one_per_member(const planner_t *p, const char *rows, const Nv__SttmTarget *target)
 {
     char **key;
     size_t n_key = model_key(p->ctx, target, &key);
-    nv_buf_t by = nv_buf_make(p->ctx, PLAN_SQL_MAX);
-    for (size_t i = 0; i < n_key; i++)
-        nv_buf_printf(&by, "%s%s", i ? ", " : "", sql_identifier(p->ctx, SQL_DUCKDB, key[i]));
-    for (size_t i = 0; i < n_key; i++)
-        nv_buf_printf(sql, "%s%s IS NOT NULL", i ? " AND " : " WHERE ",
-                      sql_identifier(p->ctx, SQL_DUCKDB, key[i]));
-    nv_buf_printf(sql, " QUALIFY row_number() OVER (PARTITION BY %s ORDER BY nuvyn_version DESC NULLS LAST",
-                  nv_buf_text(&by));
+    nv_buf_t by = nv_buf_make(p->ctx, PLAN_SQL_MAX), given = nv_buf_make(p->ctx, PLAN_SQL_MAX);
+    nv_buf_t order = nv_buf_make(p->ctx, PLAN_SQL_MAX);
+    for (size_t i = 0; i < n_key; i++) {
+        char *name = sql_identifier(p->ctx, p->oracle, key[i]);
+        nv_buf_printf(&by, "%s%s", i ? ", " : "", name);
+        nv_buf_printf(&given, "%s%s IS NOT NULL", i ? " AND " : "", name);
+    }
+    nv_buf_puts(&order, "nuvyn_version DESC NULLS LAST");
     for (size_t i = 0; i < target->n_columns; i++)
         if (target_computes(target, target->columns[i]))
-            nv_buf_printf(sql, ", %s DESC NULLS LAST",
-                          sql_identifier(p->ctx, SQL_DUCKDB, target->columns[i]->name));
-    nv_buf_puts(sql, ") = 1");
+            nv_buf_printf(&order, ", %s DESC NULLS LAST",
+                          sql_identifier(p->ctx, p->oracle, target->columns[i]->name));
+    return planner_first(
+        p, nv_printf(p->ctx, "SELECT * FROM (%s) AS members WHERE %s", rows, nv_buf_text(&given)),
+        nv_buf_text(&by), nv_buf_text(&order));
 }
 
 char *target_relation(const planner_t *p, const Nv__SttmTarget *target)
@@ -199,11 +203,11 @@ char *target_relation(const planner_t *p, const Nv__SttmTarget *target)
     nv_buf_t sql = nv_buf_make(p->ctx, PLAN_SQL_MAX);
     const Nv__SttmSource *driving = model_source(p->in->sttm, target->driving_source);
     bool member = model_is_dimension(target);
-    nv_buf_puts(&sql, member ? "SELECT * FROM (SELECT " : "SELECT ");
+    nv_buf_puts(&sql, "SELECT ");
     if (member)
         nv_buf_printf(&sql, "%s AS nuvyn_version",
-                      target->effective_from[0] ? sql_column(p->ctx, SQL_DUCKDB, "d", target->effective_from)
-                                                : "NULL");
+                      target->effective_from[0] ? sql_column(p->ctx, p->oracle, "d", target->effective_from)
+                                                : "CAST(NULL AS INTEGER)");
     else
         nv_buf_puts(&sql, "true AS nuvyn_version");
     for (size_t i = 0; i < target->n_columns; i++) {
@@ -214,16 +218,12 @@ char *target_relation(const planner_t *p, const Nv__SttmTarget *target)
             nv_buf_printf(&sql, ", %s", lookup(p, target, c, i));
         else
             nv_buf_printf(&sql, ", %s AS %s", relation_value(p, target, c),
-                          sql_identifier(p->ctx, SQL_DUCKDB, c->name));
+                          sql_identifier(p->ctx, p->oracle, c->name));
     }
     nv_buf_printf(&sql, " FROM %s AS d", planner_clean(p, driving));
     relation_joins(p, &sql, target);
     for (size_t i = 0; i < target->n_columns; i++)
         if (is_op(target->columns[i], NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP))
             put_members(p, &sql, target->columns[i], i);
-    if (member) {
-        nv_buf_puts(&sql, ") AS all_rows");
-        put_one_per_member(p, &sql, target);
-    }
-    return sql.data;
+    return member ? one_per_member(p, nv_buf_text(&sql), target) : sql.data;
 }

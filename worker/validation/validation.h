@@ -28,6 +28,9 @@ typedef struct validation_input {
     const char *schema;
     bool
         duckdb_warehouse; /* the loaded tables stand in a DuckDB catalog, not in a Databricks one: for proofs */
+    /* The oracle too is SQL for the warehouse, because only the workspace reaches the raw files; what it computes stands
+     * in tables nuvyn_proof_… beside those of the pipeline until the plan's cleanup has run. */
+    bool pushed_down;
 } validation_input_t;
 
 typedef enum validation_compare {
@@ -61,8 +64,10 @@ typedef struct validation_group {
 } validation_group_t;
 
 typedef struct validation_plan {
-    const char **setup; /* DuckDB statements, in order */
+    const char **setup; /* the oracle's statements, in order */
     size_t n_setup;
+    const char **cleanup; /* afterwards, in any order; only of a pushed-down oracle */
+    size_t n_cleanup;
     validation_group_t *groups; /* sources first */
     size_t n_groups;
 } validation_plan_t;

@@ -21,7 +21,8 @@ typedef struct validator {
     connection_t to;
     databricks_warehouse_t warehouse;
     validation_plan_t *plan;
-    oracle_t *oracle;
+    oracle_t *oracle; /* NULL where it is in the warehouse */
+    bool pushed_down;
     const char *no_oracle; /* why there is none; NULL: there is one */
     const char **unfit;    /* per source: why its raw files do not tell what the tables must hold, or NULL */
     Nv__Validation *result;
@@ -74,14 +75,46 @@ static bool run_setup(validator_t *v, const char *spill, nv_error_t *err)
     return true;
 }
 
+static bool ask_warehouse(validator_t *v, const char *sql, databricks_result_t *out, nv_error_t *err)
+{
+    databricks_statement_t statement = {
+        .warehouse_id = v->warehouse.id, .sql = sql, .timeout_ms = STATEMENT_WAIT_MS};
+    return databricks_execute(v->to.db, v->ctx, &statement, out, err);
+}
+
+/* The same computation in the warehouse, into tables of its own. */
+static bool run_setup_there(validator_t *v, nv_error_t *err)
+{
+    databricks_result_t ignored;
+    for (size_t i = 0; i < v->plan->n_setup; i++) {
+        v->task->ops->emit(v->task->host, "progress", "computing in the warehouse what the tables must hold",
+                           (int64_t)i, (int64_t)v->plan->n_setup);
+        if (!ask_warehouse(v, v->plan->setup[i], &ignored, err))
+            return nv_wrap(err, "%.200s", v->plan->setup[i]);
+    }
+    return true;
+}
+
+/* Whatever came of the checks: what they needed is not left behind. */
+static void clean_up(validator_t *v)
+{
+    databricks_result_t ignored;
+    databricks_shield(v->to.db, true);
+    for (size_t i = 0; v->plan && i < v->plan->n_cleanup; i++) {
+        nv_error_t err = NV_ERROR_INIT;
+        if (!ask_warehouse(v, v->plan->cleanup[i], &ignored, &err))
+            v->task->ops->emit(v->task->host, "log",
+                               nv_printf(v->ctx, "%s: %s", v->plan->cleanup[i], err.message), 0, 0);
+    }
+    databricks_shield(v->to.db, false);
+}
+
 /* Computes everything the oracle will be asked about. Without the raw files there is none, and every check that needs it
  * says so. */
 static bool consult_oracle(validator_t *v, const char *spill, nv_error_t *err)
 {
-    if (is_remote(v->sttm)) {
-        v->no_oracle = "they are only in the workspace";
-        return true;
-    }
+    if (v->pushed_down)
+        return run_setup_there(v, err);
     v->task->ops->emit(v->task->host, "progress", "computing from the raw files what the tables must hold", 0,
                        0);
     for (size_t i = 0; i < v->sttm->n_sources; i++)
@@ -167,6 +200,13 @@ static bool ask_oracle(validator_t *v, const validation_group_t *group, validati
     answers->not_comparable = unfit_reason(v, group);
     if (answers->not_comparable || !group->oracle_sql)
         return true;
+    databricks_result_t there;
+    if (v->pushed_down) {
+        if (!ask_warehouse(v, group->oracle_sql, &there, err))
+            return nv_wrap(err, "oracle of %s", group->table);
+        answers->oracle = there.cells;
+        return true;
+    }
     if (!oracle_row(v->oracle, v->ctx, group->oracle_sql, &cells, &n, err))
         return nv_wrap(err, "oracle of %s", group->table);
     answers->oracle = cells;
@@ -240,13 +280,16 @@ static bool validate(validator_t *v, const char *spill, nv_error_t *err)
                                 .profiles = v->profiles,
                                 .n_profiles = v->n_profiles,
                                 .catalog = v->where->catalog,
-                                .schema = v->where->schema};
+                                .schema = v->where->schema,
+                                .pushed_down = is_remote(v->sttm)};
+    v->pushed_down = input.pushed_down;
     v->plan = validation_plan(v->ctx, &input);
     v->unfit = NV_NEW_ARRAY(v->ctx, const char *, v->sttm->n_sources + 1);
     v->result = NV_NEW(v->ctx, Nv__Validation);
     nv__validation__init(v->result);
-    return consult_oracle(v, spill, err) && check_all(v, err) &&
-           v->task->ops->write(v->task->host, "validation", &v->result->base, err) &&
+    bool checked = consult_oracle(v, spill, err) && check_all(v, err);
+    clean_up(v);
+    return checked && v->task->ops->write(v->task->host, "validation", &v->result->base, err) &&
            (v->result->passed || v->task->ops->write(v->task->host, "critique", &v->result->base, err));
 }
 
