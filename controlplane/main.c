@@ -234,6 +234,12 @@ static bool stand_by(plane_t *plane, const sigset_t *signals, nv_error_t *err)
     struct timespec pause = {.tv_sec = lead->ttl_ms / 4 / 1000, .tv_nsec = lead->ttl_ms / 4 % 1000 * 1000000};
     store_get_status(plane->service.store, &status);
     plane->shared = status.shared;
+    if (plane->shared && !nv_config_string(plane->config, "seal-key"))
+        nv_log(plane->log, NV_WARN, "main",
+               "the sealing key is a file of this control plane alone; others on the same database cannot "
+               "open what it "
+               "seals: give all of them the same NUVYN_SEAL_KEY",
+               NULL);
     for (;;) {
         if (!cp_lead_try(lead, err)) {
             if (!nv_code_is_transient(err->code))

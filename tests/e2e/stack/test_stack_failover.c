@@ -47,14 +47,39 @@ static void finish_run(plane_stack_t *stack, const char *run, const char *began)
     assert_int_equal(stack_count_words(stack, began, "execute"), 1);
 }
 
+/* nuvynctl, told of both, follows the run from before the change of leaders to its end. */
+static FILE *follow(plane_stack_t *stack, const char *run)
+{
+    FILE *pipe =
+        popen(nv_printf(stack->ctx,
+                        "timeout 60 " BIN_DIR "/nuvynctl run watch %s --tenant acme --address %s --ca %s "
+                        "--cert %s --key %s 2>&1",
+                        run, stack->address, stack->op.ca, stack->op.cert, stack->op.key),
+              "r");
+    assert_non_null(pipe);
+    return pipe;
+}
+
+static void followed(FILE *pipe)
+{
+    static char out[65536];
+    size_t n = fread(out, 1, sizeof out - 1, pipe);
+    out[n] = '\0';
+    if (pclose(pipe) != 0 || !strstr(out, "succeeded"))
+        fail_msg("nuvynctl run watch: %s", out);
+}
+
 static void a_killed_leader_is_succeeded(void **state)
 {
     plane_stack_t *stack = *state;
     char *began, *run = start_run(stack, &began);
     events_t events = {0};
     assert_true(stack_watch(stack, "acme", run, 0, 3, &events));
+    FILE *watcher = follow(stack, run);
+    usleep(500000);
     stack_kill_control(stack, SIGKILL);
     finish_run(stack, run, began);
+    followed(watcher);
     assert_true(stack_log_has(stack, "standby", "worker goes on with its task", 1));
     stack_start_control(stack); /* as a standby, for the address that answers is the other's */
     assert_true(stack_logged(stack, "standing by", 5));
