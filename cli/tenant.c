@@ -167,7 +167,6 @@ static void fill_llm(cli_t *cli, Nv__LlmCredential *llm)
     llm->base_url = option(cli, "llm-base-url");
     llm->model = option(cli, "llm-model");
     llm->api_key = option(cli, "llm-api-key");
-    llm->allow_shared_pools = nv_config_bool(cli->options, "llm-shared-pools");
 }
 
 /* An option's variable counts as the option; everything else comes from the environment or the env file. */
@@ -198,6 +197,8 @@ static bool choose_llm(cli_t *cli, Nv__LlmCredential **out, nv_error_t *err)
     if (!*out && given->api_key[0])
         return nv_fail(err, NV_INVALID_ARGUMENT,
                        "a language model's key, but no provider: expected --llm-provider or --llm-base-url");
+    if (*out)
+        (*out)->allow_shared_pools = nv_config_bool(cli->options, "llm-shared-pools");
     return !*out || llm_credential_complete(cli->ctx, *out, err);
 }
 

@@ -133,13 +133,12 @@ static void on_checkpoint(watch_t *watch, const Nv__RunEvent *event)
         if (node->done == 0)
             continue;
         node->visits++;
-        const char *again = node->visits > 1 ? nv_printf(watch->event, "(round %d) ", node->visits) : "";
+        const char *again = node->visits > 1 ? nv_printf(watch->event, "  (round %d)", node->visits) : "";
         const char *text =
             node->total > 1 ? nv_printf(watch->event, "%" PRId64 " tables", node->done) : node->said;
         const char *took = cli_duration(watch->event, node->first_ms ? node->last_ms - node->first_ms : 0);
         line(watch, "✓", GREEN,
-             nv_printf(watch->event, "%-9s %7s%s%s%s", node->name, took, again[0] || text[0] ? "  " : "",
-                       again, text));
+             nv_printf(watch->event, "%-9s %7s%s%s%s", node->name, took, again, text[0] ? "  " : "", text));
         node->total = node->done = node->first_ms = node->last_ms = 0;
         node->said[0] = '\0';
     }
@@ -202,8 +201,10 @@ static void on_summary(watch_t *watch, const Nv__RunEvent *event)
 /* The question, and how it is answered from another terminal while this one goes on watching. */
 static void ask(watch_t *watch, const char *question)
 {
-    static const char *const ways[][2] = {
-        {"", "yes"}, {" --design FILE", "with a corrected design"}, {" --reject", "no: the run ends"}};
+    static const char *const ways[][2] = {{"", "yes"},
+                                          {" --design FILE", "with a corrected design"},
+                                          {" --revise --comment TEXT", "not yet: the Analyst reads why"},
+                                          {" --reject", "no: the run ends"}};
     line(watch, "?", YELLOW, question);
     printf("    see        nuvynctl artifact get %s design.json\n", watch->run_id);
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
@@ -224,6 +225,8 @@ static void on_note(watch_t *watch, const Nv__RunEvent *event)
         line(watch, "  ·", DIM, nv_printf(watch->event, "%s: %s", event->kind, text));
     else if (strcmp(event->kind, "interrupt") == 0 && strcmp(event->state, "open") == 0)
         ask(watch, text);
+    else if (text[0] == '\0')
+        return; /* an answer without a comment */
     else
         line(watch, "  ·", DIM, text);
 }

@@ -81,7 +81,7 @@ class AgentsAskInAStack(unittest.TestCase):
     def run_with(self, model):
         """A run's text for people, its events, and the folder of its artifacts."""
         SERVER.reset()
-        self.stack.ctl("tenant", "set-credential", "shop", NUVYN_LLM_BASE_URL=SERVER.url + "/v1", NUVYN_LLM_MODEL=model,
+        self.stack.ctl("tenant", "set-credential", "shop", "--llm-shared-pools", NUVYN_LLM_BASE_URL=SERVER.url + "/v1", NUVYN_LLM_MODEL=model,
                        NUVYN_LLM_API_KEY=KEY, NUVYN_LLM_SHARED_POOLS="true")
         run = self.stack.ctl("run", "submit", "--source", self.source, "--no-knowledge").stdout.strip()
         text = self.stack.ctl("run", "watch", run, check=False)
