@@ -22,13 +22,15 @@ test_suite() { # name, arguments of run.sh after the build folder…
     fi
 }
 
-# Real processes, real mTLS, the bad inputs, a misbehaving model, the client against the workspace, and the main job.
+# Real processes, real mTLS, the bad inputs, a misbehaving model, the client against the workspace, backup and restore on
+# both stores, and the main job.
 test_e2e() {
     local passed=0 failed=0
     step "end to end: control plane and workers as real processes"
     test_unit "$BUILD_DIR" -j1 -L e2e -LE "spark|bench" || failed=$((failed + 1))
     test_suite llm
     test_suite databricks
+    test_suite backup
     test_suite main build
     printf 'e2e: %d passed, %d failed\n' "$passed" "$failed"
     [ "$failed" = 0 ]
