@@ -167,7 +167,9 @@ static case_row_t *add_row(maker_t *m, table_plan_t *table, int batch)
     case_table_t *out = table->out;
     case_row_t row = {.cells = NV_NEW_ARRAY(m->ctx, cell_t, table->n_columns),
                       .batch = batch,
-                      .file = batch == 1 ? dice_below(&m->dice, out->parts) : 0};
+                      .file = batch == 2        ? 0
+                              : out->n_rows < 2 ? (int)out->n_rows % out->parts
+                                                : dice_below(&m->dice, out->parts)};
     NV_PUSH(m->ctx, out->rows, out->n_rows, out->cap_rows) = row;
     return &out->rows[out->n_rows - 1];
 }

@@ -33,6 +33,24 @@ static char *trimmed(nv_mem_t *ctx, const char *text)
     return nv_strndup(ctx, text, n);
 }
 
+static bool has_format(const Nv__ParseRule *parse, const char *format)
+{
+    for (size_t i = 0; i < parse->n_datetime_formats; i++)
+        if (strcmp(parse->datetime_formats[i], format) == 0)
+            return true;
+    return false;
+}
+
+/* Written in a way that the first day did not show: the mapping was decided without it, so it is refused. */
+static bool unforeseen(const Nv__SttmSourceColumn *column, const char *text)
+{
+    const char *mark = strpbrk(text, ".,"), *next = mark ? strpbrk(mark + 1, ".,") : NULL;
+    if (column->type == NV__VALUE_TYPE__VALUE_TYPE_DATE)
+        return !has_format(column->parse, mark ? "%d.%m.%Y" : "%Y-%m-%d");
+    return column->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL && next &&
+           strncmp(column->parse->group_separator, mark, 1) != 0;
+}
+
 /* The value that the mapping sees in a cell: NULL where it sees none; *bad where it cannot read it. */
 static const char *value_of(nv_mem_t *ctx, const Nv__SttmSourceColumn *column, const cell_t *cell, bool *bad)
 {
@@ -42,7 +60,7 @@ static const char *value_of(nv_mem_t *ctx, const Nv__SttmSourceColumn *column, c
         return NULL;
     if (column->type == NV__VALUE_TYPE__VALUE_TYPE_STRING)
         return text;
-    *bad = cell->bad || !cell->means;
+    *bad = cell->bad || !cell->means || unforeseen(column, text);
     return *bad ? NULL : cell->means;
 }
 
