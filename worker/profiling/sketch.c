@@ -8,7 +8,7 @@
 
 uint64_t sketch_hash(const char *text, size_t length)
 {
-    return XXH3_64bits(text, length);
+    return XXH64(text, length, 42);
 }
 
 void hll_merge(hll_t *into, const hll_t *from)

@@ -12,7 +12,8 @@
 
 enum { HLL_BITS = 14, HLL_REGISTERS = 1 << HLL_BITS, KMV_SIZE = 1024, RESERVOIR_SIZE = 16384 };
 
-/* The hash of a canonical text, the same in every profile: XXH3-64, seed 0. */
+/* The hash of a canonical text, the same in every profile: XXH64 with seed 42, which is what Spark calls xxhash64 of a
+ * string, so that sketches made in a warehouse and here agree. */
 uint64_t sketch_hash(const char *text, size_t length);
 
 /* Distinct count within about 0.8 % (Flajolet et al. 2007; small counts by linear counting). */
