@@ -198,7 +198,8 @@ def read_file(source, file):
 def load_bronze(source, files):
     """Appends the source's new files in one transaction."""
     columns = tuple((c.name, "STRING", f"raw text of {c.header}") for c in source.columns) + BRONZE_COLUMNS
-    if ensure_table(source.bronze, columns, f"Raw rows of {source.pattern}", derived=False):
+    if ensure_table(source.bronze, columns, f"Raw rows of {source.pattern}", derived=False,
+                    properties=pii_property(source.columns)):
         tag_pii(source.bronze, source.columns)
     added = new_files(source, files)
     if not added:

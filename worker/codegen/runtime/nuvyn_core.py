@@ -251,15 +251,16 @@ def ddl(name, type, comment, not_null=False):
     return f"{quoted(name)} {type}" + (" NOT NULL" if not_null else "") + (f" COMMENT {literal(comment)}" if comment else "")
 
 
-def create_table(name, columns, comment, cluster_by=(), not_null=()):
+def create_table(name, columns, comment, cluster_by=(), not_null=(), properties=None):
     """Creates the table if it is missing. columns: (name, type, comment)."""
     listed = ", ".join(ddl(*c, not_null=c[0] in not_null) for c in columns)
     clustered = f" CLUSTER BY ({', '.join(quoted(c) for c in cluster_by[:4])})" if cluster_by else ""
+    given = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in (properties or {}).items())
     spark.sql(f"CREATE TABLE IF NOT EXISTS {full_name(name)} ({listed}) USING DELTA{clustered} "
-              f"COMMENT {literal(comment)}")
+              f"COMMENT {literal(comment)}" + (f" TBLPROPERTIES ({given})" if given else ""))
 
 
-def ensure_table(name, columns, comment, cluster_by=(), not_null=(), derived=True):
+def ensure_table(name, columns, comment, cluster_by=(), not_null=(), derived=True, properties=None):
     """Creates the table, or brings it to its declaration; true where it was created. New columns are added; a derived
     table whose types changed is made anew from the layer before it (on_change=rebuild), never silently anything else."""
     if exists(name):
@@ -276,27 +277,21 @@ def ensure_table(name, columns, comment, cluster_by=(), not_null=(), derived=Tru
             return False
         spark.sql(f"DROP TABLE {full_name(name)}")
         road(name, f"rebuilt from bronze, because the type of {', '.join(changed)} changed")
-    create_table(name, columns, comment, cluster_by, not_null)
+    create_table(name, columns, comment, cluster_by, not_null, properties)
     return True
 
 
 def tag_pii(name, columns):
-    """Tags columns that hold personal data. columns: those of a declaration."""
+    """Tags columns that hold personal data, where the catalog has column tags. columns: those of a declaration."""
     for c in columns:
         if c.pii and ON_DATABRICKS:
             spark.sql(f"ALTER TABLE {full_name(name)} ALTER COLUMN {quoted(c.name)} SET TAGS ('pii' = {literal(c.pii)})")
+
+
+def pii_property(columns):
+    """What says so where the catalog has none."""
     personal = {c.name: c.pii for c in columns if c.pii}
-    if personal and not ON_DATABRICKS:
-        road("tags", "kept as the table property nuvyn.pii: open-source catalogs have no column tags")
-        set_property(name, "nuvyn.pii", json.dumps(personal, sort_keys=True))
-
-
-def properties(name):
-    return {r["key"]: r["value"] for r in spark.sql(f"SHOW TBLPROPERTIES {full_name(name)}").collect()}
-
-
-def set_property(name, key, value):
-    spark.sql(f"ALTER TABLE {full_name(name)} SET TBLPROPERTIES ({literal(key)} = {literal(value)})")
+    return {"nuvyn.pii": json.dumps(personal, sort_keys=True)} if personal and not ON_DATABRICKS else {}
 
 
 def few_rows(rows, schema):

@@ -338,7 +338,8 @@ def prepared(declared):
     """The source as it stands now, with its silver table."""
     source = in_force(declared)
     columns = tuple((c.name, c.type, c.comment) for c in source.columns) + SILVER_COLUMNS
-    if ensure_table(source.silver, columns, f"{source.name}: typed and clean, one row per key"):
+    if ensure_table(source.silver, columns, f"{source.name}: typed and clean, one row per key",
+                    properties=pii_property(source.columns)):
         tag_pii(source.silver, source.columns)
     return source
 

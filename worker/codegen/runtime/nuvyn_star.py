@@ -107,18 +107,17 @@ def constraints(target):
             yield f"CONSTRAINT {name} FOREIGN KEY ({quoted(c.name)}) REFERENCES {full_name(c.references)}"
 
 
-def ensure_target(target):
+def ensure_target(target, properties=None):
+    """Creates the table with its constraints and tags. Open-source Delta knows neither: properties of the table tell."""
     columns = tuple((c.name, c.type, f"{c.line}: {c.comment}" if c.comment else c.line) for c in target.columns)
-    if not ensure_table(target.name, columns, target.comment, target.cluster_by, filled(target)):
+    told = {} if ON_DATABRICKS else {f"nuvyn.constraint.{n}": text for n, text in enumerate(constraints(target))}
+    if not ensure_table(target.name, columns, target.comment, target.cluster_by, filled(target),
+                        properties={**pii_property(target.columns), **told, **(properties or {})}):
         return
+    road("constraints and tags", "Unity Catalog" if ON_DATABRICKS else "table properties")
     tag_pii(target.name, target.columns)
-    for n, constraint in enumerate(constraints(target)):
-        if ON_DATABRICKS:
-            spark.sql(f"ALTER TABLE {full_name(target.name)} ADD {constraint}")
-        else:
-            set_property(target.name, f"nuvyn.constraint.{n}", constraint)
-    if not ON_DATABRICKS:
-        road("constraints", "kept as table properties: open-source Delta does not know informational ones")
+    for constraint in constraints(target) if ON_DATABRICKS else ():
+        spark.sql(f"ALTER TABLE {full_name(target.name)} ADD {constraint}")
 
 
 def keep_history(target):
@@ -126,7 +125,8 @@ def keep_history(target):
     said = json.dumps([(c.name, c.type, str(c.value), c.scd) for c in target.columns] + [target.key])
     mapping = hashlib.sha256(said.encode()).hexdigest()
     if exists(target.name):
-        if properties(target.name).get("nuvyn.mapping", mapping) == mapping:
+        known = {r["key"]: r["value"] for r in spark.sql(f"SHOW TBLPROPERTIES {full_name(target.name)}").collect()}
+        if known.get("nuvyn.mapping", mapping) == mapping:
             return
         if ON_CHANGE != "rebuild":
             raise ValueError(f"{target.name}: the table differs from the mapping; migrate it, or run with on_change=rebuild")
@@ -135,9 +135,7 @@ def keep_history(target):
             spark.sql(f"CREATE TABLE {full_name(aside)} USING DELTA AS SELECT * FROM {full_name(target.name)}")
             road(target.name, f"history under the former mapping is kept as {aside}")
         spark.sql(f"DROP TABLE {full_name(target.name)}")
-    ensure_target(target)
-    if properties(target.name).get("nuvyn.mapping") != mapping:
-        set_property(target.name, "nuvyn.mapping", mapping)
+    ensure_target(target, {"nuvyn.mapping": mapping})
 
 
 def pepper():
