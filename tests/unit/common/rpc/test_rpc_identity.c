@@ -121,7 +121,8 @@ static void a_client_certificate_does_not_make_a_server(void **state)
     assert_true(nv_rpc_server_start(impostor, &err));
     memcpy(address, fixture->address, sizeof address);
     snprintf(fixture->address, sizeof fixture->address, "127.0.0.1:%d", nv_rpc_server_port(impostor));
-    assert_int_equal(code_of_call(fixture, &fixture->worker_tls, NV_IDENTITY_NONE, NULL, 0), NV_UNAUTHENTICATED);
+    assert_int_equal(code_of_call(fixture, &fixture->worker_tls, NV_IDENTITY_NONE, NULL, 0),
+                     NV_UNAUTHENTICATED);
     memcpy(fixture->address, address, sizeof address);
     nv_rpc_server_free(impostor);
 }

@@ -64,5 +64,6 @@ int suite_runs(void);
 int suite_writer(void);
 int suite_documents(void);
 int suite_cases(void);
+int suite_leaders(void);
 
 #endif
