@@ -42,6 +42,7 @@ test_slow() {
     local passed=0 failed=0
     test_unit "$BUILD_DIR" -j1 -L spark || failed=$((failed + 1))
     test_suite workspace
+    test_suite pushdown
     test_suite main build repeat day2 kill
     printf 'slow: %d passed, %d failed\n' "$passed" "$failed"
     [ "$failed" = 0 ]
