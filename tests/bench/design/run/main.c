@@ -1,9 +1,10 @@
-/* bench_design [--safe] [--quiet] [--sketches] DIR…: profiles, relates and designs every set under DIR (a folder of CSVs with a
+/* bench_design [--safe] [--quiet] [--sketches] [--svg FILE] DIR…: profiles, relates and designs every set under DIR (a folder of CSVs with a
  * truth.json, or a folder of such folders) with the product's own parts, and prints precision, recall and F1 of the foreign keys,
  * accuracy of primary keys and roles, what was wrong, times, and how the stated probabilities compare to what came true.
  *
  * Vacuous foreign keys (no row carries a value) count only when found; optional ones never; alternate keys and roles as the truth
  * says. Exit status 1 when a set cannot be run. */
+#include "tests/bench/design/reliability.h"
 #include "tests/bench/design/truth.h"
 #include "worker/design/design.h"
 #include "worker/design/sttm_check.h"
@@ -19,19 +20,13 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BINS = 10 };
-
-typedef struct reliability {
-    double said[BINS], came[BINS];
-    int n[BINS];
-} reliability_t;
-
 typedef struct bench {
     bool safe, quiet, sketches;
     score_t total;
     double f1_sum, pk_sum, role_sum, least_f1;
     int sets, below, problems;
     reliability_t joins, keys, roles;
+    const char *svg; /* where the plot goes, or NULL */
 } bench_t;
 
 static double now(void)
@@ -39,24 +34,6 @@ static double now(void)
     struct timespec t;
     (void)clock_gettime(CLOCK_MONOTONIC, &t);
     return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
-
-static void record(reliability_t *r, double said, bool came)
-{
-    int bin = said >= 1 ? BINS - 1 : (int)(said * BINS);
-    r->said[bin] += said;
-    r->came[bin] += came;
-    r->n[bin]++;
-}
-
-static void print_reliability(const char *name, const reliability_t *r)
-{
-    printf("  %-6s", name);
-    for (int i = 0; i < BINS; i++) {
-        if (r->n[i] > 0)
-            printf("  %.2f->%.2f (%d)", r->said[i] / r->n[i], r->came[i] / r->n[i], r->n[i]);
-    }
-    printf("\n");
 }
 
 static const char *role_word(Nv__TableRole role)
@@ -70,21 +47,22 @@ static void record_all(bench_t *bench, const truth_t *truth, const Nv__Relations
     for (size_t i = 0; i < found->n_joins; i++) {
         int label = truth_join_label(truth, found->joins[i]);
         if (label >= 0)
-            record(&bench->joins, found->joins[i]->probability, label == 1);
+            reliability_record(&bench->joins, found->joins[i]->probability, label == 1);
     }
     for (size_t i = 0; i < found->n_undecided; i++) {
         int label = truth_join_label(truth, found->undecided[i]);
         if (label >= 0)
-            record(&bench->joins, found->undecided[i]->probability, label == 1);
+            reliability_record(&bench->joins, found->undecided[i]->probability, label == 1);
     }
     for (size_t i = 0; i < found->n_primary_keys; i++) {
         const Nv__PrimaryKey *key = found->primary_keys[i];
-        record(&bench->keys, key->confidence,
-               truth_key_label(truth, key->table, key->columns, key->n_columns) == 1);
+        reliability_record(&bench->keys, key->confidence,
+                           truth_key_label(truth, key->table, key->columns, key->n_columns) == 1);
     }
     for (size_t i = 0; i < found->n_roles; i++)
-        record(&bench->roles, found->roles[i]->confidence,
-               truth_role_label(truth, found->roles[i]->table, role_word(found->roles[i]->role)) > 0);
+        reliability_record(&bench->roles, found->roles[i]->confidence,
+                           truth_role_label(truth, found->roles[i]->table, role_word(found->roles[i]->role)) >
+                               0);
 }
 
 static bool profile_all(nv_mem_t *ctx, const char *folder, Nv__Profile *profile, nv_error_t *err)
@@ -207,16 +185,22 @@ static void print_total(const bench_t *bench)
            bench->role_sum / bench->sets, bench->below);
     printf("  mappings with problems: %d; peak memory %.0f MB\n", bench->problems,
            (double)usage.ru_maxrss / 1024);
-    printf("reliability (stated probability -> share that came true):\n");
-    print_reliability("joins", &bench->joins);
-    print_reliability("keys", &bench->keys);
-    print_reliability("roles", &bench->roles);
+}
+
+static bool print_reliability(const bench_t *bench, nv_error_t *err)
+{
+    const reliability_t all[] = {bench->joins, bench->keys, bench->roles};
+    reliability_print(all, sizeof all / sizeof all[0]);
+    if (bench->svg == NULL)
+        return true;
+    printf("plot: %s\n", bench->svg);
+    return reliability_plot(all, sizeof all / sizeof all[0], bench->svg, err);
 }
 
 int main(int argc, char **argv)
 {
     nv_error_t err = NV_ERROR_INIT;
-    bench_t bench = {0};
+    bench_t bench = {.joins = {.name = "joins"}, .keys = {.name = "keys"}, .roles = {.name = "roles"}};
     bool any = false;
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--safe") == 0) {
@@ -225,6 +209,8 @@ int main(int argc, char **argv)
             bench.quiet = true;
         } else if (strcmp(argv[i], "--sketches") == 0) {
             bench.sketches = true;
+        } else if (strcmp(argv[i], "--svg") == 0 && i + 1 < argc) {
+            bench.svg = argv[++i];
         } else {
             any = true;
             if (!run_folder(&bench, argv[i], &err)) {
@@ -234,9 +220,13 @@ int main(int argc, char **argv)
         }
     }
     if (!any) {
-        fprintf(stderr, "usage: bench_design [--safe] [--quiet] [--sketches] DIR…\n");
+        fprintf(stderr, "usage: bench_design [--safe] [--quiet] [--sketches] [--svg FILE] DIR…\n");
         return 64;
     }
     print_total(&bench);
+    if (!print_reliability(&bench, &err)) {
+        fprintf(stderr, "bench_design: %s\n", err.message);
+        return nv_code_exit_status(err.code);
+    }
     return 0;
 }
