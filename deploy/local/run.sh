@@ -16,8 +16,13 @@ cmd_run() {
         shift
     done
     [ -n "$source" ] || die "run: expected --source-dir DIR, a folder of raw files"
-    [ -d "$source" ] || die "run: --source-dir $source: no such folder"
-    [ -r "$source" ] && [ -x "$source" ] || die "run: --source-dir $source: the folder cannot be read"
+    case $source in
+    /Volumes/* | *://*) ;; # only the workspace reaches it, and says so when it does not
+    *)
+        [ -d "$source" ] || die "run: --source-dir $source: no such folder"
+        [ -r "$source" ] && [ -x "$source" ] || die "run: --source-dir $source: the folder cannot be read"
+        ;;
+    esac
     if ! stack_is_up && [ -z "$started_here" ]; then
         started_here=yes
         trap 'stack_down >/dev/null 2>&1' EXIT
