@@ -122,6 +122,10 @@ bool llm_credential_complete(nv_mem_t *ctx, Nv__LlmCredential *c, nv_error_t *er
             "language model provider \"%.60s\": expected groq, openai, anthropic, azure, databricks "
             "or compatible",
             c->provider);
+    bool by_workspace =
+        strcmp(c->provider, "databricks") == 0 && !*c->api_key; /* the control plane has its token */
+    if (by_workspace && *c->model)
+        return true;
     if (!*c->base_url && !known[i].base_url)
         return nv_fail(err, NV_INVALID_ARGUMENT, "language model %s: expected its base URL", c->provider);
     if (!*c->base_url)
