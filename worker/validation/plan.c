@@ -1,5 +1,7 @@
 #include "worker/validation/plan.h"
 
+#include <string.h>
+
 int planner_source_index(const planner_t *p, const Nv__SttmSource *source)
 {
     for (size_t i = 0; i < p->in->sttm->n_sources; i++)
@@ -105,6 +107,62 @@ void planner_close(planner_t *p, const char *warehouse_from, const char *oracle_
     p->group->oracle_sql = asked ? oracle.data : NULL;
 }
 
+/* What a mapping may ask of the pipeline and the oracle does not compute: then it must not be asked, rather than be wrong. */
+static const char *not_told(const Nv__SttmSource *source)
+{
+    if (source->policy && source->policy->deletes != NV__DELETE_MODE__DELETE_MODE_UNSPECIFIED)
+        return "its rows may be deleted, which the second computation does not follow";
+    if (source->policy && source->policy->changed_types == NV__DRIFT_ACTION__DRIFT_ACTION_WIDEN)
+        return "its types may be widened, which the second computation does not follow";
+    for (size_t i = 0; i < source->n_rules; i++) {
+        const Nv__QualityRule *rule = source->rules[i];
+        bool of_others =
+            rule->kind == NV__RULE_KIND__RULE_KIND_REFERENCE || rule->kind == NV__RULE_KIND__RULE_KIND_UNIQUE;
+        if (rule->severity == NV__SEVERITY__SEVERITY_DROP ||
+            (of_others && rule->severity == NV__SEVERITY__SEVERITY_QUARANTINE))
+            return "rows are kept out by a rule that the second computation does not follow";
+    }
+    return NULL;
+}
+
+static bool keeps_rows_out(Nv__QualityRule *const *rules, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (rules[i]->severity == NV__SEVERITY__SEVERITY_QUARANTINE ||
+            rules[i]->severity == NV__SEVERITY__SEVERITY_DROP)
+            return true;
+    return false;
+}
+
+static const char *not_told_of_target(const Nv__SttmTarget *target)
+{
+    const char *refused = "a table refuses rows of it, which the second computation does not follow";
+    if (keeps_rows_out(target->rules, target->n_rules))
+        return refused;
+    for (size_t i = 0; i < target->n_columns; i++) {
+        const Nv__Transform *t = target->columns[i]->transform;
+        if (keeps_rows_out(target->columns[i]->rules, target->columns[i]->n_rules))
+            return refused;
+        if (t->op == NV__TRANSFORM_OP__TRANSFORM_OP_AUDIT && strcmp(t->constant, "inferred") == 0)
+            return "its dimension infers members, which the second computation does not follow";
+    }
+    return NULL;
+}
+
+static void note_not_told(planner_t *p)
+{
+    const Nv__Sttm *sttm = p->in->sttm;
+    p->plan->not_told = NV_NEW_ARRAY(p->ctx, const char *, sttm->n_sources + 1);
+    for (size_t i = 0; i < sttm->n_sources; i++)
+        p->plan->not_told[i] = not_told(sttm->sources[i]);
+    for (size_t i = 0; i < sttm->n_targets; i++) {
+        const Nv__SttmSource *source = model_source(sttm, sttm->targets[i]->driving_source);
+        const char *reason = not_told_of_target(sttm->targets[i]);
+        if (source && reason)
+            p->plan->not_told[planner_source_index(p, source)] = reason;
+    }
+}
+
 validation_plan_t *validation_plan(nv_mem_t *ctx, const validation_input_t *input)
 {
     planner_t p = {.ctx = ctx,
@@ -112,6 +170,7 @@ validation_plan_t *validation_plan(nv_mem_t *ctx, const validation_input_t *inpu
                    .warehouse = input->duckdb_warehouse ? SQL_DUCKDB : SQL_SPARK,
                    .oracle = input->pushed_down ? SQL_SPARK : SQL_DUCKDB,
                    .plan = NV_NEW(ctx, validation_plan_t)};
+    note_not_told(&p);
     for (size_t i = 0; i < input->sttm->n_sources; i++)
         plan_source(&p, input->sttm->sources[i]);
     for (size_t i = 0; i < input->sttm->n_targets; i++)

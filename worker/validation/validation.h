@@ -70,6 +70,7 @@ typedef struct validation_plan {
     size_t n_cleanup;
     validation_group_t *groups; /* sources first */
     size_t n_groups;
+    const char **not_told; /* per source of the mapping: why the oracle does not follow it, or NULL */
 } validation_plan_t;
 
 /* Below ctx. The mapping is one that codegen_project accepts. */

@@ -284,7 +284,7 @@ static bool validate(validator_t *v, const char *spill, nv_error_t *err)
                                 .pushed_down = is_remote(v->sttm)};
     v->pushed_down = input.pushed_down;
     v->plan = validation_plan(v->ctx, &input);
-    v->unfit = NV_NEW_ARRAY(v->ctx, const char *, v->sttm->n_sources + 1);
+    v->unfit = v->plan->not_told; /* and what is found out on the way */
     v->result = NV_NEW(v->ctx, Nv__Validation);
     nv__validation__init(v->result);
     bool checked = consult_oracle(v, spill, err) && check_all(v, err);

@@ -220,6 +220,54 @@ static void judges(void **state)
     assert_int_equal(check->status, NV__CHECK_STATUS__CHECK_STATUS_WARN);
 }
 
+/* What the oracle does not compute is not compared, and said, instead of being found wrong. */
+static void says_what_it_does_not_follow(void **state)
+{
+    const fixture_t *f = *state;
+    validation_input_t input = {.sttm = f->sttm, .catalog = "main", .schema = "shop"};
+    Nv__SourcePolicy policy = NV__SOURCE_POLICY__INIT;
+    Nv__QualityRule *rule = f->sttm->sources[1]->rules[0];
+    Nv__Severity severity = rule->severity;
+    validation_plan_t *plan = validation_plan(f->ctx, &input);
+    assert_null(plan->not_told[0]);
+    assert_null(plan->not_told[1]);
+    policy.deletes = NV__DELETE_MODE__DELETE_MODE_SNAPSHOT;
+    f->sttm->sources[0]->policy = &policy;
+    rule->severity = NV__SEVERITY__SEVERITY_DROP;
+    plan = validation_plan(f->ctx, &input);
+    f->sttm->sources[0]->policy = NULL;
+    rule->severity = severity;
+    assert_non_null(strstr(plan->not_told[0], "deleted"));
+    assert_non_null(strstr(plan->not_told[1], "kept out"));
+}
+
+/* Where only the workspace reaches the files, the same plan is Spark SQL that leaves nothing behind. */
+static void speaks_spark(void **state)
+{
+    const fixture_t *f = *state;
+    static const char *const foreign[] = {"QUALIFY",    "strftime",   "rowid", "read_csv",
+                                          "AS VARCHAR", "TEMP TABLE", "::"};
+    validation_input_t input = {.sttm = f->sttm, .catalog = "main", .schema = "shop", .pushed_down = true};
+    validation_plan_t *plan = validation_plan(f->ctx, &input);
+    size_t created = 0;
+    for (size_t i = 0; i < plan->n_setup; i++) {
+        created += strncmp(plan->setup[i], "CREATE TABLE `main`.`shop`.`nuvyn_proof_", 40) == 0;
+        for (size_t k = 0; k < sizeof foreign / sizeof foreign[0]; k++)
+            assert_null(strstr(plan->setup[i], foreign[k]));
+    }
+    for (size_t i = 0; i < plan->n_groups; i++)
+        for (size_t k = 0; plan->groups[i].oracle_sql && k < sizeof foreign / sizeof foreign[0]; k++)
+            assert_null(strstr(plan->groups[i].oracle_sql, foreign[k]));
+    assert_true(created > 0);
+    assert_int_equal(created, plan->n_cleanup);
+    if (getenv("SHOW_SQL"))
+        for (size_t i = 0; i < plan->n_setup; i++)
+            print_message("%s\n", plan->setup[i]);
+    if (getenv("SHOW_SQL"))
+        for (size_t i = 0; i < plan->n_groups; i++)
+            print_message("%s\n", plan->groups[i].oracle_sql ? plan->groups[i].oracle_sql : "-");
+}
+
 static void concludes(void **state)
 {
     const fixture_t *f = *state;
@@ -250,6 +298,8 @@ int main(void)
         cmocka_unit_test(sums_contents),
         cmocka_unit_test(quotes_names),
         cmocka_unit_test(judges),
+        cmocka_unit_test(says_what_it_does_not_follow),
+        cmocka_unit_test(speaks_spark),
         cmocka_unit_test(concludes),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
