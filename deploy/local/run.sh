@@ -5,6 +5,10 @@ cmd_run() {
     local source='' where=local options=() started_here=
     while [ $# -gt 0 ]; do
         case $1 in
+        --source-dir | --workspace | --approve | --name | --mode | --catalog | --schema | --max-rounds | --increment-of)
+            [ $# -ge 2 ] || die "run: $1: expected a value (see ./bldr help)" ;;
+        esac
+        case $1 in
         --source-dir) source=${2:-} && shift ;;
         --source-dir=*) source=${1#*=} ;;
         --workspace) where=${2:-} && shift ;;
