@@ -247,6 +247,37 @@ static void a_copied_lease_opens_nothing(void **state)
     hostile_close(honest);
 }
 
+static void a_model_of_the_workspace_takes_its_token(void **state)
+{
+    plane_stack_t *stack = *state;
+    make_scene(stack);
+    Nv__SetCredentialRequest request = NV__SET_CREDENTIAL_REQUEST__INIT;
+    Nv__LlmCredential llm = NV__LLM_CREDENTIAL__INIT;
+    Nv__DatabricksSecret databricks = NV__DATABRICKS_SECRET__INIT;
+    llm.provider = stack_text("databricks");
+    llm.model = stack_text("endpoint");
+    databricks.host = stack_text("https://workspace.example");
+    databricks.token = stack_text("token-of-the-workspace");
+    request.tenant = stack_text("globex");
+    request.llm = &llm;
+    request.databricks = &databricks;
+    stack_call(stack, "AdminService/SetCredential", &request.base, &nv__tenant__descriptor);
+    hostile_t *worker = hostile_open(stack, "pool/default/worker/h", 1);
+    stack_submit(stack, "globex", "tables=1", "");
+    Nv__CredentialRequest credential = NV__CREDENTIAL_REQUEST__INIT;
+    credential.request_id = 7;
+    credential.lease = take_task(worker)->lease;
+    credential.kind = stack_text("llm");
+    say(worker, NV__WORKER_MESSAGE__BODY_CREDENTIAL_REQUEST, &credential);
+    const Nv__ControlMessage *answer = await(worker, NV__CONTROL_MESSAGE__BODY_CREDENTIAL, 5000);
+    assert_non_null(answer);
+    assert_int_equal(answer->credential->error_code, 0);
+    assert_string_equal(answer->credential->llm->api_key, "token-of-the-workspace");
+    assert_string_equal(answer->credential->llm->base_url, "https://workspace.example/serving-endpoints");
+    assert_true(answer->credential->expires_unix_ms > 0);
+    hostile_close(worker);
+}
+
 static void documents_are_for_holders_of_the_run_only(void **state)
 {
     plane_stack_t *stack = *state;
@@ -425,6 +456,7 @@ int main(int argc, char **argv)
         WITH_STACK(a_dedicated_pool_gets_no_task_of_another_tenant),
         WITH_STACK(a_worker_of_an_unknown_pool_is_refused),
         WITH_STACK(a_copied_lease_opens_nothing),
+        WITH_STACK(a_model_of_the_workspace_takes_its_token),
         WITH_STACK(documents_are_for_holders_of_the_run_only),
         WITH_STACK(a_result_without_its_documents_is_a_failure),
         WITH_STACK(a_user_sees_nothing_of_another_tenant),
