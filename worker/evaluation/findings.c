@@ -158,7 +158,9 @@ char **findings_list(nv_mem_t *ctx, const run_record_t *record, size_t *out_coun
         for (size_t i = 0; i < record->survey->n_skipped; i++)
             add(&list, 1, "%s was left out: %s", record->survey->skipped[i]->path,
                 record->survey->skipped[i]->reason);
-    if (record->relations)
+    bool batch =
+        record->spec && record->spec->increment_of[0]; /* its relations are those of the first load */
+    if (record->relations && !batch)
         relation_findings(&list, record->relations);
     if (record->review)
         drift_findings(&list, record->review);

@@ -64,5 +64,7 @@ bool run_documents_load(agent_task_t *task, nv_mem_t *ctx, run_record_t *out, nv
             return nv_wrap(err, "channel %s", documents[i].channel);
         *documents[i].slot = message;
     }
+    if (!out->relations && out->design) /* a batch finds none of its own */
+        out->relations = out->design->relations;
     return load_profiles(task, ctx, out, err);
 }
