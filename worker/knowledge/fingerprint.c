@@ -52,6 +52,27 @@ char *fingerprint_make(nv_mem_t *ctx, const Nv__TableProfile *const *profiles, s
     return nv_strdup(ctx, nv_buf_text(&buf));
 }
 
+/* The next character that counts; uniqueness is of the data, not of the shape. */
+static const char *skip_unique(const char *text)
+{
+    static const char word[] = " unique";
+    while (strncmp(text, word, sizeof word - 1) == 0)
+        text += sizeof word - 1;
+    return text;
+}
+
+bool fingerprint_same_shape(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        a = skip_unique(a);
+        b = skip_unique(b);
+        if (*a != *b)
+            return false;
+        if (*a == '\0')
+            return true;
+    }
+}
+
 Nv__KnowledgeQuery *fingerprint_query(nv_mem_t *ctx, const char *fingerprint, const char *stage, int limit)
 {
     Nv__KnowledgeQuery *query = NV_NEW(ctx, Nv__KnowledgeQuery);

@@ -4,9 +4,11 @@
 #define WORKER_KNOWLEDGE_FINGERPRINT_H
 
 #include "common/core/mem.h"
+
 #include "nuvyn/profile.pb-c.h"
 #include "nuvyn/worker.pb-c.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* "customers(customer_id int64 unique, email string email, …)" per table, sorted by table name; below ctx; at
@@ -16,5 +18,8 @@ char *fingerprint_make(nv_mem_t *ctx, const Nv__TableProfile *const *profiles, s
 /* A knowledge query by this fingerprint (embedding included) for a stage ("design", "generate"); below ctx.
  */
 Nv__KnowledgeQuery *fingerprint_query(nv_mem_t *ctx, const char *fingerprint, const char *stage, int limit);
+
+/* The same tables, columns and types; which columns happen to be unique may differ from batch to batch. */
+bool fingerprint_same_shape(const char *a, const char *b);
 
 #endif

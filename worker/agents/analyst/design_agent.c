@@ -4,6 +4,7 @@
 #include "worker/design/design.h"
 #include "worker/design/proposal.h"
 #include "worker/design/sttm_check.h"
+#include "worker/knowledge/fingerprint.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@ typedef struct designing {
     Nv__Profile *profile;
     design_input_t input;
     Nv__StarSchema *human;
+    const Nv__KnowledgeReply *cases;
     Nv__StarSchema *earlier; /* what the person was asked about */
     Nv__Sttm *earlier_sttm;
     Nv__StarSchema *star;
@@ -71,8 +73,8 @@ static const char *critique_of(const designing_t *d)
 /* Names, descriptions, units; structure was settled in `relate`. */
 static bool ask_model(designing_t *d, nv_error_t *err)
 {
-    const char *fingerprint = "", *why = "";
-    const Nv__KnowledgeReply *cases = analyst_recall(d->task, d->ctx, d->profile, "design", &fingerprint);
+    const char *why = "";
+    const Nv__KnowledgeReply *cases = d->cases;
     proposal_check_t check = {
         .ctx = d->ctx, .profile = d->profile, .relations = d->input.relations, .star = d->star};
     analyst_question_t question = {.profile = d->profile,
@@ -122,10 +124,47 @@ static bool refuse_human(designing_t *d, nv_error_t *err)
     return true;
 }
 
+/* What a person made of tables of this shape, if it still fits them. The review holds its joins and grains against the data; what fails
+ * there is designed anew in the next round. */
+static bool use_correction(designing_t *d, const char *fingerprint)
+{
+    for (size_t i = 0; i < d->cases->n_hits && d->task->assignment->round == 0; i++) {
+        const Nv__KnowledgeCase *found = d->cases->hits[i]->found;
+        ProtobufCMessage *message = NULL;
+        nv_error_t err = NV_ERROR_INIT;
+        if (!fingerprint_same_shape(found->fingerprint, fingerprint) || found->document[0] == '\0' ||
+            !nv_json_decode(d->ctx, &nv__star_schema__descriptor, "case", found->document,
+                            strlen(found->document), NV_CODEC_IGNORE_UNKNOWN, &message, &err))
+            continue;
+        Nv__StarSchema *earlier = (Nv__StarSchema *)message;
+        if (strcmp(earlier->method, "human") != 0)
+            continue;
+        if (!design_check_star(d->profile, earlier, &err)) {
+            d->task->ops->emit(d->task->host, "retrieval",
+                               nv_printf(d->ctx, "the design a person made in %s no longer fits: %s",
+                                         found->run_id, err.message),
+                               0, 0);
+            nv_error_clear(&err);
+            continue;
+        }
+        earlier->relations = (Nv__Relations *)d->input.relations;
+        d->star = earlier;
+        d->task->ops->emit(d->task->host, "retrieval",
+                           nv_printf(d->ctx, "the design a person made in %s is used again", found->run_id),
+                           0, 0);
+        return true;
+    }
+    return false;
+}
+
 static bool make_star(designing_t *d, nv_error_t *err)
 {
     if (d->human != NULL)
         return use_human(d, err);
+    const char *fingerprint = "";
+    d->cases = analyst_recall(d->task, d->ctx, d->profile, "design", &fingerprint);
+    if (use_correction(d, fingerprint))
+        return true;
     return design_star(d->ctx, &d->input, &d->star, err) && ask_model(d, err);
 }
 

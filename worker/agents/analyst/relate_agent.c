@@ -4,6 +4,7 @@
 #include "worker/agents/remote/counting.h"
 #include "worker/discovery/discovery.h"
 #include "worker/discovery/proposal.h"
+#include "worker/knowledge/fingerprint.h"
 
 #include <string.h>
 
@@ -60,7 +61,7 @@ static bool use_cases(relating_t *r, const Nv__KnowledgeReply *cases, const char
         const Nv__KnowledgeCase *found = cases->hits[i]->found;
         ProtobufCMessage *message = NULL;
         nv_error_t ignored = NV_ERROR_INIT;
-        if (strcmp(found->fingerprint, fingerprint) != 0 || found->document[0] == '\0' ||
+        if (!fingerprint_same_shape(found->fingerprint, fingerprint) || found->document[0] == '\0' ||
             !nv_json_decode(r->ctx, &nv__star_schema__descriptor, "case", found->document,
                             strlen(found->document), NV_CODEC_IGNORE_UNKNOWN, &message, &ignored))
             continue;
