@@ -8,7 +8,19 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "common/core/buf.h"
 #include "worker/profiling/parse_sql.h"
+
+enum {
+    LIST_MAX = 64 << 20,
+    WIDE_COLUMNS = 1000 /* more than DuckDB compares rows by in reasonable time */
+};
+
+/* The distinct values of a key in a relation, each with its number of rows; asked for again by other checks. */
+typedef struct group {
+    char *relation;
+    char *columns; /* as they are selected */
+} group_t;
 
 /* A copy of some columns of one table, typed. */
 typedef struct segment {
@@ -24,6 +36,8 @@ struct rawdata {
     duckdb_connection connection;
     segment_t *segments; /* in the database as s0, s1 … */
     size_t n_segments, cap_segments;
+    group_t *groups; /* in the database as g0, g1 … */
+    size_t n_groups, cap_groups;
     bool **wanted;  /* per table and column: asked for by the questions at hand */
     bool *distinct; /* per table: u<t> holds its rows without exact duplicates */
     char *folder;
@@ -182,16 +196,16 @@ static char *value_sql(nv_mem_t *ctx, const Nv__ColumnProfile *column)
     return nv_printf(ctx, "%s AS %s", parse_rule_sql(ctx, SQL_DUCKDB, column, name), name);
 }
 
-static char *column_list(const rawdata_t *raw, nv_mem_t *ctx, int t, const bool *chosen)
+static const char *column_list(const rawdata_t *raw, nv_mem_t *ctx, int t, const bool *chosen)
 {
     const Nv__TableProfile *table = raw->profile->tables[t];
-    char *columns = nv_strdup(ctx, "");
+    nv_buf_t columns = nv_buf_make(ctx, LIST_MAX);
     for (size_t c = 0; c < table->n_columns; c++) {
         if (chosen != NULL ? chosen[c] : is_worth_loading(table->columns[c]))
-            columns = nv_printf(ctx, "%s%s%s", columns, columns[0] != '\0' ? ", " : "",
-                                value_sql(ctx, table->columns[c]));
+            nv_buf_printf(&columns, "%s%s", columns.length > 0 ? ", " : "",
+                          value_sql(ctx, table->columns[c]));
     }
-    return columns;
+    return nv_buf_text(&columns);
 }
 
 static bool covers(const segment_t *segment, const bool *needed, size_t n)
@@ -227,7 +241,7 @@ static bool ensure_segment(rawdata_t *raw, nv_mem_t *ctx, int t, const char *con
     for (size_t c = 0; c < table->n_columns; c++)
         columns[c] = needed[c] || raw->wanted[t][c];
     const char *sql = nv_printf(ctx, "CREATE TABLE s%zu AS SELECT %s FROM %s", raw->n_segments,
-                                column_list(raw, ctx, t, columns), raw_scan_sql(ctx, table));
+                                column_list(raw, ctx, t, columns), raw_scan_some_sql(ctx, table, columns));
     if (!execute(raw, sql, err))
         return nv_wrap(err, "reading %s", table->name);
     *out = (int)raw->n_segments;
@@ -272,46 +286,52 @@ static char *compared(nv_mem_t *ctx, const Nv__ColumnProfile *column, const Nv__
     return nv_printf(ctx, "CAST(%s AS VARCHAR)", name);
 }
 
-static char *inclusion_sql(rawdata_t *raw, nv_mem_t *ctx, const discovery_check_t *check, int from, int to,
-                           const int segments[2])
+/* The relation of distinct keys of `from`: k0, k1 … and n. Counted once, however many checks ask. */
+static bool ensure_group(rawdata_t *raw, nv_mem_t *ctx, const char *from, char *const *columns, int n,
+                         const char **out, nv_error_t *err)
 {
-    char *source = nv_strdup(ctx, ""), *target = nv_strdup(ctx, ""), *filled = nv_strdup(ctx, ""),
-         *equal = nv_strdup(ctx, "");
-    char *target_filled = nv_strdup(ctx, "");
-    for (int i = 0; i < check->n; i++) {
-        const Nv__ColumnProfile *a = find_column(raw, from, check->columns[i]),
-                                *b = find_column(raw, to, check->to_columns[i]);
-        const char *comma = i > 0 ? ", " : "", *and = i > 0 ? " AND " : "";
-        source = nv_printf(ctx, "%s%s%s AS k%d", source, comma, compared(ctx, a, b), i);
-        target = nv_printf(ctx, "%s%s%s AS k%d", target, comma, compared(ctx, b, a), i);
-        filled = nv_printf(ctx, "%s%s%s IS NOT NULL", filled, and, sql_identifier(ctx, SQL_DUCKDB, a->name));
-        target_filled = nv_printf(ctx, "%s%s%s IS NOT NULL", target_filled, and,
-                                  sql_identifier(ctx, SQL_DUCKDB, b->name));
-        equal = nv_printf(ctx, "%s%ss.k%d = t.k%d", equal, and, i, i);
+    nv_buf_t selected = nv_buf_make(ctx, LIST_MAX), filled = nv_buf_make(ctx, LIST_MAX);
+    for (int i = 0; i < n; i++) {
+        nv_buf_printf(&selected, "%s AS k%d, ", columns[i], i);
+        nv_buf_printf(&filled, "%s%s IS NOT NULL", i > 0 ? " AND " : "", columns[i]);
     }
-    return nv_printf(ctx,
-                     "WITH s AS (SELECT *, count(*) AS n FROM (SELECT %s FROM s%d WHERE %s) GROUP BY ALL), "
-                     "t AS (SELECT *, count(*) AS m FROM (SELECT %s FROM s%d WHERE %s) GROUP BY ALL) "
-                     "SELECT coalesce(sum(n), 0)::BIGINT, coalesce(sum(n) FILTER (WHERE m IS NULL), "
-                     "0)::BIGINT, count(*)::BIGINT, "
-                     "count(m)::BIGINT, coalesce(max(m), 0)::BIGINT FROM s LEFT JOIN t ON %s",
-                     source, segments[0], filled, target, segments[1], target_filled, equal);
+    for (size_t i = 0; i < raw->n_groups; i++) {
+        *out = nv_printf(ctx, "g%zu", i);
+        if (strcmp(raw->groups[i].relation, from) == 0 &&
+            strcmp(raw->groups[i].columns, nv_buf_text(&selected)) == 0)
+            return true;
+    }
+    *out = nv_printf(ctx, "g%zu", raw->n_groups);
+    if (!execute(raw,
+                 nv_printf(ctx, "CREATE TABLE %s AS SELECT %scount(*) AS n FROM %s WHERE %s GROUP BY ALL",
+                           *out, nv_buf_text(&selected), from, nv_buf_text(&filled)),
+                 err))
+        return nv_wrap(err, "counting keys");
+    NV_PUSH(raw->ctx, raw->groups, raw->n_groups, raw->cap_groups) =
+        (group_t){nv_strdup(raw->ctx, from), nv_strdup(raw->ctx, nv_buf_text(&selected))};
+    return true;
 }
 
-static char *uniqueness_sql(nv_mem_t *ctx, const discovery_check_t *check, const char *from)
+/* Rows with a key, of them without a partner, distinct keys, of them with a partner, most partners of one. */
+static char *inclusion_sql(nv_mem_t *ctx, const char *source, const char *target, int n)
 {
-    char *columns = nv_strdup(ctx, ""), *filled = nv_strdup(ctx, "");
-    for (int i = 0; i < check->n; i++) {
-        const char *name = sql_identifier(ctx, SQL_DUCKDB, check->columns[i]);
-        columns = nv_printf(ctx, "%s%s%s", columns, i > 0 ? ", " : "", name);
-        filled = nv_printf(ctx, "%s%s%s IS NOT NULL", filled, i > 0 ? " AND " : "", name);
-    }
+    nv_buf_t equal = nv_buf_make(ctx, LIST_MAX);
+    for (int i = 0; i < n; i++)
+        nv_buf_printf(&equal, "%ss.k%d = t.k%d", i > 0 ? " AND " : "", i, i);
+    return nv_printf(
+        ctx,
+        "SELECT coalesce(sum(s.n), 0)::BIGINT, coalesce(sum(s.n) FILTER (WHERE t.n IS NULL), "
+        "0)::BIGINT, count(*)::BIGINT, count(t.n)::BIGINT, coalesce(max(t.n), 0)::BIGINT FROM %s AS "
+        "s LEFT JOIN %s AS t ON %s",
+        source, target, nv_buf_text(&equal));
+}
+
+static char *uniqueness_sql(nv_mem_t *ctx, const char *keys, const char *from)
+{
     return nv_printf(ctx,
-                     "WITH k AS (SELECT %s, count(*) AS n FROM %s WHERE %s GROUP BY ALL) "
                      "SELECT coalesce(sum(n), 0)::BIGINT, ((SELECT count(*) FROM %s) - coalesce(sum(n), "
-                     "0))::BIGINT, count(*)::BIGINT, "
-                     "count(*)::BIGINT, coalesce(max(n), 0)::BIGINT FROM k",
-                     columns, from, filled, from);
+                     "0))::BIGINT, count(*)::BIGINT, count(*)::BIGINT, coalesce(max(n), 0)::BIGINT FROM %s",
+                     from, keys);
 }
 
 static bool fetch_counts(rawdata_t *raw, const char *sql, discovery_counts_t *out, nv_error_t *err)
@@ -343,6 +363,13 @@ static bool fetch_counts(rawdata_t *raw, const char *sql, discovery_counts_t *ou
     return ok;
 }
 
+/* Rows of very many columns cannot be told apart here; the profile has counted without the duplicates. */
+static bool can_deduplicate(const rawdata_t *raw, int table)
+{
+    const Nv__TableProfile *t = raw->profile->tables[table];
+    return t->duplicate_row_count == 0 || t->n_columns <= WIDE_COLUMNS;
+}
+
 static bool can_answer(const rawdata_t *raw, int table, const char *const *columns, int n)
 {
     for (int i = 0; i < n; i++) {
@@ -353,6 +380,42 @@ static bool can_answer(const rawdata_t *raw, int table, const char *const *colum
     return table >= 0 && n > 0;
 }
 
+static bool plan_uniqueness(rawdata_t *raw, nv_mem_t *ctx, const discovery_check_t *check, int table,
+                            const char **sql, nv_error_t *err)
+{
+    const char *rows = NULL, *keys = NULL;
+    char **columns = NV_NEW_ARRAY(ctx, char *, (size_t)check->n);
+    for (int i = 0; i < check->n; i++)
+        columns[i] = sql_identifier(ctx, SQL_DUCKDB, check->columns[i]);
+    if (!ensure_distinct(raw, ctx, check, table, &rows, err) ||
+        !ensure_group(raw, ctx, rows, columns, check->n, &keys, err))
+        return false;
+    *sql = uniqueness_sql(ctx, keys, rows);
+    return true;
+}
+
+static bool plan_inclusion(rawdata_t *raw, nv_mem_t *ctx, const discovery_check_t *check, int from, int to,
+                           const char **sql, nv_error_t *err)
+{
+    int segments[2] = {0, 0};
+    const char *source = NULL, *target = NULL;
+    char **ours = NV_NEW_ARRAY(ctx, char *, (size_t)check->n);
+    char **theirs = NV_NEW_ARRAY(ctx, char *, (size_t)check->n);
+    for (int i = 0; i < check->n; i++) {
+        const Nv__ColumnProfile *a = find_column(raw, from, check->columns[i]),
+                                *b = find_column(raw, to, check->to_columns[i]);
+        ours[i] = compared(ctx, a, b);
+        theirs[i] = compared(ctx, b, a);
+    }
+    if (!ensure_segment(raw, ctx, from, check->columns, check->n, &segments[0], err) ||
+        !ensure_segment(raw, ctx, to, check->to_columns, check->n, &segments[1], err) ||
+        !ensure_group(raw, ctx, nv_printf(ctx, "s%d", segments[0]), ours, check->n, &source, err) ||
+        !ensure_group(raw, ctx, nv_printf(ctx, "s%d", segments[1]), theirs, check->n, &target, err))
+        return false;
+    *sql = inclusion_sql(ctx, source, target, check->n);
+    return true;
+}
+
 bool rawdata_count(rawdata_t *raw, const discovery_check_t *check, discovery_counts_t *out, nv_error_t *err)
 {
     *out = (discovery_counts_t){0};
@@ -361,20 +424,12 @@ bool rawdata_count(rawdata_t *raw, const discovery_check_t *check, discovery_cou
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("count");
     int from = find_table(raw, check->from), to = check->to != NULL ? find_table(raw, check->to) : -1;
     if (!can_answer(raw, from, check->columns, check->n) ||
-        (check->to != NULL && !can_answer(raw, to, check->to_columns, check->n)))
+        (check->to != NULL ? !can_answer(raw, to, check->to_columns, check->n) : !can_deduplicate(raw, from)))
         return true;
-    const char *sql = NULL, *distinct = NULL;
-    int segments[2] = {0, 0};
-    if (check->to == NULL) {
-        if (!ensure_distinct(raw, ctx, check, from, &distinct, err))
-            return false;
-        sql = uniqueness_sql(ctx, check, distinct);
-    } else {
-        if (!ensure_segment(raw, ctx, from, check->columns, check->n, &segments[0], err) ||
-            !ensure_segment(raw, ctx, to, check->to_columns, check->n, &segments[1], err))
-            return false;
-        sql = inclusion_sql(raw, ctx, check, from, to, segments);
-    }
+    const char *sql = NULL;
+    if (!(check->to == NULL ? plan_uniqueness(raw, ctx, check, from, &sql, err)
+                            : plan_inclusion(raw, ctx, check, from, to, &sql, err)))
+        return false;
     nv_mem_free(raw->sql);
     raw->sql = nv_strdup(raw->ctx, sql);
     return fetch_counts(raw, sql, out, err);
