@@ -34,6 +34,8 @@ stack_start() { # name, command…
 stack_fail() { # name, what
     say "bldr: $1 $2; the end of its log ($NUVYN_STATE/logs/$1.log):"
     tail -n 5 "$NUVYN_STATE/logs/$1.log" >&2
+    ! tail -n 5 "$NUVYN_STATE/logs/$1.log" | grep -qE 'port is in use|Address already in use' ||
+        say "bldr: another program has the port that this stack used before; end it, or remove $NUVYN_STATE/$1/address and any free port is taken"
     stack_down >/dev/null 2>&1 || true
     exit 69
 }
