@@ -251,19 +251,20 @@ def ddl(name, type, comment, not_null=False):
     return f"{quoted(name)} {type}" + (" NOT NULL" if not_null else "") + (f" COMMENT {literal(comment)}" if comment else "")
 
 
-def create_table(name, columns, comment, cluster_by=(), not_null=(), properties=None):
-    """Creates the table if it is missing. columns: (name, type, comment)."""
+def create_table(name, columns, comment, cluster_by=(), not_null=(), properties=None, anew=False):
+    """Creates the table if it is missing; anew: empty in any case, former versions stay. columns: (name, type, comment)."""
     listed = ", ".join(ddl(*c, not_null=c[0] in not_null) for c in columns)
     clustered = f" CLUSTER BY ({', '.join(quoted(c) for c in cluster_by[:4])})" if cluster_by else ""
     given = ", ".join(f"{literal(key)} = {literal(value)}" for key, value in (properties or {}).items())
-    spark.sql(f"CREATE TABLE IF NOT EXISTS {full_name(name)} ({listed}) USING DELTA{clustered} "
+    create = "CREATE OR REPLACE TABLE" if anew else "CREATE TABLE IF NOT EXISTS"
+    spark.sql(f"{create} {full_name(name)} ({listed}) USING DELTA{clustered} "
               f"COMMENT {literal(comment)}" + (f" TBLPROPERTIES ({given})" if given else ""))
 
 
-def ensure_table(name, columns, comment, cluster_by=(), not_null=(), derived=True, properties=None):
+def ensure_table(name, columns, comment, cluster_by=(), not_null=(), derived=True, properties=None, anew=False):
     """Creates the table, or brings it to its declaration; true where it was created. New columns are added; a derived
     table whose types changed is made anew from the layer before it (on_change=rebuild), never silently anything else."""
-    if exists(name):
+    if exists(name) and not anew:
         has = {f.name.lower(): f.dataType.simpleString().upper() for f in table(name).schema.fields}
         added = [c for c in columns if c[0].lower() not in has]
         changed = [c[0] for c in columns if has.get(c[0].lower(), c[1].upper()) != c[1].upper()]
@@ -275,9 +276,9 @@ def ensure_table(name, columns, comment, cluster_by=(), not_null=(), derived=Tru
                 spark.sql(f"ALTER TABLE {full_name(name)} ADD COLUMNS ({', '.join(ddl(*c) for c in added)})")
                 road(name, f"columns added: {', '.join(c[0] for c in added)}")
             return False
-        spark.sql(f"DROP TABLE {full_name(name)}")
         road(name, f"rebuilt from bronze, because the type of {', '.join(changed)} changed")
-    create_table(name, columns, comment, cluster_by, not_null, properties)
+        anew = True
+    create_table(name, columns, comment, cluster_by, not_null, properties, anew)
     return True
 
 

@@ -107,12 +107,12 @@ def constraints(target):
             yield f"CONSTRAINT {name} FOREIGN KEY ({quoted(c.name)}) REFERENCES {full_name(c.references)}"
 
 
-def ensure_target(target, properties=None):
+def ensure_target(target, properties=None, anew=False):
     """Creates the table with its constraints and tags. Open-source Delta knows neither: properties of the table tell."""
     columns = tuple((c.name, c.type, f"{c.line}: {c.comment}" if c.comment else c.line) for c in target.columns)
     told = {} if ON_DATABRICKS else {f"nuvyn.constraint.{n}": text for n, text in enumerate(constraints(target))}
     if not ensure_table(target.name, columns, target.comment, target.cluster_by, filled(target),
-                        properties={**pii_property(target.columns), **told, **(properties or {})}):
+                        properties={**pii_property(target.columns), **told, **(properties or {})}, anew=anew):
         return
     road("constraints and tags", "Unity Catalog" if ON_DATABRICKS else "table properties")
     tag_pii(target.name, target.columns)
@@ -134,8 +134,7 @@ def keep_history(target):
             aside = f"{target.name}_until_{now():%Y%m%d%H%M%S}"
             spark.sql(f"CREATE TABLE {full_name(aside)} USING DELTA AS SELECT * FROM {full_name(target.name)}")
             road(target.name, f"history under the former mapping is kept as {aside}")
-        spark.sql(f"DROP TABLE {full_name(target.name)}")
-    ensure_target(target, {"nuvyn.mapping": mapping})
+    ensure_target(target, {"nuvyn.mapping": mapping}, anew=True)
 
 
 def pepper():
