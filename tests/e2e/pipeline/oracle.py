@@ -70,12 +70,12 @@ class Oracle:
                 ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING))
             WHERE nth = 1 OR tier IS DISTINCT FROM before"""
         yield f"""CREATE OR REPLACE TABLE sales AS SELECT *, NOT refused AND status = 'test' AS dropped FROM (
-            SELECT {typed('sale_id', 'BIGINT')} AS sale_id, {typed('sold_on', 'DATE')} AS sold_on,
+            SELECT {typed('sale_id', 'DECIMAL(38,0)')} AS sale_id, {typed('sold_on', 'DATE')} AS sold_on,
               {typed('customer_id', 'BIGINT')} AS customer_id, {typed('product_id', 'BIGINT')} AS product_id,
               {text('store_id')} AS store_id, {typed('quantity', 'DECIMAL(38,1)')} AS quantity,
               {typed('amount', 'DECIMAL(10,2)')} AS amount, coalesce({text('status')}, '') AS status, batch, path, n,
               {text('sale_id')} AS given_id,
-              corrupt OR {unread('sale_id', 'BIGINT')} OR {unread('sold_on', 'DATE')} OR {unread('customer_id', 'BIGINT')}
+              corrupt OR {unread('sale_id', 'DECIMAL(38,0)')} OR {unread('sold_on', 'DATE')} OR {unread('customer_id', 'BIGINT')}
               OR {unread('product_id', 'BIGINT')} OR {unread('quantity', 'DECIMAL(38,1)')}
               OR {unread('amount', 'DECIMAL(10,2)')} OR coalesce({typed('quantity', 'DECIMAL(38,1)')} < 0, false)
               OR ({typed('customer_id', 'BIGINT')} IS NOT NULL AND {typed('customer_id', 'BIGINT')} NOT IN

@@ -62,8 +62,8 @@ class History(unittest.TestCase):
 
     def sales(self, batch, *lines, header=SALES):
         path = self.place(batch, "sales.csv.gz")
-        with gzip.open(path, "wt", encoding="utf-8") as file:
-            file.write("\n".join([header, *lines, ""]))
+        with gzip.GzipFile(path, "wb", mtime=0) as file:
+            file.write("\n".join([header, *lines, ""]).encode())
         return "sales", path, f"{batch}/sales.csv.gz"
 
     def products(self, batch, *rows):
