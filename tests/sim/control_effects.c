@@ -306,6 +306,7 @@ static void assign(sim_t *sim, const sched_news_t *news)
     int worker = worker_of(sim, news->session);
     if (sim->mutation == MUTATION_WRONG_WORKER)
         worker = (int)sim_below(sim, (uint64_t)sim->worker_count);
+    check_fairness(sim, sim->run_tenant[news->lease.run]);
     if (!tell_store_first(sim, news))
         return;
     check_assignment(sim, news, worker);

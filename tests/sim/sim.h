@@ -305,6 +305,8 @@ nv_super_spec_t behave_spec(uint64_t run_seed, bool asks);
 nv_super_config_t behave_config(void);
 
 /* check.c */
+/* The scheduler gave this tenant its turn, whether or not the assignment gets as far as its worker. */
+void check_fairness(sim_t *sim, int served);
 void check_assignment(sim_t *sim, const sched_news_t *news, int worker);
 void check_accepted(sim_t *sim, const lease_t *lease);
 void check_event(sim_t *sim, int run, const item_t *item);
