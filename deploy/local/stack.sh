@@ -35,7 +35,7 @@ stack_fail() { # name, what
     say "bldr: $1 $2; the end of its log ($NUVYN_STATE/logs/$1.log):"
     tail -n 5 "$NUVYN_STATE/logs/$1.log" >&2
     ! tail -n 5 "$NUVYN_STATE/logs/$1.log" | grep -qE 'port is in use|Address already in use' ||
-        say "bldr: another program has the port that this stack used before; end it, or remove $NUVYN_STATE/$1/address and any free port is taken"
+        say "bldr: another program has the port that this stack used before; end it, or remove $NUVYN_STATE/$1/address.kept and any free port is taken"
     stack_down >/dev/null 2>&1 || true
     exit 69
 }
@@ -63,14 +63,17 @@ stack_certificates() {
     ctl certs issue operator/local --file operator --if-missing >/dev/null
 }
 
-# Ports are chosen by the kernel once and kept, so that what is stored about the workspace's address stays true.
+# Ports are chosen by the kernel once and kept, so that what is stored about the workspace's address stays true. The file is put
+# aside before a start: its coming back says that the program listens.
 stack_listen() { # name → host:port
     local file=$NUVYN_STATE/$1/address
-    if [ -s "$file" ]; then sed 's#^[a-z]*://##' "$file"; else printf '127.0.0.1:0'; fi
+    [ ! -s "$file" ] || mv -f "$file" "$file.kept"
+    if [ -s "$file.kept" ]; then sed 's#^[a-z]*://##' "$file.kept"; else printf '127.0.0.1:0'; fi
 }
 
 stack_workspace() {
     local dir=$NUVYN_STATE/workspace
+    ! stack_pid workspace >/dev/null || return 0
     stack_start workspace "$BUILD_DIR/bin/nuvyn-workspace" --state-dir "$dir" --listen "$(stack_listen workspace)" \
         --tls-cert "$NUVYN_STATE/certs/workspace.crt" --tls-key "$NUVYN_STATE/certs/workspace.key" \
         --kernel-python "$NUVYN_HOME/venv/bin/python" --log-format json
@@ -79,9 +82,11 @@ stack_workspace() {
 
 stack_controlplane() {
     local dir=$NUVYN_STATE/controlplane certs=$NUVYN_STATE/certs
+    ! stack_pid controlplane >/dev/null || return 0
     stack_start controlplane "$BUILD_DIR/bin/nuvyn-controlplane" --state-dir "$dir" --listen "$(stack_listen controlplane)" \
         --ca "$certs/ca.crt" --cert "$certs/controlplane.crt" --key "$certs/controlplane.key" \
         --vector-extension "$NUVYN_HOME/sqlite-vec/vec0.so" --log-format json
+    stack_wait controlplane 20 test -s "$dir/address"
     stack_wait controlplane 20 ctl health
 }
 
