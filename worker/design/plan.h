@@ -74,6 +74,7 @@ bool column_is_event_date(const dsc_column_t *column);
 
 /* --- parts of the star --- */
 void star_split_flat(plan_t *plan);      /* flat.c */
+void star_gather_junk(plan_t *plan);     /* junk.c */
 void star_make_dimensions(plan_t *plan); /* dimensions.c */
 void star_make_facts(plan_t *plan);      /* facts.c */
 void star_make_bridges(plan_t *plan);    /* bridges.c */

@@ -142,6 +142,7 @@ bool design_star(nv_mem_t *ctx, const design_input_t *input, Nv__StarSchema **ou
     plan->star->method = nv_strdup(ctx, input->relations->method);
     demote_bridges(plan);
     star_split_flat(plan);
+    star_gather_junk(plan);
     star_make_dimensions(plan);
     star_make_facts(plan);
     use_flat_dimensions(plan);

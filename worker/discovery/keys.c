@@ -335,23 +335,45 @@ static void emit_key(const dsc_state_t *state, int t, const key_candidate_t *key
     state->options->feature_sink(state->options->feature_arg, line);
 }
 
-/* (order, line) that a few dirty rows repeat is the key, not (order, line, product), which merely hides them: what counts within its
- * header needs nothing besides. */
+/* Counts the rows of a header from one, zero or ten on, and references nothing: a line number. */
+static bool is_counter(const dsc_state_t *state, const dsc_column_t *column)
+{
+    return column->kind == CLASS_INTEGER && column->has_points && column->points[0] >= 0 &&
+           column->points[0] <= 10 && schema_mentions(column, LEXICON_SEQUENCE) &&
+           strongest_out(state, column->table, column->index) < 0.5;
+}
+
+static int count_counters(const dsc_state_t *state, const key_candidate_t *key)
+{
+    int n = 0;
+    for (int i = 0; i < key->n; i++)
+        n += is_counter(state, state_column(state, key->table, key->columns[i]));
+    return n;
+}
+
+static int shared_columns(const key_candidate_t *a, const key_candidate_t *b)
+{
+    int n = 0;
+    for (int i = 0; i < a->n; i++) {
+        for (int j = 0; j < b->n; j++)
+            n += a->columns[i] == b->columns[j];
+    }
+    return n;
+}
+
+/* A header and the number that counts within it are the key of its lines: (order, line) with a few dirty rows rather than (order, line,
+ * product), which merely hides them; and (order, line) rather than (order, product), which some orders repeat. */
 static void prefer_counted_set(const dsc_state_t *state, table_keys_t *keys)
 {
-    if (keys->chosen < 0)
-        return;
-    key_candidate_t *key = &keys->list[keys->chosen];
-    for (int k = 0; k < keys->n; k++) {
+    key_candidate_t *key = keys->chosen >= 0 ? &keys->list[keys->chosen] : NULL;
+    for (int k = 0; key != NULL && key->n >= 2 && k < keys->n; k++) {
         key_candidate_t *other = &keys->list[k];
-        int inside = 0, counting = 0;
-        for (int i = 0; i < other->n; i++) {
-            for (int j = 0; j < key->n; j++)
-                inside += other->columns[i] == key->columns[j];
-            counting += schema_mentions(state_column(state, key->table, other->columns[i]), LEXICON_SEQUENCE);
-        }
-        if (other->n < 2 || other->n >= key->n || inside != other->n || counting != 1 ||
-            other->uniqueness < 0.99)
+        int shared = shared_columns(key, other);
+        bool smaller = other->n >= 2 && other->n < key->n && shared == other->n && other->uniqueness >= 0.99;
+        bool instead = other->n == key->n && shared == key->n - 1 && key->violations > 0 &&
+                       other->violations <= 0 && count_counters(state, key) == 0 &&
+                       state->schema->tables[key->table].records >= 20;
+        if ((!smaller && !instead) || count_counters(state, other) != 1)
             continue;
         other->p += key->p;
         key->p = 0;

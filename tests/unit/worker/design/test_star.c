@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "tests/unit/worker/design/fixture.h"
+#include "worker/design/sttm_check.h"
 
 static int set_up(void **state)
 {
@@ -192,6 +193,62 @@ static void test_edited_star_is_checked(void **state)
     assert_false(design_check_star(f->input.profile, f->star, &err));
 }
 
+/* Three flags of few values become one small dimension; two stay on the fact. */
+static const char *sales_of(nv_mem_t *ctx, int flags)
+{
+    char *csv = nv_strdup(ctx, flags == 3 ? "sale_id,channel,gift,paid_by,amount\n"
+                                          : "sale_id,channel,gift,amount\n");
+    for (int i = 1; i <= 60; i++) {
+        csv = nv_printf(ctx, "%s%d,%s,%s", csv, i, i % 2 ? "web" : "store", i % 3 ? "yes" : "no");
+        csv = flags == 3 ? nv_printf(ctx, "%s,%s,%d.50\n", csv, i % 5 ? "card" : "cash", i)
+                         : nv_printf(ctx, "%s,%d.50\n", csv, i);
+    }
+    return csv;
+}
+
+static Nv__StarSchema *design_sales(fixture_t *f, int flags)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    f->ctx = nv_mem_root("sales");
+    f->mini = mini_new(f->ctx);
+    f->relations = NV_NEW(f->ctx, Nv__Relations);
+    nv__relations__init(f->relations);
+    assert_true(mini_add_csv(f->mini, "sales", sales_of(f->ctx, flags), &err));
+    fixture_key(f, "sales", "sale_id", NULL);
+    fixture_role(f, "sales", NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    f->input = (design_input_t){.name = "s", .profile = mini_profile(f->mini), .relations = f->relations};
+    if (!fixture_design(f, &err))
+        fail_msg("%s", err.message);
+    return f->star;
+}
+
+static void test_flags_are_gathered(void **state)
+{
+    (void)state;
+    fixture_t f = {0};
+    const Nv__StarSchema *star = design_sales(&f, 3);
+    const Nv__DimensionDesign *junk = fixture_dimension(&f, "dim_sale_profile");
+    assert_non_null(junk);
+    assert_int_equal(junk->n_business_key, 3);
+    assert_int_equal(star->n_facts, 1);
+    assert_int_equal(star->facts[0]->n_dimensions, 1);
+    assert_string_equal(star->facts[0]->dimensions[0]->dimension, "dim_sale_profile");
+    assert_int_equal(star->facts[0]->dimensions[0]->join->n_columns, 3);
+    assert_int_equal(star->facts[0]->n_attributes, 0);
+    assert_int_equal(sttm_find_problems(f.ctx, f.sttm, f.input.profile).n, 0);
+    nv_mem_free(f.ctx);
+}
+
+static void test_two_flags_stay_on_the_fact(void **state)
+{
+    (void)state;
+    fixture_t f = {0};
+    const Nv__StarSchema *star = design_sales(&f, 2);
+    assert_int_equal(star->n_dimensions, 0);
+    assert_int_equal(star->facts[0]->n_attributes, 2);
+    nv_mem_free(f.ctx);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -208,6 +265,8 @@ int main(void)
         cmocka_unit_test(test_header_without_measures_goes_to_its_lines),
         cmocka_unit_test(test_nothing_to_design),
         TEST(test_edited_star_is_checked),
+        cmocka_unit_test(test_flags_are_gathered),
+        cmocka_unit_test(test_two_flags_stay_on_the_fact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
