@@ -14,11 +14,47 @@
 
 static const double least_p = 0.01; /* below it a candidate is no rival to anybody */
 
+typedef struct siblings {
+    double n, support, contained, reverse;
+} siblings_t;
+
+/* Columns of the same name in other tables: where do they lead? */
+static siblings_t ask_siblings(const dsc_state_t *state, const join_candidate_t *join)
+{
+    siblings_t s = {.reverse = join->reverse};
+    const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
+    if (join->n > 1 || from->made_up)
+        return s;
+    int last = -1, column = -1;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *other = &state->joins[i];
+        if (other->n > 1 || other->from == join->from)
+            continue;
+        const dsc_column_t *sibling = state_column(state, other->from, other->columns[0]);
+        if (sibling->header != from->header)
+            continue;
+        s.n += other->from != last || other->columns[0] != column;
+        last = other->from;
+        column = other->columns[0];
+        if (other->to != join->to || other->to_columns[0] != join->to_columns[0])
+            continue;
+        s.support += other->p;
+        s.contained += other->containment >= 0.95;
+        s.reverse = fmax(s.reverse, other->reverse);
+    }
+    if (s.n > 0) {
+        s.support /= s.n;
+        s.contained /= s.n;
+    }
+    return s;
+}
+
 typedef struct groups {
     size_t *order; /* joins by source columns */
     size_t *first; /* start of each group in order; first[n] = end */
     size_t n;
-    double *popularity; /* per table: expected joins into it */
+    double *popularity;   /* per table: expected joins into it */
+    siblings_t *siblings; /* per join */
 } groups_t;
 
 static void sorted_columns(const join_candidate_t *join, int *out)
@@ -76,13 +112,17 @@ static groups_t *group_joins(nv_mem_t *ctx, dsc_state_t *state)
     groups->order = NV_NEW_ARRAY(ctx, size_t, state->n_joins + 1);
     groups->first = NV_NEW_ARRAY(ctx, size_t, state->n_joins + 2);
     groups->popularity = NV_NEW_ARRAY(ctx, double, (size_t)state->schema->n_tables + 1);
+    groups->siblings = NV_NEW_ARRAY(ctx, siblings_t, state->n_joins + 1);
     size_t n = 0;
     for (size_t i = 0; i < state->n_joins; i++) {
         if (leads_to_no_key(state, &state->joins[i]))
             state->joins[i].p = fmin(state->joins[i].p, least_p / 2);
+    }
+    for (size_t i = 0; i < state->n_joins; i++) {
         if (state->joins[i].p < least_p)
             continue;
         groups->order[n++] = i;
+        groups->siblings[i] = ask_siblings(state, &state->joins[i]);
         groups->popularity[state->joins[i].to] += state->joins[i].p;
     }
     qsort_r(groups->order, n, sizeof *groups->order, by_source, state);
@@ -112,41 +152,6 @@ static double logit(double p)
 {
     p = fmin(1 - 1e-6, fmax(1e-6, p));
     return log(p / (1 - p));
-}
-
-typedef struct siblings {
-    double n, support, contained, reverse;
-} siblings_t;
-
-/* Columns of the same name in other tables: where do they lead? */
-static siblings_t ask_siblings(const dsc_state_t *state, const join_candidate_t *join)
-{
-    siblings_t s = {.reverse = join->reverse};
-    const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
-    if (join->n > 1 || from->made_up)
-        return s;
-    int last = -1, column = -1;
-    for (size_t i = 0; i < state->n_joins; i++) {
-        const join_candidate_t *other = &state->joins[i];
-        if (other->n > 1 || other->from == join->from)
-            continue;
-        const dsc_column_t *sibling = state_column(state, other->from, other->columns[0]);
-        if (sibling->header != from->header)
-            continue;
-        s.n += other->from != last || other->columns[0] != column;
-        last = other->from;
-        column = other->columns[0];
-        if (other->to != join->to || other->to_columns[0] != join->to_columns[0])
-            continue;
-        s.support += other->p;
-        s.contained += other->containment >= 0.95;
-        s.reverse = fmax(s.reverse, other->reverse);
-    }
-    if (s.n > 0) {
-        s.support /= s.n;
-        s.contained /= s.n;
-    }
-    return s;
 }
 
 /* Rivals whose keys hold this target's keys, or are held by them. */
@@ -195,7 +200,7 @@ static void own_features(const dsc_state_t *state, const groups_t *groups, const
 {
     const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
     const dsc_table_t *target = &state->schema->tables[join->to];
-    siblings_t s = ask_siblings(state, join);
+    siblings_t s = groups->siblings[join - state->joins];
     f[0] = logit(join->p) / 5;
     f[1] = join->p;
     f[11] = log1p(groups->popularity[join->to] - join->p) / 3;
@@ -241,7 +246,7 @@ static void candidate_features(const dsc_state_t *state, const groups_t *groups,
         reverse = fmax(reverse, rival->reverse);
         containment = fmax(containment, rival->containment);
         popular = fmax(popular, groups->popularity[rival->to] - rival->p);
-        support = fmax(support, ask_siblings(state, rival).support);
+        support = fmax(support, groups->siblings[rival - state->joins].support);
         affinity = fmax(affinity, named_after(state, rival));
         key_relations(state, join, rival, f);
     }
