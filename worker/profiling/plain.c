@@ -9,7 +9,7 @@ enum { MOST_DIGITS = 18 }; /* fit an int64 whatever they are */
 
 /* Digits with at most one point after the first of them and groups of three before it: "1234.5", "1,234.50". */
 typedef struct digits {
-    int64_t sum;
+    uint64_t sum; /* of at most 19 digits */
     int zeros;    /* leading */
     int whole;    /* digits before the point */
     int fraction; /* digits behind it; 0 without a point */
@@ -17,10 +17,10 @@ typedef struct digits {
     bool grouped;
 } digits_t;
 
-static const char *take_run(const char *at, const char *end, int64_t *sum)
+static const char *take_run(const char *at, const char *end, uint64_t *sum)
 {
     while (at < end && (unsigned char)(*at - '0') < 10)
-        *sum = *sum * 10 + (*at++ - '0');
+        *sum = *sum * 10 + (uint64_t)(*at++ - '0');
     return at;
 }
 
@@ -94,7 +94,7 @@ static bool read_number(const parser_t *parser, const char *text, size_t length,
         (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL && digits.whole + scale > parser->precision))
         return false;
     describe(&digits, text, parser, bare, class);
-    out->n = digits.sum * (int64_t)number_power(shift);
+    out->n = (int64_t)digits.sum * (int64_t)number_power(shift);
     return true;
 }
 
