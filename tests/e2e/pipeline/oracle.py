@@ -57,7 +57,7 @@ class Oracle:
         raw = "(SELECT * FROM raw WHERE source = '{}')".format
         yield f"""CREATE OR REPLACE TABLE customers AS SELECT {typed('customer_id', 'BIGINT')} AS customer_id,
             {typed('changed_on', 'DATE')} AS changed_on, {text('name')} AS name, {text('tier')} AS tier,
-            {text('email')} AS email, {text('language')} AS language, batch, path, n,
+            {text('email')} AS email, {text('language')} AS language, {text('customer_id')} AS given_id, batch, path, n,
             corrupt OR {unread('customer_id', 'BIGINT')} OR {unread('changed_on', 'DATE')} AS refused FROM {raw('customers')}"""
         yield f"""CREATE OR REPLACE TABLE silver_customers AS SELECT * FROM customers WHERE NOT refused
             QUALIFY row_number() OVER (PARTITION BY customer_id, changed_on {NEWEST}) = 1"""
@@ -134,7 +134,7 @@ class Oracle:
             WHERE coalesce(s.amount >= -1000, true)""",
         "fact_sale_refused": "SELECT sale_id FROM silver_sales WHERE amount < -1000",
         "fact_event": "SELECT happened_at, kind FROM fact_event",
-        "quarantine": """SELECT 'customers', batch, CAST(customer_id AS VARCHAR) FROM customers WHERE refused
+        "quarantine": """SELECT 'customers', batch, given_id FROM customers WHERE refused
             UNION ALL SELECT 'sales', batch, given_id FROM sales WHERE refused""",
         "counts": """SELECT 'sales', (SELECT count(*) FROM sales), (SELECT count(*) FROM silver_sales),
               (SELECT count(*) FROM sales WHERE refused), (SELECT count(*) FROM sales WHERE dropped)
