@@ -152,8 +152,10 @@ static void try_pairs(search_t *search)
     key_set_t *sets = NV_NEW_ARRAY(scratch, key_set_t, m * m + 1);
     size_t n = 0;
     for (size_t i = 0; i < m; i++)
-        for (size_t j = i + 1; j < m; j++)
-            sets[n++] = (key_set_t){.columns = {search->candidates[i], search->candidates[j]}, .n = 2};
+        for (size_t j = i + 1; j < m; j++) {
+            sets[n] = (key_set_t){.columns = {search->candidates[i], search->candidates[j]}, .n = 2};
+            n++;
+        }
     try_level(search, sets, n);
 }
 
@@ -165,9 +167,11 @@ static void try_triples(search_t *search)
     size_t n = 0;
     for (size_t i = 0; i < m; i++)
         for (size_t j = i + 1; j < m; j++)
-            for (size_t k = j + 1; k < m; k++)
-                sets[n++] = (key_set_t){
+            for (size_t k = j + 1; k < m; k++) {
+                sets[n] = (key_set_t){
                     .columns = {search->candidates[i], search->candidates[j], search->candidates[k]}, .n = 3};
+                n++;
+            }
     try_level(search, sets, n);
 }
 
