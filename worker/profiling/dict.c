@@ -42,7 +42,7 @@ static void grow(dict_t *dict)
 
 static const char *keep_text(dict_t *dict, const char *text, size_t length)
 {
-    if (length > dict->chunk_left) {
+    if (!dict->chunk || length > dict->chunk_left) {
         size_t chunk = dict->bytes < 4096 ? SMALL_CHUNK : CHUNK;
         dict->chunk_left = length > chunk ? length : chunk;
         dict->chunk = nv_realloc_array(dict->ctx, NULL, 1, dict->chunk_left);
