@@ -11,6 +11,7 @@
 #include "controlplane/tenancy/tenancy.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -69,8 +70,9 @@ static const nv_option_t options[] = {
      .type = NV_OPTION_STRING,
      .env = "NUVYN_SEAL_KEY",
      .secret = true,
-     .help =
-         "key that wraps the tenants' keys (hex or base64, 32 bytes); default: a file in the state folder"},
+     .help = "keys that wrap the tenants' keys (hex or base64, 32 bytes), newest first, separated by commas; "
+             "default: "
+             "seal.key in the state folder"},
     {.name = "metrics-listen",
      .type = NV_OPTION_STRING,
      .env = "NUVYN_METRICS_LISTEN",
@@ -268,6 +270,19 @@ static bool prepare_lead(plane_t *plane, nv_error_t *err)
     return epochs_before(plane, &plane->lead.floor, err);
 }
 
+/* Refuses to serve tenants whose credentials it could not open; the newest key takes over from older ones. */
+static bool open_seals(plane_t *plane, const tenancy_keys_options_t *from, nv_error_t *err)
+{
+    int64_t rewrapped;
+    if (!tenancy_keys_open(from, &plane->service.keys, err) ||
+        !tenancy_rewrap(plane->service.store, plane->service.keys, &rewrapped, err))
+        return nv_wrap(err, "%s", from->path ? from->path : "--seal-key");
+    if (rewrapped)
+        nv_log(plane->log, NV_INFO, "main", "the tenants' keys are wrapped by the newest sealing key",
+               "tenants", nv_printf(plane->ctx, "%" PRId64, rewrapped), NULL);
+    return true;
+}
+
 static bool open_store(plane_t *plane, nv_error_t *err)
 {
     const char *url = nv_config_string(plane->config, "store");
@@ -277,8 +292,7 @@ static bool open_store(plane_t *plane, nv_error_t *err)
     tenancy_keys_options_t keys = {.key = nv_config_string(plane->config, "seal-key")};
     if (!keys.key)
         keys.path = nv_printf(plane->ctx, "%s/seal.key", plane->state_dir);
-    return store_open(&store, &plane->service.store, err) &&
-           tenancy_keys_open(&keys, &plane->service.keys, err) &&
+    return store_open(&store, &plane->service.store, err) && open_seals(plane, &keys, err) &&
            tenancy_bootstrap(plane->service.store, nv_config_string(plane->config, "tenant"), cp_unix_ms(),
                              err);
 }

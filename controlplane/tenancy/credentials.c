@@ -15,11 +15,11 @@ static bool unwrap(const tenancy_keys_t *keys, nv_mem_t *ctx, const char *tenant
         return nv_wrap(err, "the key of tenant \"%s\"", tenant);
     const uint8_t *kek = keys_find(keys, id);
     if (!kek)
-        return nv_fail(
-            err, NV_FAILED_PRECONDITION,
-            "the key of tenant \"%s\" is wrapped by a key-encryption key that is not at hand: expected it "
-            "among the old keys",
-            tenant);
+        return nv_fail(err, NV_FAILED_PRECONDITION,
+                       "the key of tenant \"%s\" is wrapped by a sealing key that is not at hand: restore "
+                       "it, or give it "
+                       "behind the new one",
+                       tenant);
     if (!tenancy_unseal(ctx, kek, purpose_key, tenant, kind_of_key, wrapped, &plain, err))
         return nv_wrap(err, "the key of tenant \"%s\"", tenant);
     if (plain.length != TENANCY_KEY_BYTES)

@@ -191,8 +191,7 @@ static bool load(tenancy_keys_t *keys, const tenancy_keys_options_t *options, nv
         return nv_fail(err, NV_INVALID_ARGUMENT, "key-encryption key: expected either a key or a file");
     if (has_path)
         return load_file(keys, options->path, err);
-    return add_keys(keys, options->key, "the key-encryption key", err) &&
-           (!options->old_keys || add_keys(keys, options->old_keys, "the old key-encryption keys", err));
+    return add_keys(keys, options->key, "the key-encryption key", err);
 }
 
 bool tenancy_keys_open(const tenancy_keys_options_t *options, tenancy_keys_t **out, nv_error_t *err)

@@ -18,10 +18,10 @@ enum { TENANCY_KEY_BYTES = 32, TENANCY_SECRET_MAX = 64 * 1024, TENANCY_SEAL_OVER
 
 /* Where the key-encryption keys are. Exactly one of key and path. */
 typedef struct tenancy_keys_options {
-    const char *key; /* 64 hex digits or base64 of 32 bytes (from the environment) */
+    const char *
+        key; /* from the environment: 64 hex digits or base64 of 32 bytes; newest first, separated by commas */
     const char
         *path; /* file with such keys, one a line, newest first; made (0600) with a random one when missing */
-    const char *old_keys; /* beside `key`: older ones, separated by commas, still needed to unwrap; or NULL */
 } tenancy_keys_options_t;
 
 /* Refuses a key file that group or others may read (PERMISSION_DENIED). */
@@ -39,7 +39,8 @@ bool tenancy_credential_set(store_t *store, const tenancy_keys_t *keys, const ch
 /* Below ctx, wiped when freed. NOT_FOUND when the tenant has none of this kind. */
 bool tenancy_credential_get(store_t *store, const tenancy_keys_t *keys, nv_mem_t *ctx, const char *tenant,
                             const char *kind, nv_bytes_t *out, nv_error_t *err) NV_MUST_CHECK;
-/* Key rotation: wraps every tenant's data key anew with the newest KEK; the sealed blobs stay as they are. */
+/* Key rotation: wraps every tenant's data key anew with the newest KEK; the sealed blobs stay as they are. Fails with
+ * FAILED_PRECONDITION when a key is wrapped by a KEK that is not among `keys`: nothing of that tenant could be opened. */
 bool tenancy_rewrap(store_t *store, const tenancy_keys_t *keys, int64_t *out_rewrapped,
                     nv_error_t *err) NV_MUST_CHECK;
 

@@ -80,7 +80,7 @@ static void test_every_bit_counts(void **state)
 
 static tenancy_keys_t *keys_of(temp_store_t *t, const char *newest, const char *old)
 {
-    tenancy_keys_options_t options = {.key = newest, .old_keys = old};
+    tenancy_keys_options_t options = {.key = old ? nv_printf(t->ctx, "%s,%s", newest, old) : newest};
     tenancy_keys_t *keys;
     assert_ok(t, tenancy_keys_open(&options, &keys, &t->err));
     return keys;
