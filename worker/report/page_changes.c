@@ -26,6 +26,7 @@ void page_changes(nv_buf_t *buf, const run_record_t *record)
                    files == 1 ? "" : "s", changed, changed == 1 ? "" : "s");
     else
         html_textf(buf, "Nothing: %zu files were new, and no row of the star differs from before.", files);
+    html_textf(buf, " New rows count the unknown members of a dimension and every version of a history.");
     nv_buf_puts(buf, "</p>\n<div class=\"scroll\"><table>");
     html_table_head(buf, titles);
     for (size_t i = 0; i < n; i++) {

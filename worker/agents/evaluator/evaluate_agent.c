@@ -88,12 +88,19 @@ static const char *not_compared(const Nv__Validation *validation)
     return NULL;
 }
 
+/* Of a first load the number of rows says it all. */
+static bool is_first_load(const table_change_t *change, int64_t rows)
+{
+    return change->updated == 0 && change->deleted == 0 && change->inserted >= rows && rows > 0;
+}
+
 static void tell_built(agent_task_t *task, nv_mem_t *ctx, const run_record_t *record)
 {
     const Nv__Validation *validation = record->validation;
     if (!validation || validation->n_tables == 0)
         return;
     size_t n, changed = 0;
+    bool told = false;
     const table_change_t *changes = changes_list(ctx, record, &n);
     const char *why = not_compared(validation);
     bool batch = record->spec && record->spec->increment_of[0];
@@ -106,9 +113,14 @@ static void tell_built(agent_task_t *task, nv_mem_t *ctx, const run_record_t *re
             continue;
         const table_change_t *change = changes_of(changes, n, dot ? dot + 1 : table);
         changed += change && change->inserted + change->updated + change->deleted > 0;
+        bool tells = change && (batch || !is_first_load(change, validation->tables[i]->rows));
+        told |= tells;
         tell(task, nv_printf(ctx, "  %-50s %10lld rows%s%s", table, (long long)validation->tables[i]->rows,
-                             change ? "   " : "", change ? change_text(ctx, change) : ""));
+                             tells ? "   " : "", tells ? change_text(ctx, change) : ""));
     }
+    if (told)
+        tell(task, "  (rows: what is known and current; new and changed count earlier versions and unknown "
+                   "members, too)");
     if (n > 0 && changed == 0)
         tell(task, "No row changed: everything in these files was loaded before.");
     if (why)
