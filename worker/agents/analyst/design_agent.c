@@ -178,6 +178,12 @@ static bool write_artifacts(designing_t *d, nv_error_t *err)
            d->task->ops->artifact(d->task->host, "sttm.json", "application/json", json, length, err);
 }
 
+/* "1 bridge", "2 bridges". */
+static char *counted(nv_mem_t *ctx, size_t n, const char *what)
+{
+    return nv_printf(ctx, "%zu %s%s", n, what, n == 1 ? "" : "s");
+}
+
 bool agent_design(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
 {
     designing_t d = {.task = task, .ctx = ctx, .usage = &out->usage};
@@ -200,8 +206,10 @@ bool agent_design(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_err
         !task->ops->write(task->host, "sttm", &d.sttm->base, err) || !write_artifacts(&d, err))
         return nv_wrap(err, "design");
     task->ops->emit(task->host, "log",
-                    nv_printf(ctx, "%zu dimensions, %zu facts, %zu bridges, %zu target tables",
-                              d.star->n_dimensions, d.star->n_facts, d.star->n_bridges, d.sttm->n_targets),
+                    nv_printf(ctx, "%s, %s, %s: %s", counted(ctx, d.star->n_dimensions, "dimension"),
+                              counted(ctx, d.star->n_facts, "fact"),
+                              counted(ctx, d.star->n_bridges, "bridge"),
+                              counted(ctx, d.sttm->n_targets, "target table")),
                     0, 0);
     return true;
 }
