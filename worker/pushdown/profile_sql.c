@@ -231,10 +231,13 @@ char *profile_files_sql(nv_mem_t *ctx, const profile_part_t *part, const char *f
     return nv_printf(ctx, "%s FROM %s z GROUP BY nuvyn_file", nv_buf_text(&out), from_rejected);
 }
 
+/* r0 is of no use but to Spark, which refuses to read nothing of a file but its corrupt records. */
 char *profile_rejected_sql(nv_mem_t *ctx, const char *from_rejected, int most)
 {
     return nv_printf(
-        ctx, "SELECT nuvyn_file, left(nuvyn_corrupt, 200) FROM %s z WHERE nuvyn_corrupt IS NOT NULL LIMIT %d",
+        ctx,
+        "SELECT nuvyn_file, left(nuvyn_corrupt, 200), left(r0, 1) FROM %s z WHERE nuvyn_corrupt IS "
+        "NOT NULL LIMIT %d",
         from_rejected, most);
 }
 
