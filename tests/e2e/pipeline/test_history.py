@@ -132,7 +132,7 @@ class History(unittest.TestCase):
         self.oracle.arrives("day-02", [])
         self.agree()
         for t in STAR:
-            last = self.spark.sql(f"DESCRIBE HISTORY spark_catalog.history.{t} LIMIT 1").first()
+            last = self.spark.sql(f"DESCRIBE HISTORY spark_catalog.`history`.{t} LIMIT 1").first()
             self.assertEqual(last["operation"], "MERGE")
             for name in ("numTargetRowsInserted", "numTargetRowsUpdated", "numTargetRowsDeleted"):
                 self.assertEqual(last["operationMetrics"][name], "0", (t, name))
