@@ -81,11 +81,17 @@ static const char *shown_text(nv_mem_t *ctx, const char *text, size_t length)
     return out;
 }
 
+/* Stands for a reason that is put into words only where it is kept. */
+static const char wrong_count[] = "another number of fields";
+
 static void reject(lane_t *lane, const char *at, const csv_record_t *record, int64_t line, const char *reason)
 {
     lane->rejected++;
     if (lane->n_rejects == SCAN_REJECTS)
         return;
+    if (reason == wrong_count)
+        reason =
+            nv_printf(lane->ctx, "%zu fields where %zu were expected", record->n_fields, lane->n_columns);
     lane->rejects[lane->n_rejects++] = (scan_reject_t){
         .file = lane->block.file,
         .line = line,
@@ -224,9 +230,7 @@ static const char *split_record(lane_t *lane, const char *at, const char *end, b
         return "text after a closing quote";
     if (record->status == CSV_INCOMPLETE)
         return "a quote is never closed";
-    if (record->n_fields != lane->n_columns)
-        return nv_printf(lane->ctx, "%zu fields where %zu were expected", record->n_fields, lane->n_columns);
-    return NULL;
+    return record->n_fields == lane->n_columns ? NULL : wrong_count;
 }
 
 static void take_records(lane_t *lane)
