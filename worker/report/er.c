@@ -1,11 +1,12 @@
 #include "worker/report/html.h"
+#include "worker/report/links.h"
 #include "worker/report/report.h"
 
 #include <graphviz/gvc.h>
 #include <pthread.h>
 #include <string.h>
 
-enum { ER_COLUMNS_SHOWN = 10, ER_DOT_MAX_BYTES = 8 * 1024 * 1024 };
+enum { ER_COLUMNS_SHOWN = 10, ER_NAME_SHOWN = 40, ER_DOT_MAX_BYTES = 8 * 1024 * 1024 };
 
 static const char *header_colour(Nv__TargetKind kind)
 {
@@ -44,23 +45,42 @@ static bool shown(const Nv__SttmColumn *column)
     return !column->transform || column->transform->op != NV__TRANSFORM_OP__TRANSFORM_OP_AUDIT;
 }
 
+/* Graphviz refuses an empty element, and a name of hundreds of characters would make the picture unreadable. */
+static void put_label(nv_buf_t *buf, const char *text)
+{
+    html_short(buf, text[0] ? text : " ", ER_NAME_SHOWN);
+}
+
 static void put_column(nv_buf_t *buf, const Nv__SttmColumn *column)
 {
     const char *mark = column_mark(column);
-    nv_buf_puts(buf, "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"#888888\">");
-    html_text(buf, mark[0] ? mark : " "); /* Graphviz refuses an empty element */
+    nv_buf_puts(buf, "<TR><TD ALIGN=\"LEFT\"><FONT COLOR=\"#5f6b76\">");
+    put_label(buf, mark);
     nv_buf_puts(buf, "</FONT></TD><TD ALIGN=\"LEFT\">");
-    html_text(buf, column->name[0] ? column->name : " ");
+    put_label(buf, column->name);
     nv_buf_puts(buf, "</TD></TR>");
+}
+
+/* The picture's elements carry their node's name, which a pointer over them shows. Only what cannot end a quoted string of
+ * Graphviz's language is used as it is; the other form has a blank, which no such name has. */
+static void put_node(nv_buf_t *buf, const Nv__SttmTarget *target, size_t index)
+{
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_";
+    if (target->name[0] && target->name[strspn(target->name, plain)] == '\0')
+        nv_buf_printf(buf, "\"%s\"", target->name);
+    else
+        nv_buf_printf(buf, "\"table %zu\"", index + 1);
 }
 
 static void put_table(nv_buf_t *buf, const Nv__SttmTarget *target, size_t index)
 {
+    nv_buf_puts(buf, "  ");
+    put_node(buf, target, index);
     nv_buf_printf(buf,
-                  "  t%zu [label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"3\" "
+                  " [label=<<TABLE BORDER=\"0\" CELLBORDER=\"0\" CELLSPACING=\"0\" CELLPADDING=\"3\" "
                   "BGCOLOR=\"white\"><TR><TD COLSPAN=\"2\" BGCOLOR=\"%s\"><FONT COLOR=\"white\"><B>",
-                  index, header_colour(target->kind));
-    html_text(buf, target->name);
+                  header_colour(target->kind));
+    put_label(buf, target->name);
     nv_buf_puts(buf, "</B></FONT></TD></TR>");
     size_t hidden = 0;
     size_t count = 0;
@@ -77,42 +97,20 @@ static void put_table(nv_buf_t *buf, const Nv__SttmTarget *target, size_t index)
     nv_buf_puts(buf, "</TABLE>>];\n");
 }
 
-static bool find_target(const Nv__Sttm *sttm, const char *name, size_t *out)
-{
-    for (size_t i = 0; i < sttm->n_targets; i++)
-        if (strcmp(sttm->targets[i]->name, name) == 0) {
-            *out = i;
-            return true;
-        }
-    return false;
-}
-
-static bool find_date_target(const Nv__Sttm *sttm, size_t *out)
-{
-    for (size_t i = 0; i < sttm->n_targets; i++)
-        if (sttm->targets[i]->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION) {
-            *out = i;
-            return true;
-        }
-    return false;
-}
-
 static void put_edge(nv_buf_t *buf, const Nv__Sttm *sttm, size_t from, const Nv__SttmColumn *column)
 {
-    const Nv__Transform *transform = column->transform;
     size_t to;
-    bool found = transform && ((transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP &&
-                                find_target(sttm, transform->dimension, &to)) ||
-                               (transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY &&
-                                sttm->targets[from]->kind != NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION &&
-                                find_date_target(sttm, &to)));
-    if (!found)
+    if (!report_refers_to(sttm, from, column, &to))
         return;
     /* Facts stand in the middle: every other dimension goes to their left, its arrow drawn backwards. */
     bool left = to % 2 == 1 && sttm->targets[to]->kind != NV__TARGET_KIND__TARGET_KIND_FACT;
-    nv_buf_printf(buf, "  t%zu -> t%zu [%slabel=<", left ? to : from, left ? from : to,
-                  left ? "dir=back, " : "");
-    html_text(buf, column->role[0] ? column->role : " ");
+    const size_t ends[] = {left ? to : from, left ? from : to};
+    nv_buf_puts(buf, "  ");
+    put_node(buf, sttm->targets[ends[0]], ends[0]);
+    nv_buf_puts(buf, " -> ");
+    put_node(buf, sttm->targets[ends[1]], ends[1]);
+    nv_buf_printf(buf, " [%slabel=<", left ? "dir=back, " : "");
+    put_label(buf, column->role);
     nv_buf_puts(buf, ">];\n");
 }
 

@@ -1,5 +1,7 @@
 #include "worker/report/html.h"
 
+#include "common/core/utf8.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -47,6 +49,15 @@ void html_textf(nv_buf_t *buf, const char *fmt, ...)
     va_end(args);
 }
 
+void html_short(nv_buf_t *buf, const char *text, size_t most)
+{
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("html short");
+    if (strnlen(text, most + 1) <= most)
+        html_text(buf, text);
+    else
+        html_textf(buf, "%s…", nv_strndup(ctx, text, nv_utf8_floor(text, most)));
+}
+
 void html_element(nv_buf_t *buf, const char *tag, const char *css_class, const char *text)
 {
     if (css_class)
@@ -57,14 +68,35 @@ void html_element(nv_buf_t *buf, const char *tag, const char *css_class, const c
     nv_buf_printf(buf, "</%s>", tag);
 }
 
-void html_table_head(nv_buf_t *buf, const char *const *titles)
+static void put_head(nv_buf_t *buf, const char *const *titles)
 {
     nv_buf_puts(buf, "<thead><tr>");
     for (; *titles; titles++) {
         bool number = (*titles)[0] == '>';
-        html_element(buf, "th", number ? "n" : NULL, *titles + number);
+        nv_buf_printf(buf, "<th scope=\"col\"%s>", number ? " class=\"n\"" : "");
+        html_text(buf, *titles + number);
+        nv_buf_puts(buf, "</th>");
     }
     nv_buf_puts(buf, "</tr></thead>\n");
+}
+
+void html_scroll_open(nv_buf_t *buf, const char *label)
+{
+    nv_buf_puts(buf, "<div class=\"scroll\" role=\"region\" tabindex=\"0\" aria-label=\"");
+    html_text(buf, label);
+    nv_buf_puts(buf, "\">");
+}
+
+void html_table_close(nv_buf_t *buf)
+{
+    nv_buf_puts(buf, "</table></div>\n");
+}
+
+void html_table_open(nv_buf_t *buf, const char *label, const char *const *titles)
+{
+    html_scroll_open(buf, label);
+    nv_buf_puts(buf, "<table>");
+    put_head(buf, titles);
 }
 
 void html_count(nv_buf_t *buf, int64_t value)

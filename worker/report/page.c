@@ -1,5 +1,6 @@
 #include "worker/report/page.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static void put_fact(nv_buf_t *buf, const char *value, const char *label)
@@ -69,26 +70,42 @@ static void put_header(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record,
     if (record->spec && record->spec->increment_of[0])
         html_textf(buf, ", a further batch of %s: its design and job stayed as they were",
                    record->spec->increment_of);
-    nv_buf_puts(buf, "</p>\n<nav>");
-    nv_buf_puts(buf,
-                "<a href=\"#star\">Star</a><a href=\"#findings\">Findings</a><a "
-                "href=\"#changes\">Changes</a><a href=\"#quality\">Proof</a>"
-                "<a href=\"#mapping\">Mapping</a><a href=\"#relations\">Joins</a><a href=\"#profile\">Raw "
-                "data</a><a href=\"#timings\">Timings</a><a href=\"#score\">Score</a></nav>\n");
+    nv_buf_puts(buf, "</p>\n");
     put_facts(ctx, buf, record, card);
     put_method(buf, card);
 }
 
-static void put_star(nv_buf_t *buf, const char *er_svg)
+/* Links to the sections that this page has. Text is escaped, so that only a section's own markup is found. */
+static void put_contents(nv_buf_t *buf, const char *sections)
+{
+    static const char *const all[][2] = {
+        {"star", "Star"},        {"findings", "Findings"}, {"changes", "Changes"},
+        {"quality", "Proof"},    {"mapping", "Mapping"},   {"relations", "Joins"},
+        {"profile", "Raw data"}, {"timings", "Timings"},   {"score", "Score"}};
+    nv_buf_puts(buf, "<nav aria-label=\"contents\">");
+    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++) {
+        char mark[40];
+        (void)snprintf(mark, sizeof mark, "<section id=\"%s\">", all[i][0]);
+        if (strstr(sections, mark) != NULL)
+            nv_buf_printf(buf, "<a href=\"#%s\">%s</a>", all[i][0], all[i][1]);
+    }
+    nv_buf_puts(buf, "</nav>\n");
+}
+
+static void put_star(nv_buf_t *buf, const Nv__Sttm *sttm, const char *er_svg)
 {
     if (!er_svg)
         return;
-    nv_buf_puts(buf, "<section id=\"star\"><h2>The star schema</h2><div class=\"er\">");
+    nv_buf_puts(
+        buf, "<section id=\"star\"><h2>The star schema</h2><div class=\"er\" role=\"region\" tabindex=\"0\" "
+             "aria-label=\"the star schema as a picture; the table below says the same\">");
     nv_buf_puts(buf, er_svg); /* markup by Graphviz from escaped labels */
     nv_buf_puts(
         buf,
         "</div><p class=\"dim\">PK surrogate key, BK business key, FK foreign key, DD degenerate dimension, "
-        "Σ measure.</p></section>\n");
+        "Σ measure.</p>\n");
+    page_matrix(buf, sttm);
+    nv_buf_puts(buf, "</section>\n");
 }
 
 static void put_findings(nv_buf_t *buf, const Nv__Scorecard *card)
@@ -104,9 +121,9 @@ static void put_findings(nv_buf_t *buf, const Nv__Scorecard *card)
 
 static void put_score(nv_buf_t *buf, const Nv__Scorecard *card)
 {
-    static const char *const titles[] = {"measure", "value", "weight", "", NULL};
-    nv_buf_puts(buf, "<section id=\"score\"><h2>Score</h2><div class=\"scroll\"><table>");
-    html_table_head(buf, titles);
+    static const char *const titles[] = {"measure", ">value", ">weight", "detail", NULL};
+    nv_buf_puts(buf, "<section id=\"score\"><h2>Score</h2>");
+    html_table_open(buf, "score", titles);
     for (size_t i = 0; i < card->n_lines; i++) {
         nv_buf_puts(buf, "<tr>");
         html_element(buf, "td", NULL, card->lines[i]->name);
@@ -115,23 +132,27 @@ static void put_score(nv_buf_t *buf, const Nv__Scorecard *card)
         html_element(buf, "td", "dim", card->lines[i]->detail);
         nv_buf_puts(buf, "</tr>\n");
     }
-    nv_buf_puts(buf, "</table></div></section>\n");
+    html_table_close(buf);
+    nv_buf_puts(buf, "</section>\n");
 }
 
 bool report_html(nv_buf_t *buf, const run_record_t *record, const Nv__Scorecard *card, const char *er_svg,
                  nv_error_t *err)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("report");
+    nv_buf_t sections = nv_buf_make(ctx, buf->maximum);
+    put_star(&sections, record->sttm, er_svg);
+    put_findings(&sections, card);
+    page_changes(&sections, record);
+    page_quality(&sections, record);
+    page_mapping(&sections, record);
+    page_relations(&sections, record);
+    page_profile(&sections, record);
+    page_timings(&sections, record);
+    put_score(&sections, card);
     put_header(ctx, buf, record, card);
-    put_star(buf, er_svg);
-    put_findings(buf, card);
-    page_changes(buf, record);
-    page_quality(buf, record);
-    page_mapping(buf, record);
-    page_relations(buf, record);
-    page_profile(buf, record);
-    page_timings(buf, record);
-    put_score(buf, card);
+    put_contents(buf, nv_buf_text(&sections));
+    nv_buf_add(buf, sections.data, sections.length);
     nv_buf_puts(buf, "<footer>Made by Nuvyn.bldr.</footer></main></body></html>\n");
-    return nv_buf_ok(buf, "report.html", err);
+    return nv_buf_ok(&sections, "report.html", err) && nv_buf_ok(buf, "report.html", err);
 }

@@ -7,6 +7,7 @@
 #include "worker/report/report.h"
 
 void page_style(nv_buf_t *buf);
+void page_matrix(nv_buf_t *buf, const Nv__Sttm *sttm);
 void page_profile(nv_buf_t *buf, const run_record_t *record);
 void page_relations(nv_buf_t *buf, const run_record_t *record);
 void page_mapping(nv_buf_t *buf, const run_record_t *record);

@@ -27,8 +27,8 @@ void page_changes(nv_buf_t *buf, const run_record_t *record)
     else
         html_textf(buf, "Nothing: %zu files were new, and no row of the star differs from before.", files);
     html_textf(buf, " New rows count the unknown members of a dimension and every version of a history.");
-    nv_buf_puts(buf, "</p>\n<div class=\"scroll\"><table>");
-    html_table_head(buf, titles);
+    nv_buf_puts(buf, "</p>\n");
+    html_table_open(buf, "rows changed", titles);
     for (size_t i = 0; i < n; i++) {
         if (!changes[i].is_target)
             continue;
@@ -39,5 +39,6 @@ void page_changes(nv_buf_t *buf, const run_record_t *record)
         put_count(buf, changes[i].deleted);
         nv_buf_puts(buf, "</tr>\n");
     }
-    nv_buf_puts(buf, "</table></div></section>\n");
+    html_table_close(buf);
+    nv_buf_puts(buf, "</section>\n");
 }

@@ -28,9 +28,9 @@ static void put_join(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Join *join, const c
 static void put_roles(nv_buf_t *buf, const Nv__Relations *relations)
 {
     static const char *const names[] = {"?", "fact", "dimension", "bridge", "other"};
-    static const char *const titles[] = {"table", "role", "confidence", "evidence", NULL};
-    nv_buf_puts(buf, "<h3>Roles</h3><div class=\"scroll\"><table>");
-    html_table_head(buf, titles);
+    static const char *const titles[] = {"table", "role", ">confidence", "evidence", NULL};
+    nv_buf_puts(buf, "<h3>Roles</h3>");
+    html_table_open(buf, "roles", titles);
     for (size_t i = 0; i < relations->n_roles; i++) {
         const Nv__SourceRole *role = relations->roles[i];
         nv_buf_puts(buf, "<tr>");
@@ -40,14 +40,14 @@ static void put_roles(nv_buf_t *buf, const Nv__Relations *relations)
         put_evidence(buf, role->evidence, role->n_evidence);
         nv_buf_puts(buf, "</tr>\n");
     }
-    nv_buf_puts(buf, "</table></div>\n");
+    html_table_close(buf);
 }
 
 static void put_keys(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Relations *relations)
 {
-    static const char *const titles[] = {"table", "primary key", "confidence", "evidence", NULL};
-    nv_buf_puts(buf, "<h3>Keys</h3><div class=\"scroll\"><table>");
-    html_table_head(buf, titles);
+    static const char *const titles[] = {"table", "primary key", ">confidence", "evidence", NULL};
+    nv_buf_puts(buf, "<h3>Keys</h3>");
+    html_table_open(buf, "keys", titles);
     for (size_t i = 0; i < relations->n_primary_keys; i++) {
         const Nv__PrimaryKey *key = relations->primary_keys[i];
         nv_buf_puts(buf, "<tr>");
@@ -57,7 +57,7 @@ static void put_keys(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Relations *relation
         put_evidence(buf, key->evidence, key->n_evidence);
         nv_buf_puts(buf, "</tr>\n");
     }
-    nv_buf_puts(buf, "</table></div>\n");
+    html_table_close(buf);
 }
 
 void page_relations(nv_buf_t *buf, const run_record_t *record)
@@ -66,18 +66,18 @@ void page_relations(nv_buf_t *buf, const run_record_t *record)
     if (!relations)
         return;
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("report relations");
-    static const char *const titles[] = {"from",     "to",      "decision", "confidence",
-                                         "coverage", "orphans", "evidence", NULL};
+    static const char *const titles[] = {"from",      "to",       "decision", ">confidence",
+                                         ">coverage", ">orphans", "evidence", NULL};
     nv_buf_puts(buf, "<section id=\"relations\"><h2>Keys, joins and roles, with their evidence</h2>\n"
-                     "<h3>Joins</h3><div class=\"scroll\"><table>");
-    html_table_head(buf, titles);
+                     "<h3>Joins</h3>");
+    html_table_open(buf, "joins", titles);
     for (size_t i = 0; i < relations->n_joins; i++)
         put_join(ctx, buf, relations->joins[i], "accepted");
     for (size_t i = 0; i < relations->n_undecided; i++)
         put_join(ctx, buf, relations->undecided[i], "undecided");
     for (size_t i = 0; i < relations->n_rejected; i++)
         put_join(ctx, buf, relations->rejected[i], "proposed, refused by the data");
-    nv_buf_puts(buf, "</table></div>\n");
+    html_table_close(buf);
     put_keys(ctx, buf, relations);
     put_roles(buf, relations);
     nv_buf_puts(buf, "</section>\n");
@@ -99,8 +99,8 @@ static void put_column(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmColumn *colum
 
 static void put_target(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *target)
 {
-    static const char *const titles[] = {"id",   "column", "type",       "role", "from",
-                                         "rule", "SCD",    "confidence", NULL};
+    static const char *const titles[] = {"id",   "column", "type",        "role", "from",
+                                         "rule", "SCD",    ">confidence", NULL};
     nv_buf_puts(buf, "<details><summary>");
     html_text(buf, target->name);
     nv_buf_puts(buf, " <span class=\"dim\">");
@@ -108,11 +108,11 @@ static void put_target(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *targe
                target->grain[0] ? target->grain : report_load_strategy(target->load), target->n_columns);
     nv_buf_puts(buf, "</span></summary>");
     html_element(buf, "p", NULL, target->description);
-    nv_buf_puts(buf, "<div class=\"scroll\"><table>");
-    html_table_head(buf, titles);
+    html_table_open(buf, target->name, titles);
     for (size_t i = 0; i < target->n_columns; i++)
         put_column(ctx, buf, target->columns[i]);
-    nv_buf_puts(buf, "</table></div></details>\n");
+    html_table_close(buf);
+    nv_buf_puts(buf, "</details>\n");
 }
 
 static void put_unmapped(nv_buf_t *buf, const Nv__Sttm *sttm)
@@ -123,8 +123,7 @@ static void put_unmapped(nv_buf_t *buf, const Nv__Sttm *sttm)
     nv_buf_printf(
         buf, "<details><summary>Left out <span class=\"dim\">%zu source columns or tables</span></summary>",
         sttm->n_unmapped);
-    nv_buf_puts(buf, "<div class=\"scroll\"><table>");
-    html_table_head(buf, titles);
+    html_table_open(buf, "left out", titles);
     for (size_t i = 0; i < sttm->n_unmapped; i++) {
         nv_buf_puts(buf, "<tr>");
         html_element(buf, "td", NULL, sttm->unmapped[i]->source->table);
@@ -132,7 +131,8 @@ static void put_unmapped(nv_buf_t *buf, const Nv__Sttm *sttm)
         html_element(buf, "td", NULL, sttm->unmapped[i]->reason);
         nv_buf_puts(buf, "</tr>\n");
     }
-    nv_buf_puts(buf, "</table></div></details>\n");
+    html_table_close(buf);
+    nv_buf_puts(buf, "</details>\n");
 }
 
 void page_mapping(nv_buf_t *buf, const run_record_t *record)

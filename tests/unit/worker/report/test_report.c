@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "common/core/utf8.h"
 #include "worker/report/html.h"
 #include "worker/report/report.h"
 
@@ -100,6 +101,103 @@ static void the_page_is_whole_and_escaped(void **state)
     assert_non_null(strstr(nv_buf_text(&buf), "</html>"));
 }
 
+static void text_is_cut_between_characters(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    nv_buf_t buf = nv_buf_make(ctx, 1024);
+    html_short(&buf, "a<b", 3);
+    nv_buf_putc(&buf, ' ');
+    html_short(&buf, "ab\xF0\x9F\x98\x80", 4);
+    assert_string_equal(nv_buf_text(&buf), "a&lt;b ab…");
+}
+
+/* A column of values that are longer than what is shown, none of whose characters fits the limit evenly. */
+static void long_values_stay_utf8(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    char value[400] = "x";
+    for (size_t i = 1; i + 3 < sizeof value; i += 3)
+        memcpy(value + i, "€", 4);
+    Nv__ValueCount top = NV__VALUE_COUNT__INIT, *tops[] = {&top};
+    Nv__ColumnProfile column = NV__COLUMN_PROFILE__INIT, *columns[] = {&column};
+    Nv__TableProfile table = NV__TABLE_PROFILE__INIT;
+    const Nv__TableProfile *tables[] = {&table};
+    column.name = column.min = column.max = top.value = value;
+    column.n_top = table.n_columns = 1;
+    column.top = tops;
+    table.columns = columns;
+    table.name = value;
+    run_record_t record = {.run_id = "r", .n_profiles = 1, .profiles = tables};
+    nv_buf_t buf = nv_buf_make(ctx, REPORT_MAX_BYTES);
+    nv_error_t err = NV_ERROR_INIT;
+    assert_true(report_html(&buf, &record, scorecard_make(ctx, &record), NULL, &err));
+    assert_true(nv_utf8_valid(buf.data, buf.length));
+    assert_non_null(strstr(nv_buf_text(&buf), "€…"));
+}
+
+static void the_contents_list_what_is_there(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    star_t star;
+    make_star(&star);
+    run_record_t record = {.run_id = "r", .sttm = &star.sttm};
+    nv_buf_t buf = nv_buf_make(ctx, REPORT_MAX_BYTES);
+    nv_error_t err = NV_ERROR_INIT;
+    assert_true(report_html(&buf, &record, scorecard_make(ctx, &record), "<svg></svg>", &err));
+    const char *page = nv_buf_text(&buf);
+    size_t links = 0;
+    for (const char *p = page; (p = strstr(p, "href=\"#")) != NULL; links++) {
+        p += strlen("href=\"#");
+        char *section = nv_printf(ctx, "<section id=\"%.*s\">", (int)strcspn(p, "\""), p);
+        assert_non_null(strstr(page, section));
+    }
+    assert_int_equal(links, 4); /* star, findings, mapping, score */
+    assert_null(strstr(page, "src="));
+    assert_null(strstr(page, "http"));
+    assert_null(strstr(page, "@import"));
+}
+
+static void the_matrix_says_which_fact_has_which_dimension(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    star_t star;
+    make_star(&star);
+    star.dimension.name = star.lookup.dimension = (char *)"dim_day";
+    star.key.role = (char *)"ordered";
+    run_record_t record = {.run_id = "r", .sttm = &star.sttm};
+    nv_buf_t buf = nv_buf_make(ctx, REPORT_MAX_BYTES);
+    nv_error_t err = NV_ERROR_INIT;
+    assert_true(report_html(&buf, &record, scorecard_make(ctx, &record), "<svg></svg>", &err));
+    assert_non_null(strstr(nv_buf_text(&buf), "<th scope=\"row\">fact</th><td>ordered</td></tr>"));
+    nv_buf_reset(&buf);
+    star.key.role = (char *)"";
+    assert_true(report_html(&buf, &record, scorecard_make(ctx, &record), "<svg></svg>", &err));
+    assert_non_null(strstr(nv_buf_text(&buf), "aria-label=\"yes\">✓"));
+}
+
+static void the_picture_names_its_parts_and_cuts_long_names(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    char name[301];
+    memset(name, 'n', 300);
+    name[300] = '\0';
+    star_t star;
+    make_star(&star);
+    star.dimension.name = star.lookup.dimension = (char *)"dim_day";
+    star.key.name = name;
+    nv_error_t err = NV_ERROR_INIT;
+    char *svg = NULL;
+    assert_true(report_er_svg(ctx, &star.sttm, &svg, &err));
+    assert_non_null(strstr(svg, "<title>dim_day&#45;&gt;fact</title>"));
+    assert_null(strstr(svg, name + 200));
+    assert_non_null(strstr(svg, "nnn…"));
+}
+
 static void a_page_over_its_limit_is_an_error_not_a_torso(void **state)
 {
     (void)state;
@@ -144,6 +242,11 @@ int main(void)
         cmocka_unit_test(counts_are_grouped),
         cmocka_unit_test(the_picture_survives_hostile_names),
         cmocka_unit_test(the_page_is_whole_and_escaped),
+        cmocka_unit_test(text_is_cut_between_characters),
+        cmocka_unit_test(long_values_stay_utf8),
+        cmocka_unit_test(the_contents_list_what_is_there),
+        cmocka_unit_test(the_matrix_says_which_fact_has_which_dimension),
+        cmocka_unit_test(the_picture_names_its_parts_and_cuts_long_names),
         cmocka_unit_test(a_page_over_its_limit_is_an_error_not_a_torso),
         cmocka_unit_test(a_pipe_cannot_break_the_markdown_table),
         cmocka_unit_test(the_workbook_is_a_zip_with_content),
