@@ -59,6 +59,12 @@ typedef struct db_ops {
     /* params: see DB_PARAMS. row may be NULL; changes (rows written) may be NULL. */
     bool (*run)(db_t *db, db_statement_t id, const db_param_t *params, size_t n_params, db_row_fn *row,
                 void *arg, int64_t *changes, nv_error_t *err);
+    /* As run, but its outcome may show only at the next settle() (or run, which settles first), in the order of sending: where
+     * each answer costs a round trip, many go for one. An earlier failure makes the later ones void. */
+    bool (*send)(db_t *db, db_statement_t id, const db_param_t *params, size_t n_params, db_row_fn *row,
+                 void *arg, nv_error_t *err);
+    /* Everything sent so far has been done; false: some statement failed, the transaction can only be rolled back. */
+    bool (*settle)(db_t *db, nv_error_t *err);
     /* Several statements without parameters or results. */
     bool (*script)(db_t *db, const char *sql, nv_error_t *err);
     /* Before each transaction of a long-lived connection: brings a lost one back, keeps the log bounded. */
@@ -78,7 +84,7 @@ struct db {
     bool postgres;
     bool lost;       /* the connection is gone (its transaction with it) */
     bool failed;     /* the open transaction can only be rolled back */
-    uint64_t writes; /* statements that changed something, ever */
+    uint64_t *tally; /* counts the statements that changed something, or may have; borrowed, may be NULL */
     uint64_t reconnects;
     char *engine; /* "sqlite 3.40.1"; below the connection's context */
     char *location;
@@ -105,6 +111,22 @@ static inline bool db_write(db_t *db, db_statement_t id, const db_param_t *param
                             int64_t *changes, nv_error_t *err)
 {
     return db->ops->run(db, id, params, n_params, NULL, NULL, changes, err);
+}
+static inline bool db_send(db_t *db, db_statement_t id, const db_param_t *params, size_t n_params,
+                           nv_error_t *err)
+{
+    return db->ops->send(db, id, params, n_params, NULL, NULL, err);
+}
+/* arg must live until the next settle. */
+static inline bool db_ask(db_t *db, db_statement_t id, const db_param_t *params, size_t n_params,
+                          db_row_fn *row, void *arg, nv_error_t *err)
+{
+    return db->ops->send(db, id, params, n_params, row, arg, err);
+}
+static inline void db_count(db_t *db, bool changed)
+{
+    if (db->tally && changed)
+        ++*db->tally;
 }
 static inline int64_t db_row_int(const db_row_t *row, int column)
 {

@@ -11,13 +11,29 @@ typedef struct job job_t;
 struct job {
     job_t *next;
     size_t weight; /* bytes, to bound a group */
-    /* Runs statements. On failure it must not have changed anything, or the group is done again one by one. May be called
-     * more than once (each time in a new transaction). */
+    /* May be NULL. Sends its first statements, those on whose answers apply() depends: neighbours' go together. They may
+     * neither depend on what a neighbour with a claim does in its apply(), nor change what a neighbour's claim reads,
+     * other than as one after the other would. */
+    bool (*claim)(db_t *db, job_t *job, nv_error_t *err);
+    /* Runs or sends statements. On failure it must not have changed anything, or the group is done again one by one. May
+     * be called more than once (each time in a new transaction). */
     bool (*apply)(db_t *db, job_t *job, nv_error_t *err);
     /* On the writer's thread, once; error.code NV_OK: committed. The job may be freed in here. */
     void (*done)(job_t *job);
     nv_error_t error;
+    uint64_t changed; /* statements that changed something in this transaction */
 };
+
+/* Opened once, by one thread; another waits for it. */
+typedef struct latch {
+    pthread_mutex_t lock;
+    pthread_cond_t opened;
+    bool open;
+} latch_t;
+void latch_init(latch_t *latch);
+void latch_open(latch_t *latch);
+void latch_wait(latch_t *latch);
+void latch_destroy(latch_t *latch);
 
 typedef struct writer writer_t;
 /* Takes the connection over; NULL (with *err) when no thread can be had. */
@@ -25,7 +41,7 @@ writer_t *writer_start(db_t *db, const store_options_t *options, nv_error_t *err
 /* Completes what is queued, then closes the connection. */
 void writer_stop(writer_t *writer);
 bool writer_submit(writer_t *writer, job_t *job, nv_error_t *err) NV_MUST_CHECK;
-/* apply(db, arg) in a transaction, waiting for its outcome. */
+/* fn(db, arg) in a transaction, waiting for its outcome. */
 typedef bool write_fn(db_t *db, void *arg, nv_error_t *err);
 bool writer_run(writer_t *writer, write_fn *fn, void *arg, size_t weight, nv_error_t *err) NV_MUST_CHECK;
 void writer_get_status(writer_t *writer, store_status_t *out);
@@ -61,6 +77,15 @@ bool check_sha256(const char *what, const char *value, nv_error_t *err) NV_MUST_
 
 /* A batch, checked and applied. */
 bool batch_check(const store_batch_t *batch, size_t *weight, nv_error_t *err) NV_MUST_CHECK;
+/* The compare-and-set on the run's row, apart from the rest: the rest follows once its answer is there. */
+typedef struct batch_claim {
+    bool found;
+    store_result_t result;
+} batch_claim_t;
+bool batch_can_claim(const store_batch_t *batch);
+bool batch_claim(db_t *db, const store_batch_t *batch, batch_claim_t *claim, nv_error_t *err) NV_MUST_CHECK;
+bool batch_apply_claimed(db_t *db, const store_batch_t *batch, const batch_claim_t *claim,
+                         store_result_t *result, nv_error_t *err) NV_MUST_CHECK;
 bool batch_apply(db_t *db, const store_batch_t *batch, store_result_t *result, nv_error_t *err) NV_MUST_CHECK;
 
 /* A growing list of rows of one type, for the reading functions. */

@@ -6,7 +6,6 @@
  * given out again, so the outcome is then reported as unknown.
  */
 #include <assert.h>
-#include <endian.h>
 #include <inttypes.h>
 #include <libpq-fe.h>
 #include <stdio.h>
@@ -15,91 +14,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "controlplane/store/db.h"
+#include "controlplane/store/postgres.h"
 
-enum {
-    INT2_OID = 21,
-    INT4_OID = 23,
-    INT8_OID = 20,
-    FLOAT8_OID = 701,
-    PARAMS_MAX = 32,
-    RETRY_MS = 50,
-    XID_MAX = 32
-};
-
-typedef struct postgres {
-    db_t base;
-    PGconn *conn;
-    bool prepared[DB_STATEMENT_COUNT];
-    bool writer;
-    int busy_ms;
-    char *conninfo;
-    char xid[XID_MAX]; /* of the open writing transaction */
-    char started[64];  /* of the server we talk to */
-} postgres_t;
-
-typedef struct postgres_row {
-    db_row_t base;
-    const PGresult *result;
-    int index;
-} postgres_row_t;
-
-/* ---- errors ---- */
-
-typedef struct state_code {
-    const char *prefix; /* of an SQLSTATE; the first match counts */
-    nv_code_t code;
-} state_code_t;
-
-static const state_code_t state_codes[] = {
-    {"08", NV_UNAVAILABLE},
-    {"57", NV_UNAVAILABLE},
-    {"40", NV_UNAVAILABLE},
-    {"55P03", NV_UNAVAILABLE},
-    {"53300", NV_UNAVAILABLE},
-    {"53", NV_RESOURCE_EXHAUSTED},
-    {"54", NV_RESOURCE_EXHAUSTED},
-    {"23505", NV_ALREADY_EXISTS},
-    {"25006", NV_FAILED_PRECONDITION},
-    {"XX001", NV_DATA_LOSS},
-    {"XX002", NV_DATA_LOSS},
-    {"28", NV_UNAUTHENTICATED},
-    {"3D", NV_NOT_FOUND},
-    {"42501", NV_PERMISSION_DENIED},
-    {"22", NV_INVALID_ARGUMENT},
-    {"0A", NV_FAILED_PRECONDITION},
-    {"58P01", NV_FAILED_PRECONDITION},
-};
-
-static nv_code_t code_of_state(const char *state)
-{
-    if (!state)
-        return NV_UNAVAILABLE; /* no answer from the server */
-    for (size_t i = 0; i < sizeof state_codes / sizeof state_codes[0]; i++)
-        if (strncmp(state, state_codes[i].prefix, strlen(state_codes[i].prefix)) == 0)
-            return state_codes[i].code;
-    return NV_INTERNAL;
-}
-
-static void first_line(const char *text, char *out, size_t size)
-{
-    snprintf(out, size, "%.*s", (int)strcspn(text, "\n"), text);
-}
-
-/* Fills err from a failed result (or none), and notes what became of connection and transaction. */
-static bool fail(postgres_t *db, const PGresult *result, const char *what, nv_error_t *err)
-{
-    char text[512];
-    const char *state = result ? PQresultErrorField(result, PG_DIAG_SQLSTATE) : NULL;
-    const char *primary = result ? PQresultErrorField(result, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    first_line(primary ? primary : PQerrorMessage(db->conn), text, sizeof text);
-    db->base.failed = true;
-    if (PQstatus(db->conn) != CONNECTION_OK || (state && strncmp(state, "57P", 3) == 0))
-        db->base.lost = true;
-    return nv_fail(err, code_of_state(state), "%s: %s: %s (%s)",
-                   db->base.location ? db->base.location : "postgresql", what, text,
-                   state ? state : "connection");
-}
+enum { RETRY_MS = 50 };
 
 /* ---- connecting ---- */
 
@@ -115,7 +32,7 @@ static bool simple(postgres_t *db, const char *sql, char *out, size_t size, nv_e
     ExecStatusType status = PQresultStatus(result);
     bool ok = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
     if (!ok)
-        fail(db, result, "statement", err);
+        pg_fail(db, result, "statement", err);
     else if (out)
         snprintf(out, size, "%s", PQntuples(result) > 0 ? PQgetvalue(result, 0, 0) : "");
     PQclear(result);
@@ -148,12 +65,13 @@ static bool connect_once(postgres_t *db, nv_error_t *err)
     const char *const values[] = {"5", "nuvyn", "10000", "10", db->conninfo, NULL};
     PQfinish(db->conn);
     memset(db->prepared, 0, sizeof db->prepared);
+    db->n_sent = 0;
     db->conn = PQconnectdbParams(keys, values, 1);
     if (!db->conn)
         return nv_fail(err, NV_RESOURCE_EXHAUSTED, "postgresql: out of memory");
     PQsetNoticeReceiver(db->conn, ignore_notice, NULL);
     if (PQstatus(db->conn) != CONNECTION_OK)
-        return fail(db, NULL, "connecting", err);
+        return pg_fail(db, NULL, "connecting", err);
     db->base.lost = false;
     return configure(db, err);
 }
@@ -195,132 +113,12 @@ static bool pg_prepare(db_t *base, nv_error_t *err)
     return reconnect(db, now_ms() + db->busy_ms, err);
 }
 
-/* ---- statements ---- */
-
-typedef struct bound {
-    const char *values[PARAMS_MAX];
-    int lengths[PARAMS_MAX];
-    int formats[PARAMS_MAX];
-    char numbers[PARAMS_MAX][32];
-} bound_t;
-
-/* Numbers go as text, so that the server's inferred type decides; bytes go binary. */
-static void bind_one(bound_t *b, size_t i, const db_param_t *param)
-{
-    b->formats[i] = param->kind == DB_BYTES;
-    b->lengths[i] = (int)param->bytes.length;
-    b->values[i] = b->numbers[i];
-    switch (param->kind) {
-    case DB_INT:
-        snprintf(b->numbers[i], sizeof b->numbers[i], "%" PRId64, param->number);
-        break;
-    case DB_REAL:
-        snprintf(b->numbers[i], sizeof b->numbers[i], "%.17g", param->real);
-        break;
-    case DB_TEXT:
-    case DB_BYTES:
-        b->values[i] = param->bytes.data;
-        break;
-    case DB_NULL:
-        b->values[i] = NULL;
-        break;
-    }
-}
-
-static bool ensure_prepared(postgres_t *db, db_statement_t id, nv_error_t *err)
-{
-    if (db->prepared[id])
-        return true;
-    PGresult *result = PQprepare(db->conn, db_statement_name(id), db_statement_sql(id), 0, NULL);
-    bool ok = PQresultStatus(result) == PGRES_COMMAND_OK || fail(db, result, db_statement_name(id), err);
-    PQclear(result);
-    db->prepared[id] = ok;
-    return ok;
-}
-
-static bool each_row(postgres_t *db, const PGresult *result, db_row_fn *row, void *arg, nv_error_t *err)
-{
-    postgres_row_t at = {.base.ops = db->base.ops, .result = result};
-    int n = PQntuples(result);
-    for (at.index = 0; row && at.index < n; at.index++)
-        if (!row(&at.base, arg, err))
-            return false;
-    return true;
-}
-
-static void count_changes(postgres_t *db, PGresult *result, int64_t *changes)
-{
-    bool select = strncmp(PQcmdStatus(result), "SELECT", 6) == 0;
-    int64_t n = select ? 0 : strtoll(PQcmdTuples(result), NULL, 10);
-    db->base.writes += n > 0;
-    if (changes)
-        *changes = n;
-}
-
-static bool pg_run(db_t *base, db_statement_t id, const db_param_t *params, size_t n_params, db_row_fn *row,
-                   void *arg, int64_t *changes, nv_error_t *err)
-{
-    postgres_t *db = (postgres_t *)base;
-    bound_t b;
-    assert(n_params <= PARAMS_MAX);
-    for (size_t i = 0; i < n_params; i++)
-        bind_one(&b, i, &params[i]);
-    if (!ensure_prepared(db, id, err))
-        return false;
-    PGresult *result =
-        PQexecPrepared(db->conn, db_statement_name(id), (int)n_params, b.values, b.lengths, b.formats, 1);
-    ExecStatusType status = PQresultStatus(result);
-    bool ok = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
-    if (ok) {
-        count_changes(db, result, changes);
-        ok = each_row(db, result, row, arg, err);
-    } else {
-        fail(db, result, db_statement_name(id), err);
-    }
-    PQclear(result);
-    return ok;
-}
+/* ---- transactions ---- */
 
 static bool pg_script(db_t *base, const char *sql, nv_error_t *err)
 {
     return simple((postgres_t *)base, sql, NULL, 0, err);
 }
-
-static int64_t pg_row_int(const db_row_t *base, int column)
-{
-    const postgres_row_t *row = (const postgres_row_t *)base;
-    const char *data = PQgetvalue(row->result, row->index, column);
-    uint64_t wide;
-    uint32_t narrow;
-    if (PQftype(row->result, column) == INT4_OID) {
-        memcpy(&narrow, data, sizeof narrow);
-        return (int32_t)be32toh(narrow);
-    }
-    assert(PQftype(row->result, column) == INT8_OID);
-    memcpy(&wide, data, sizeof wide);
-    return (int64_t)be64toh(wide);
-}
-
-static double pg_row_real(const db_row_t *base, int column)
-{
-    const postgres_row_t *row = (const postgres_row_t *)base;
-    assert(PQftype(row->result, column) == FLOAT8_OID);
-    uint64_t bits;
-    memcpy(&bits, PQgetvalue(row->result, row->index, column), sizeof bits);
-    bits = be64toh(bits);
-    double value;
-    memcpy(&value, &bits, sizeof value);
-    return value;
-}
-
-static nv_bytes_t pg_row_bytes(const db_row_t *base, int column)
-{
-    const postgres_row_t *row = (const postgres_row_t *)base;
-    return nv_bytes(PQgetvalue(row->result, row->index, column),
-                    (size_t)PQgetlength(row->result, row->index, column));
-}
-
-/* ---- transactions ---- */
 
 static bool pg_begin(db_t *base, nv_error_t *err)
 {
@@ -334,6 +132,7 @@ static bool pg_begin(db_t *base, nv_error_t *err)
 static void pg_rollback(db_t *base)
 {
     postgres_t *db = (postgres_t *)base;
+    pg_abandon(db);
     if (!base->lost)
         PQclear(PQexec(db->conn, "ROLLBACK"));
     if (PQstatus(db->conn) != CONNECTION_OK)
@@ -387,10 +186,11 @@ static bool pg_commit(db_t *base, db_outcome_t *outcome, nv_error_t *err)
 {
     postgres_t *db = (postgres_t *)base;
     *outcome = DB_ROLLED_BACK;
+    assert(db->n_sent == 0); /* the caller settles first: here a failure would be COMMIT's */
     PGresult *result = PQexec(db->conn, "COMMIT");
     bool ok = PQresultStatus(result) == PGRES_COMMAND_OK;
     if (!ok)
-        fail(db, result, "COMMIT", err);
+        pg_fail(db, result, "COMMIT", err);
     else if (strcmp(PQcmdStatus(result), "COMMIT") != 0)
         ok = nv_fail(err, NV_INTERNAL, "%s: COMMIT ended as %s", base->location, PQcmdStatus(result));
     PQclear(result);
@@ -416,6 +216,8 @@ static const db_ops_t ops = {
     .commit = pg_commit,
     .rollback = pg_rollback,
     .run = pg_run,
+    .send = pg_send,
+    .settle = pg_settle,
     .script = pg_script,
     .prepare = pg_prepare,
     .idle = pg_idle,

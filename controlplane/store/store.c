@@ -248,13 +248,21 @@ typedef struct batch_job {
     const store_batch_t *batch;
     store_done_fn *done;
     void *arg;
+    batch_claim_t claim;
     store_result_t result;
 } batch_job_t;
+
+static bool claim_batch_job(db_t *db, job_t *job, nv_error_t *err)
+{
+    batch_job_t *b = (batch_job_t *)job;
+    return batch_claim(db, b->batch, &b->claim, err);
+}
 
 static bool apply_batch_job(db_t *db, job_t *job, nv_error_t *err)
 {
     batch_job_t *b = (batch_job_t *)job;
-    return batch_apply(db, b->batch, &b->result, err);
+    return job->claim ? batch_apply_claimed(db, b->batch, &b->claim, &b->result, err)
+                      : batch_apply(db, b->batch, &b->result, err);
 }
 
 static void end_batch_job(job_t *job)
@@ -279,6 +287,8 @@ bool store_submit(store_t *store, const store_batch_t *batch, store_done_fn *don
                          .batch = batch,
                          .done = done,
                          .arg = arg};
+    if (batch_can_claim(batch))
+        job->job.claim = claim_batch_job;
     if (writer_submit(store->writer, &job->job, err))
         return true;
     free(job);
@@ -286,24 +296,31 @@ bool store_submit(store_t *store, const store_batch_t *batch, store_done_fn *don
 }
 
 typedef struct commit {
-    const store_batch_t *batch;
     store_result_t result;
+    latch_t over;
 } commit_t;
 
-static bool apply_commit(db_t *db, void *arg, nv_error_t *err)
+static void end_commit(const store_result_t *result, void *arg)
 {
     commit_t *commit = arg;
-    return batch_apply(db, commit->batch, &commit->result, err);
+    commit->result = *result;
+    latch_open(&commit->over);
 }
 
 bool store_commit(store_t *store, const store_batch_t *batch, store_result_t *result, nv_error_t *err)
 {
-    commit_t commit = {.batch = batch};
-    size_t weight;
-    bool ok = batch_check(batch, &weight, err) && store_write(store, apply_commit, &commit, weight, err);
-    if (!result)
-        return ok;
-    *result = ok ? commit.result : (store_result_t){.error = *err};
+    commit_t commit;
+    latch_init(&commit.over);
+    bool ok = store_submit(store, batch, end_commit, &commit, err);
+    if (ok) {
+        latch_wait(&commit.over);
+        ok = commit.result.error.code == NV_OK;
+        if (!ok)
+            *err = commit.result.error;
+    }
+    latch_destroy(&commit.over);
+    if (result)
+        *result = ok ? commit.result : (store_result_t){.error = *err};
     return ok;
 }
 

@@ -38,29 +38,78 @@ typedef struct group {
 
 typedef enum group_end { GROUP_DONE, GROUP_AGAIN } group_end_t;
 
-static void fail_open_jobs(group_t *group, const nv_error_t *err)
+static void fail_open_jobs(const group_t *group, const nv_error_t *err)
 {
     for (size_t i = 0; i < group->count; i++)
         if (group->jobs[i]->error.code == NV_OK)
             group->jobs[i]->error = *err;
 }
 
-/* False: a job failed half way, or the connection is gone; nothing of the group may stay. */
-static bool apply_all(writer_t *writer, group_t *group)
+typedef bool job_step_fn(db_t *db, job_t *job, nv_error_t *err);
+
+/* False: the job failed half way, or the connection is gone; nothing of the group may stay. */
+static bool do_step(db_t *db, job_t *job, job_step_fn *step)
 {
-    db_t *db = writer->db;
-    for (size_t i = 0; i < group->count; i++) {
-        job_t *job = group->jobs[i];
-        uint64_t before = db->writes;
-        nv_error_clear(&job->error);
-        if (job->apply(db, job, &job->error))
-            continue;
-        assert(job->error.code != NV_OK);
-        bool harmless = !db->lost && !db->failed && db->writes == before;
-        if (!harmless)
+    if (job->error.code != NV_OK)
+        return true; /* out of the group already */
+    db->tally = &job->changed;
+    bool ok = step(db, job, &job->error);
+    db->tally = NULL;
+    assert(ok || job->error.code != NV_OK);
+    return ok || (!db->lost && !db->failed && job->changed == 0);
+}
+
+/* A failure that only now shows belongs to no job in particular. */
+static bool settle(db_t *db, const group_t *group)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    if (db->ops->settle(db, &err))
+        return true;
+    fail_open_jobs(group, &err);
+    return false;
+}
+
+/* Jobs with claims that follow each other: first all claims, then all the rest. Any other job goes alone, so that each finds
+ * what the ones before it have left. */
+static size_t end_of_stretch(const group_t *group, size_t from)
+{
+    size_t to = from + 1;
+    while (group->jobs[from]->claim && to < group->count && group->jobs[to]->claim)
+        to++;
+    return to;
+}
+
+static bool apply_stretch(db_t *db, const group_t *group, size_t from, size_t to)
+{
+    bool claims = group->jobs[from]->claim != NULL;
+    for (size_t i = from; claims && i < to; i++)
+        if (!do_step(db, group->jobs[i], group->jobs[i]->claim))
+            return false;
+    if (claims && !settle(db, group))
+        return false;
+    for (size_t i = from; i < to; i++)
+        if (!do_step(db, group->jobs[i], group->jobs[i]->apply))
+            return false;
+    return true;
+}
+
+/* False: nothing of the group may stay. */
+static bool apply_all(db_t *db, const group_t *group)
+{
+    for (size_t from = 0, to; from < group->count; from = to) {
+        to = end_of_stretch(group, from);
+        if (!apply_stretch(db, group, from, to))
             return false;
     }
-    return true;
+    return settle(db, group);
+}
+
+static void open_jobs(const group_t *group)
+{
+    for (size_t i = 0; i < group->count; i++) {
+        nv_error_clear(&group->jobs[i]->error);
+        group->jobs[i]->changed = 0;
+    }
 }
 
 static bool all_failed(const group_t *group)
@@ -76,13 +125,12 @@ static group_end_t commit_group(writer_t *writer, group_t *group)
 {
     db_t *db = writer->db;
     nv_error_t err = NV_ERROR_INIT;
-    for (size_t i = 0; i < group->count; i++)
-        nv_error_clear(&group->jobs[i]->error);
+    open_jobs(group);
     if (!db->ops->begin(db, &err)) {
         fail_open_jobs(group, &err);
         return db->lost ? GROUP_AGAIN : GROUP_DONE;
     }
-    if (!apply_all(writer, group)) {
+    if (!apply_all(db, group)) {
         db->ops->rollback(db);
         return GROUP_AGAIN;
     }
@@ -104,8 +152,7 @@ static bool prepare(writer_t *writer, group_t *group)
     nv_error_t err = NV_ERROR_INIT;
     if (writer->db->ops->prepare(writer->db, &err))
         return true;
-    for (size_t i = 0; i < group->count; i++)
-        nv_error_clear(&group->jobs[i]->error);
+    open_jobs(group);
     fail_open_jobs(group, &err);
     return false;
 }
@@ -236,13 +283,40 @@ bool writer_submit(writer_t *writer, job_t *job, nv_error_t *err)
 
 /* ---- blocking ---- */
 
+void latch_init(latch_t *latch)
+{
+    pthread_mutex_init(&latch->lock, NULL);
+    pthread_cond_init(&latch->opened, NULL);
+    latch->open = false;
+}
+
+void latch_open(latch_t *latch)
+{
+    pthread_mutex_lock(&latch->lock);
+    latch->open = true;
+    pthread_cond_signal(&latch->opened);
+    pthread_mutex_unlock(&latch->lock);
+}
+
+void latch_wait(latch_t *latch)
+{
+    pthread_mutex_lock(&latch->lock);
+    while (!latch->open)
+        pthread_cond_wait(&latch->opened, &latch->lock);
+    pthread_mutex_unlock(&latch->lock);
+}
+
+void latch_destroy(latch_t *latch)
+{
+    pthread_cond_destroy(&latch->opened);
+    pthread_mutex_destroy(&latch->lock);
+}
+
 typedef struct waiting {
     job_t job;
     write_fn *fn;
     void *arg;
-    pthread_mutex_t lock;
-    pthread_cond_t ended;
-    bool over;
+    latch_t over;
 } waiting_t;
 
 static bool apply_waiting(db_t *db, job_t *job, nv_error_t *err)
@@ -253,19 +327,7 @@ static bool apply_waiting(db_t *db, job_t *job, nv_error_t *err)
 
 static void end_waiting(job_t *job)
 {
-    waiting_t *waiting = (waiting_t *)job;
-    pthread_mutex_lock(&waiting->lock);
-    waiting->over = true;
-    pthread_cond_signal(&waiting->ended);
-    pthread_mutex_unlock(&waiting->lock);
-}
-
-static void await(waiting_t *waiting)
-{
-    pthread_mutex_lock(&waiting->lock);
-    while (!waiting->over)
-        pthread_cond_wait(&waiting->ended, &waiting->lock);
-    pthread_mutex_unlock(&waiting->lock);
+    latch_open(&((waiting_t *)job)->over);
 }
 
 bool writer_run(writer_t *writer, write_fn *fn, void *arg, size_t weight, nv_error_t *err)
@@ -273,17 +335,15 @@ bool writer_run(writer_t *writer, write_fn *fn, void *arg, size_t weight, nv_err
     waiting_t waiting = {
         .job = {.weight = weight, .apply = apply_waiting, .done = end_waiting}, .fn = fn, .arg = arg};
     assert(!pthread_equal(pthread_self(), writer->thread)); /* would wait for itself */
-    pthread_mutex_init(&waiting.lock, NULL);
-    pthread_cond_init(&waiting.ended, NULL);
+    latch_init(&waiting.over);
     bool ok = writer_submit(writer, &waiting.job, err);
     if (ok) {
-        await(&waiting);
+        latch_wait(&waiting.over);
         ok = waiting.job.error.code == NV_OK;
         if (!ok)
             *err = waiting.job.error;
     }
-    pthread_cond_destroy(&waiting.ended);
-    pthread_mutex_destroy(&waiting.lock);
+    latch_destroy(&waiting.over);
     return ok;
 }
 
