@@ -26,6 +26,11 @@ static bool add_name(nv_mem_t *ctx, name_set_t *set, const char *name, const cha
 }
 
 /* Table and column names become paths and identifiers in several systems. */
+static bool is_calendar_day(const char *text)
+{
+    return strlen(text) == 10 && strcmp(text, MODEL_FIRST_DAY) >= 0 && strcmp(text, MODEL_LAST_DAY) <= 0;
+}
+
 static bool check_identifier(const char *name, const char *where, nv_error_t *err)
 {
     if (!is_plain_name(name))
@@ -288,8 +293,10 @@ static bool check_kind(nv_mem_t *ctx, const Nv__SttmTarget *target, const char *
          !model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_CURRENT)))
         return nv_fail(err, NV_INVALID_ARGUMENT,
                        "%s: SCD2 needs a dimension with SCD_FROM, SCD_TO and SCD_CURRENT", where);
-    if (dates && (strlen(target->date_first) != 10 || strlen(target->date_last) != 10))
-        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: date_first and date_last: expected YYYY-MM-DD", where);
+    if (dates && (!is_calendar_day(target->date_first) || !is_calendar_day(target->date_last)))
+        return nv_fail(err, NV_INVALID_ARGUMENT,
+                       "%s: date_first and date_last: expected YYYY-MM-DD within %s and %s", where,
+                       MODEL_FIRST_DAY, MODEL_LAST_DAY);
     return true;
 }
 

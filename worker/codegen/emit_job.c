@@ -51,9 +51,8 @@ static void put_step(nv_mem_t *ctx, nv_json_writer_t *w, const char *key, const 
 
 static void put_target(nv_mem_t *ctx, nv_json_writer_t *w, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
 {
-    bool dates = target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
     open_task(ctx, w, emit_notebook_name(ctx, target));
-    put_dependency(w, dates ? "00_setup" : "20_silver");
+    put_dependency(w, "20_silver");
     for (size_t i = 0; i < target->n_depends_on; i++)
         put_dependency(w, emit_notebook_name(ctx, model_target(sttm, target->depends_on[i])));
     close_task(w);

@@ -202,13 +202,9 @@ static bool put_target(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm
                        const Nv__SttmTarget *target, nv_error_t *err)
 {
     nv_buf_t *buf = &notebook->text;
-    const Nv__SttmTarget *dates = model_date_dimension(sttm);
     char **key;
     size_t n = model_key(ctx, target, &key);
     notebook_cell(notebook, "Mapping");
-    if (!is_dates(target) && model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY))
-        nv_buf_printf(buf, "DATES = (%s, %s)  # the days of %s\n\n", py_string(ctx, dates->date_first),
-                      py_string(ctx, dates->date_last), dates->name);
     nv_buf_printf(buf, "target = Target(\n    name=%s,\n    comment=%s,\n    key=%s,\n",
                   py_string(ctx, target->name), py_string(ctx, target->description), py_tuple(ctx, key, n));
     put_dimension_columns(ctx, buf, target);
@@ -288,13 +284,26 @@ static void put_referred_by(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm 
     nv_buf_puts(&notebook->text, ")\n");
 }
 
+/* DATED_BY: every silver column that a date key is made of. */
+static void put_dated_by(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm)
+{
+    model_date_use_t *uses;
+    size_t n = model_date_uses(ctx, sttm, &uses);
+    notebook_cell(notebook, "Whose days the calendar covers");
+    nv_buf_puts(&notebook->text, "DATED_BY = (\n");
+    for (size_t i = 0; i < n; i++)
+        nv_buf_printf(&notebook->text, "    (%s, %s),\n", py_string(ctx, uses[i].source->silver_name),
+                      py_string(ctx, uses[i].column));
+    nv_buf_puts(&notebook->text, ")\n");
+}
+
 static void put_load(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
 {
     nv_buf_t *buf = &notebook->text;
     char *step = py_string(ctx, emit_notebook_name(ctx, target));
     notebook_cell(notebook, "Load");
     if (is_dates(target)) {
-        nv_buf_printf(buf, "finish(%s, load_dates(target, %s, %s))\n", step,
+        nv_buf_printf(buf, "finish(%s, load_dates(target, %s, %s, DATED_BY))\n", step,
                       py_string(ctx, target->date_first), py_string(ctx, target->date_last));
         return;
     }
@@ -321,6 +330,8 @@ bool emit_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *targ
     put_lookups(ctx, &notebook, sttm, target);
     if (!put_target(ctx, &notebook, sttm, target, err))
         return false;
+    if (is_dates(target))
+        put_dated_by(ctx, &notebook, sttm);
     if (model_inferred(target))
         put_referred_by(ctx, &notebook, sttm, target);
     put_load(ctx, &notebook, sttm, target);

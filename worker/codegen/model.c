@@ -68,6 +68,33 @@ const Nv__SttmSource *model_alias(const Nv__Sttm *sttm, const Nv__SttmTarget *ta
     return NULL;
 }
 
+static bool is_known_use(const model_date_use_t *uses, size_t n, const Nv__SttmSource *source,
+                         const char *column)
+{
+    for (size_t i = 0; i < n; i++)
+        if (uses[i].source == source && strcmp(uses[i].column, column) == 0)
+            return true;
+    return false;
+}
+
+size_t model_date_uses(nv_mem_t *ctx, const Nv__Sttm *sttm, model_date_use_t **out)
+{
+    size_t n = 0, columns = 0;
+    for (size_t t = 0; t < sttm->n_targets; t++)
+        columns += sttm->targets[t]->n_columns;
+    *out = NV_NEW_ARRAY(ctx, model_date_use_t, columns + 1);
+    for (size_t t = 0; t < sttm->n_targets; t++)
+        for (size_t i = 0; i < sttm->targets[t]->n_columns; i++) {
+            const Nv__Transform *key = sttm->targets[t]->columns[i]->transform;
+            if (!key || key->op != NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY || key->n_inputs == 0)
+                continue;
+            const Nv__SttmSource *source = model_alias(sttm, sttm->targets[t], key->inputs[0]->alias);
+            if (source && !is_known_use(*out, n, source, key->inputs[0]->column))
+                (*out)[n++] = (model_date_use_t){source, key->inputs[0]->column};
+        }
+    return n;
+}
+
 size_t model_key(nv_mem_t *ctx, const Nv__SttmTarget *target, char ***out)
 {
     char **names = NV_NEW_ARRAY(ctx, char *, target->n_columns + target->n_grain_columns + 1);

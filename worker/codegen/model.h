@@ -6,6 +6,10 @@
 
 #include <stddef.h>
 
+/* Days outside are typing errors or sentinels (9999-12-31): they get the unknown date, and no calendar grows to them. */
+#define MODEL_FIRST_DAY "1900-01-01"
+#define MODEL_LAST_DAY "2100-12-31"
+
 /* NULL where there is none. */
 const Nv__SttmSource *model_source(const Nv__Sttm *sttm, const char *name);
 const Nv__SttmSourceColumn *model_source_column(const Nv__SttmSource *source, const char *silver_name);
@@ -17,6 +21,15 @@ const Nv__SttmColumn *model_with_role(const Nv__SttmTarget *target, Nv__KeyRole 
 const Nv__SttmColumn *model_with_op(const Nv__SttmTarget *target, Nv__TransformOp op);
 /* The source behind an alias of the target ("d" is the driving one). */
 const Nv__SttmSource *model_alias(const Nv__Sttm *sttm, const Nv__SttmTarget *target, const char *alias);
+
+/* A silver column that some table makes a date key of: the date dimension covers its days. */
+typedef struct model_date_use {
+    const Nv__SttmSource *source;
+    const char *column;
+} model_date_use_t;
+
+/* Each one once, in the mapping's order; below ctx. */
+size_t model_date_uses(nv_mem_t *ctx, const Nv__Sttm *sttm, model_date_use_t **out);
 
 /* What identifies a member or a row: the business key of a dimension, the grain of a fact or bridge; never the
  * surrogate. Names below ctx. */

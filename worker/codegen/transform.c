@@ -75,7 +75,7 @@ bool transform_expression(nv_mem_t *ctx, const Nv__SttmTarget *target, const Nv_
     case NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY:
         if (is_date_dimension(target))
             return calendar(ctx, "date_key", out, err);
-        *out = nv_printf(ctx, "date_key(%s, DATES)", input(ctx, t, 0));
+        *out = nv_printf(ctx, "date_key(%s)", input(ctx, t, 0));
         return true;
     case NV__TRANSFORM_OP__TRANSFORM_OP_CONSTANT:
         *out = nv_printf(ctx, "F.lit(%s)", py_string(ctx, t->constant));

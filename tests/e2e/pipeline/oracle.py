@@ -127,13 +127,17 @@ class Oracle:
         "fact_sale": """SELECT s.sale_id, CASE WHEN s.customer_id IS NULL THEN 'none' ELSE CAST(c.valid_from AS VARCHAR) END,
               CASE WHEN s.product_id IS NULL THEN 'none' ELSE coalesce(p.product_id || '@' || p.valid_from, 'unknown') END,
               coalesce(s.store_id, 'none'),
-              coalesce(CAST(strftime(s.sold_on, '%Y%m%d') AS BIGINT), -1), CAST(s.quantity AS DOUBLE), s.amount
+              CASE WHEN year(s.sold_on) BETWEEN 1900 AND 2100 THEN CAST(strftime(s.sold_on, '%Y%m%d') AS BIGINT) ELSE -1 END, CAST(s.quantity AS DOUBLE), s.amount
             FROM silver_sales s LEFT JOIN dim_product p ON p.product_id = s.product_id AND p.is_last
             LEFT JOIN dim_customer c ON c.customer_id = s.customer_id AND (s.sold_on < c.valid_to OR c.valid_to IS NULL)
               AND (s.sold_on >= c.valid_from OR c.is_first)
             WHERE coalesce(s.amount >= -1000, true)""",
         "fact_sale_refused": "SELECT sale_id FROM silver_sales WHERE amount < -1000",
         "fact_event": "SELECT happened_at, kind FROM fact_event",
+        "dim_date": """SELECT strftime(unnest(generate_series(make_date(least(2025, min(y)), 1, 1),
+              make_date(greatest(2026, max(y)), 12, 31), INTERVAL 1 DAY)), '%Y%m%d')
+            FROM (SELECT year(sold_on) FROM silver_sales UNION ALL SELECT year(happened_at) FROM fact_event) used(y)
+            WHERE y BETWEEN 1900 AND 2100""",
         "quarantine": """SELECT 'customers', batch, given_id FROM customers WHERE refused
             UNION ALL SELECT 'sales', batch, given_id FROM sales WHERE refused""",
         "counts": """SELECT 'sales', (SELECT count(*) FROM sales), (SELECT count(*) FROM silver_sales),
@@ -171,6 +175,7 @@ ACTUAL = {
         JOIN dim_store s USING (store_key)""",
     "fact_sale_refused": "SELECT sale_id FROM fact_sale_refused",
     "fact_event": "SELECT happened_at, kind FROM fact_event",
+    "dim_date": "SELECT date_key FROM dim_date WHERE date_key >= 0",
     "quarantine": """SELECT source, _batch_id, coalesce(get_json_object(record, '$.sale_id'),
         get_json_object(record, '$.customer_id')) FROM nuvyn_quarantine""",
     "counts": """SELECT 'sales', (SELECT count(*) FROM bronze_sales), (SELECT count(*) FROM silver_sales),

@@ -18,7 +18,7 @@ from history_mapping import SOURCES, TARGETS
 from local_spark import Project, start_spark
 from oracle import ACTUAL, Oracle, actual
 
-STAR = ("dim_customer", "dim_product", "dim_store", "fact_sale", "fact_event")
+STAR = ("dim_date", "dim_customer", "dim_product", "dim_store", "fact_sale", "fact_event")
 SALES = "sale_id,sold_on,customer_id,product_id,store_id,quantity,amount,status"
 CUSTOMERS = "customer_id,changed_on,name,tier,email"
 
@@ -154,13 +154,14 @@ class History(unittest.TestCase):
     def test_04_out_of_order(self):
         """Arrives last and lies before: customer 1 was bronze in mid-February, which the late sale of day 3 now sees. The
         missing customer and store arrive. Columns are reordered, quantities have become decimals, one column is missing,
-        product 2 and store O are gone, events come a second time."""
+        product 2 and store O are gone, events come a second time, two sales lie after the mapping's calendar."""
         self.arrive(
             "day-04",
             self.customers("day-04", "7,2025-03-20,Gry,gold,gry@x", "1,2025-02-10,Ann,bronze,ann@x"),
             self.products("day-04", (1, "Tea", 2.75), (3, "Teapot", 18.5)),
             self.stores("day-04", ("X", "Tromsø", "I"), ("O", "Oslo", "D")),
             self.sales("day-04", "ok,10,2025-04-02,7,1,X,2.5,6.88", "ok,11,2025-04-02,2,2,O,1,7.00",
+                       "ok,24,2027-02-03,1,1,N,1,2.75", "ok,25,9999-12-31,1,1,N,1,2.75",
                        header="status,sale_id,sold_on,customer_id,product_id,store_id,quantity,amount"),
             self.events("day-04", ("2025-02-01 10:00:00", "open"), ("2025-04-02 10:00:00", "open")))
         self.assertEqual(self.one("SELECT typeof(quantity) FROM fact_sale LIMIT 1"), "decimal(38,1)")

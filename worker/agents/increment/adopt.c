@@ -191,9 +191,8 @@ static void say_dates_outside(adoption_t *a, const Nv__SttmSource *source, const
         bool late = c->max[0] && strncmp(c->max, calendar->date_last, 10) > 0;
         if ((early || late) && makes_date_key(a->out->sttm, source->name, c->name))
             SAY(a,
-                "%s.%s reaches from %.10s to %.10s, %s has %s to %s: dates outside become unknown "
-                "(-1); "
-                "a full run makes it longer",
+                "%s.%s reaches from %.10s to %.10s, the mapping's %s from %s to %s: the load adds "
+                "whole years to it (dates before 1900 and after 2100 become unknown)",
                 source->name, c->name, c->min, c->max, calendar->name, calendar->date_first,
                 calendar->date_last);
     }

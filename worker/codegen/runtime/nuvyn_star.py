@@ -12,6 +12,8 @@ from dataclasses import replace
 MASK_PII = parameter("mask_pii", "no")           # "hash": texts that identify a person are pseudonyms in the star
 SECRET_SCOPE = parameter("secret_scope", "")     # holds pii_pepper, which the pseudonyms depend on
 
+FIRST_DAY, LAST_DAY = "1900-01-01", "2100-12-31"  # what a calendar can hold
+
 # COMMAND ----------
 
 # DBTITLE 1,Reading silver and looking up dimensions
@@ -29,11 +31,16 @@ def key_of(*business_key):
     return F.xxhash64(F.to_json(F.array(*[b.cast("string") for b in business_key]))).bitwiseAND(F.lit(0x7FFFFFFFFFFFFFFF))
 
 
-def date_key(moment, dates):
-    """yyyymmdd; -1 for null and for days outside the date dimension."""
+def calendar_day(moment):
+    """The day of a moment; null outside the years that a calendar can have: typing errors and sentinels."""
     day = F.to_date(moment)
-    return F.when(day.between(F.lit(dates[0]).cast("date"), F.lit(dates[1]).cast("date")),
-                  F.date_format(day, "yyyyMMdd").cast("bigint")).otherwise(F.lit(UNKNOWN_KEY).cast("bigint"))
+    return F.when(day.between(F.lit(FIRST_DAY).cast("date"), F.lit(LAST_DAY).cast("date")), day)
+
+
+def date_key(moment):
+    """yyyymmdd, whatever the date dimension holds; -1 for null and for days that no calendar has."""
+    key = F.date_format(calendar_day(moment), "yyyyMMdd").cast("bigint")
+    return F.coalesce(key, F.lit(UNKNOWN_KEY).cast("bigint"))
 
 
 class Lookup:
@@ -340,9 +347,19 @@ def load_rows(target, rows, *aliases):
     return write_target(target, wanted, target.key, refused, delete_where="true")
 
 
-def load_dates(target, first, last):
-    """One row per day, and one for the unknown day."""
+def calendar_span(first, last, dated_by):
+    """From the first to the last day, and by whole years as far as the silver columns of dated_by reach."""
+    given = [table(silver_name).select(calendar_day(column(name)).alias("day")) for silver_name, name in dated_by]
+    used = functools.reduce(lambda a, b: a.unionByName(b), given).agg(F.min("day"), F.max("day")).first() if given else (None, None)
+    if used[0] is not None:
+        first, last = min(first, f"{used[0]:%Y}-01-01"), max(last, f"{used[1]:%Y}-12-31")
+    return first, last
+
+
+def load_dates(target, first, last, dated_by):
+    """One row per day, as many years as silver needs, and one row for the unknown day."""
     ensure_target(target)
+    first, last = calendar_span(first, last, dated_by)
     days = spark.sql(f"SELECT explode(sequence(DATE {literal(first)}, DATE {literal(last)})) AS day").alias("d")
     rows = projected(target, days).unionByName(unknown_members(target).where(column(target.surrogate) == UNKNOWN_KEY))
-    return write_target(target, rows, (target.surrogate,), {})
+    return write_target(target, rows, (target.surrogate,), {}, delete_where="true")

@@ -33,7 +33,7 @@ def write(spark, source, volume, name, rows):
     headers = [c.header for c in source.columns]
     if source.format == "parquet":
         schema = ", ".join(f"`{h}` STRING" for h in headers)
-        spark.createDataFrame([tuple(r) for r in rows], schema).write.mode("overwrite").parquet(str(path) + ".folder")
+        spark.createDataFrame([tuple(r) for r in rows], schema).coalesce(1).write.mode("overwrite").parquet(str(path) + ".folder")
         next(pathlib.Path(str(path) + ".folder").glob("part-*.parquet")).rename(path)
         return
     if path.suffix == ".zst":

@@ -37,6 +37,18 @@ target = Target(
 
 # COMMAND ----------
 
+# DBTITLE 1,Whose days the calendar covers
+
+DATED_BY = (
+    ("silver_orders", "order_ts"),
+    ("silver_orders", "required_date"),
+    ("silver_payments", "paid_at"),
+    ("silver_returns", "returned_on"),
+    ("silver_marketing_spend_flat", "week_start"),
+)
+
+# COMMAND ----------
+
 # DBTITLE 1,Load
 
-finish("30_dim_date", load_dates(target, "2021-01-01", "2026-12-31"))
+finish("30_dim_date", load_dates(target, "2021-01-01", "2026-12-31", DATED_BY))

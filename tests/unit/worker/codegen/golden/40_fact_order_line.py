@@ -63,8 +63,6 @@ promotion_key_lookup = Lookup(
 
 # DBTITLE 1,Mapping
 
-DATES = ("2021-01-01", "2026-12-31")  # the days of dim_date
-
 target = Target(
     name="fact_order_line",
     comment="fact_order_line of the shop",
@@ -78,10 +76,8 @@ target = Target(
         Mapped("M0070", "product_key", "BIGINT", product_key_lookup.key, references="dim_product"),
         Mapped("M0071", "store_key", "BIGINT", store_key_lookup.key, references="dim_store"),
         Mapped("M0072", "promotion_key", "BIGINT", promotion_key_lookup.key, references="dim_promotion"),
-        Mapped("M0073", "order_date_key", "BIGINT", date_key(F.col("o.order_ts"), DATES), references="dim_date"),
-        Mapped("M0074", "required_date_key", "BIGINT",
-               date_key(F.col("o.required_date"), DATES),
-               references="dim_date"),
+        Mapped("M0073", "order_date_key", "BIGINT", date_key(F.col("o.order_ts")), references="dim_date"),
+        Mapped("M0074", "required_date_key", "BIGINT", date_key(F.col("o.required_date")), references="dim_date"),
         Mapped("M0075", "order_status", "STRING", F.col("o.status")),
         Mapped("M0076", "quantity", "BIGINT", F.col("d.quantity")),
         Mapped("M0077", "unit_price", "DECIMAL(12,2)", F.col("d.unit_price")),
