@@ -65,9 +65,10 @@ static bool check_dialect(const Nv__SttmSource *source, const char *where, nv_er
 {
     const Nv__Dialect *dialect = source->dialect;
     const char *format = dialect ? dialect->format : "";
-    if (strcmp(format, "csv") != 0 && strcmp(format, "jsonl") != 0 && strcmp(format, "parquet") != 0)
-        return nv_fail(err, NV_UNIMPLEMENTED, "%s.dialect.format: \"%s\": expected csv, jsonl or parquet",
-                       where, format);
+    if (strcmp(format, "csv") != 0 && strcmp(format, "jsonl") != 0 && strcmp(format, "parquet") != 0 &&
+        strcmp(format, "table") != 0)
+        return nv_fail(err, NV_UNIMPLEMENTED,
+                       "%s.dialect.format: \"%s\": expected csv, jsonl, parquet or table", where, format);
     if (strcmp(format, "csv") != 0 && dialect->encoding[0] && strcmp(dialect->encoding, "utf-8") != 0)
         return nv_fail(err, NV_UNIMPLEMENTED, "%s.dialect.encoding: \"%s\": %s is read as utf-8", where,
                        dialect->encoding, format);

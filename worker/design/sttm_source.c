@@ -226,7 +226,7 @@ static bool takes_others(const sttm_builder_t *b, int t, const char *prefix, siz
 }
 
 /* "orders*.csv" for orders_2024.csv and orders_2025.csv: the longest common beginning, and the ending. A file that stands alone
- * and whose pattern would take another table's files is named as it is. */
+ * and whose pattern would take another table's files is named as it is, and so is a table that no file is. */
 static char *file_pattern(const sttm_builder_t *b, int t)
 {
     const Nv__TableProfile *table = b->schema->tables[t].p;
@@ -241,7 +241,8 @@ static char *file_pattern(const sttm_builder_t *b, int t)
             k++;
         common = k;
     }
-    bool glob = strpbrk(first, "*?[]{}\\") != NULL;
+    bool is_file = table->dialect == NULL || strcmp(table->dialect->format, "table") != 0;
+    bool glob = strpbrk(first, "*?[]{}\\") != NULL || !is_file;
     if (table->n_files <= 1 && (glob || takes_others(b, t, first, common, suffix)))
         return nv_strdup(b->ctx, first);
     bool digits = table->n_files > 1 && takes_others(b, t, first, common, suffix);

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 enum { MANIFEST_MAX = 16 * 1024 * 1024 };
@@ -150,6 +151,18 @@ static bool send_all(agent_task_t *task, nv_mem_t *ctx, connection_t *to, const 
     return true;
 }
 
+/* What the pipeline reads must not be what it writes. */
+static bool check_apart(const connection_t *to, nv_mem_t *ctx, const char *source_root, nv_error_t *err)
+{
+    if (strcasecmp(source_root, nv_printf(ctx, "uc://%s/%s", to->catalog, to->schema)) != 0)
+        return true;
+    return nv_fail(
+        err, NV_FAILED_PRECONDITION,
+        "%s.%s is the schema of the source tables, and cannot be that of the star too: name another "
+        "one with --schema",
+        to->catalog, to->schema);
+}
+
 bool upload_sources(agent_task_t *task, nv_mem_t *ctx, connection_t *to, const Nv__Sttm *sttm,
                     upload_result_t *out, nv_error_t *err)
 {
@@ -157,7 +170,7 @@ bool upload_sources(agent_task_t *task, nv_mem_t *ctx, connection_t *to, const N
     size_t n = count_files(sttm, &remote);
     *out = (upload_result_t){.folder = sttm->source_root};
     if (remote == n && n > 0)
-        return true;
+        return check_apart(to, ctx, sttm->source_root, err);
     if (remote > 0)
         return nv_fail(err, NV_INVALID_ARGUMENT, "sources: %zu of %zu files are remote: expected all or none",
                        remote, n);

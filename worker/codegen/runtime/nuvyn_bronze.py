@@ -20,6 +20,7 @@ from urllib.parse import unquote
 OVERLAP_HOURS = float(parameter("overlap_hours", "24"))  # how far behind the watermark known files are looked at again
 BACKFILL_FROM = parameter("backfill_from", "")           # ISO 8601: known files changed since then are looked at again
 HASHED_FILE_BYTES = 256 * 1024 * 1024
+TABLES = "uc://"  # a volume "uc://catalog/schema": the sources are tables of that schema
 
 BRONZE_COLUMNS = (
     ("_rescued_data", "STRING", "JSON of fields that the mapping does not know"),
@@ -37,6 +38,8 @@ BRONZE_COLUMNS = (
 
 def found_files():
     """All files below the volume. One listing for all sources, which reads no content."""
+    if VOLUME.startswith(TABLES):
+        return []
     listed = spark.read.format("binaryFile").option("recursiveFileLookup", True).load(VOLUME)
     listed = listed.select("path", "length", "modificationTime").orderBy("path").collect()
     return [{**f.asDict(), "name": below_volume(f["path"])} for f in listed]
@@ -65,13 +68,31 @@ def fingerprinted(files):
     return [{**f, "fingerprint": hashed.get(f["path"]) or f"{f['length']}@{f['modificationTime']}"} for f in files]
 
 
+def source_table(source):
+    return ".".join(quoted(part) for part in (*VOLUME.removeprefix(TABLES).split("/"), source.pattern))
+
+
+def table_as_file(source):
+    """A table stands for one file, which is known by a hash of its rows in any order."""
+    path = source_table(source)
+    rows, header = read_table(source, path)
+    texts = [F.coalesce(F.concat(F.lit("v"), F.col(f"_{n}")), F.lit("n")) for n in range(len(header))]
+    total = [F.count("h"), F.sum(F.col("h").cast("decimal(38,0)")), F.bit_xor("h")]
+    hashed = rows.select(F.xxhash64(*texts).alias("h")).agg(
+        F.sha2(F.concat_ws("|", *[t.cast("string") for t in total]), 256).alias("fingerprint"))
+    return {"path": path, "name": source.pattern, "length": 0, "modificationTime": now(), **hashed.first().asDict()}
+
+
 def new_files(source, files):
-    """Files that bronze does not hold yet."""
-    own = [f for f in files if fnmatchcase(f["name"].rsplit("/", 1)[-1], source.pattern)]
+    """Files that bronze does not hold yet. A table is one again whenever its rows have changed."""
     held = table(source.bronze).groupBy("_source_file", "_fingerprint").agg(F.max("_file_modified_at").alias("at")).collect()
     known, names = {(r["_source_file"], r["_fingerprint"]) for r in held}, {r["_source_file"] for r in held}
     since = looked_at_since(max((r["at"] for r in held if r["at"]), default=None))
-    candidates = fingerprinted([f for f in own if f["name"] not in names or f["modificationTime"] >= since])
+    if source.format == "table":
+        candidates = [table_as_file(source)]
+    else:
+        own = [f for f in files if fnmatchcase(f["name"].rsplit("/", 1)[-1], source.pattern)]
+        candidates = fingerprinted([f for f in own if f["name"] not in names or f["modificationTime"] >= since])
     return [f for f in candidates if (f["name"], f["fingerprint"]) not in known]
 
 
@@ -105,15 +126,24 @@ def read_jsonl(source, path):
                         "_metadata"), header
 
 
+def as_texts(rows, place):
+    """Typed columns as the texts that the mapping parses, nested ones as JSON, and their names."""
+    texts = [F.to_json(column(f.name), {"ignoreNullFields": "false"})
+             if f.dataType.typeName() in ("struct", "array", "map", "variant") else column(f.name).cast("string")
+             for f in rows.schema.fields]
+    return rows.select(*[text.alias(f"_{n}") for n, text in enumerate(texts)],
+                       F.lit(None).cast("string").alias("_corrupt_record"), place.alias("_metadata")), rows.columns
+
+
 def read_parquet(source, path):
-    """A Parquet file, its typed values as the texts that the mapping parses."""
-    rows = spark.read.parquet(path)
-    header = rows.columns
-    return rows.select(*[column(name).cast("string").alias(f"_{n}") for n, name in enumerate(header)],
-                       F.lit(None).cast("string").alias("_corrupt_record"), "_metadata"), header
+    return as_texts(spark.read.parquet(path), F.col("_metadata"))
 
 
-READERS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet}
+def read_table(source, path):
+    return as_texts(spark.table(path), F.struct(F.lit(0).alias("file_block_start")))
+
+
+READERS = {"csv": read_csv, "jsonl": read_jsonl, "parquet": read_parquet, "table": read_table}
 
 
 def readable(path):

@@ -191,7 +191,7 @@ class Source:
     silver: str
     pattern: str
     columns: tuple
-    format: str = "csv"              # or "jsonl", "parquet"
+    format: str = "csv"              # or "jsonl", "parquet"; "table": the pattern is its name
     options: dict = None             # of Spark's CSV reader
     header: bool = True
     key: tuple = ()
