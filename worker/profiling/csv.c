@@ -1,9 +1,8 @@
 #include "worker/profiling/csv.h"
 
 #include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
+
+#include "worker/profiling/csv_marks.h"
 
 /* As memchr, without the call for what is mostly a few bytes away. */
 static const char *next_quote(const csv_dialect_t *d, const char *at, const char *end)
@@ -145,28 +144,23 @@ static const char *last_line_end(const char *at, const char *stop)
     return found ? found + 1 : NULL;
 }
 
-const char *csv_last_end(const csv_dialect_t *d, const char *data, size_t length, bool *open)
+/* Quote by quote, from the record at `at`. */
+static const char *last_end_carefully(const csv_dialect_t *d, const char *at, const char *end, bool *open)
 {
-    *open = false;
-    const char *end = data + length;
-    const char *at = data;
+    const char *data = at;
     const char *found = NULL;
     while (d->quote) {
         const char *quote = memchr(at, d->quote, (size_t)(end - at));
         if (!quote)
             break;
-        bool opens = quote == data || quote[-1] == d->delimiter || quote[-1] == '\n';
-        if (!opens) {
-            /* a quote inside a plain field is data; go on behind it without losing line ends before it */
-            const char *line = last_line_end(at, quote);
-            found = line ? line : found;
-            at = quote + 1;
-            continue;
-        }
         const char *line = last_line_end(at, quote);
         found = line ? line : found;
+        /* a quote inside a plain field is data */
+        at = quote + 1;
+        if (quote != data && quote[-1] != d->delimiter && quote[-1] != '\n')
+            continue;
         bool escaped;
-        const char *close = closing_quote(d, quote + 1, end, &escaped);
+        const char *close = closing_quote(d, at, end, &escaped);
         if (!close) {
             *open = true;
             return found;
@@ -177,8 +171,57 @@ const char *csv_last_end(const csv_dialect_t *d, const char *data, size_t length
     return line ? line : found;
 }
 
+/* By the parity of quotes, as long as each stands where it may. */
+static const char *last_end_by_parity(const csv_dialect_t *d, const char *data, const char *end, bool *open)
+{
+    const char *found = NULL;
+    uint64_t carry = 0;
+    uint64_t may_open = 1; /* the byte before the window allows a quote to open */
+    for (const char *at = data; at < end; at += CSV_WINDOW) {
+        csv_marks_t marks = csv_marks_before(d, at, end);
+        uint64_t inside = marks.quotes ? csv_inside(marks.quotes) ^ carry : carry;
+        uint64_t before = marks.delimiters | marks.newlines | (marks.quotes & ~inside);
+        if (marks.quotes & inside & ~(before << 1 | may_open)) {
+            const char *later = last_end_carefully(d, found ? found : data, end, open);
+            return later ? later : found;
+        }
+        uint64_t line_ends = marks.newlines & ~inside;
+        if (line_ends)
+            found = at + CSV_WINDOW - __builtin_clzll(line_ends);
+        may_open = before >> 63;
+        carry = inside >> 63 ? UINT64_MAX : 0;
+    }
+    *open = carry != 0;
+    return found;
+}
+
+const char *csv_last_end(const csv_dialect_t *d, const char *data, size_t length, bool *open)
+{
+    *open = false;
+    if (!d->quote)
+        return last_line_end(data, data + length);
+    if (d->escape != d->quote)
+        return last_end_carefully(d, data, data + length, open);
+    return last_end_by_parity(d, data, data + length, open);
+}
+
 bool csv_is_blank(const char *at, const char *record_end)
 {
     size_t n = (size_t)(record_end - at);
     return n == 0 || (n == 1 && (*at == '\n' || *at == '\r')) || (n == 2 && at[0] == '\r' && at[1] == '\n');
+}
+
+int64_t csv_count_newlines(const char *at, const char *end)
+{
+    enum { STEP = 240 }; /* what a byte can count: the compiler then counts sixteen bytes at a time */
+    int64_t lines = 0;
+    while (at < end) {
+        size_t n = end - at < STEP ? (size_t)(end - at) : STEP;
+        uint8_t some = 0;
+        for (size_t i = 0; i < n; i++)
+            some = (uint8_t)(some + (at[i] == '\n'));
+        lines += some;
+        at += n;
+    }
+    return lines;
 }

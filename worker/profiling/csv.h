@@ -35,7 +35,7 @@ typedef struct csv_record {
     char *scratch;   /* at least as long as the record; moves past what was used of it */
     const char *end; /* past the line end */
     csv_status_t status;
-    bool quoted; /* some field was; only then the record may span lines */
+    bool quoted; /* only then may the record span lines */
 } csv_record_t;
 
 /* Splits the record at `at`; the last one may lack a line end. */
@@ -47,5 +47,8 @@ const char *csv_last_end(const csv_dialect_t *dialect, const char *data, size_t 
 
 /* True when the record is nothing but its line end. */
 bool csv_is_blank(const char *at, const char *record_end);
+
+/* Line ends (LF) in [at, end). */
+int64_t csv_count_newlines(const char *at, const char *end);
 
 #endif

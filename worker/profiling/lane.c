@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/profiling/csv_reader.h"
+
 /* What the first blocks can never fill: they hold fewer values. */
 enum { DICT_UNBOUNDED = (1 << 24) - 2 };
 enum { TRACE_BYTES = 96 << 20, TRACE_MAX_ROWS = 1 << 20, REJECT_TEXT = 200 };
@@ -205,24 +207,18 @@ static const char *bad_bytes(lane_t *lane, const char *at, size_t length)
     return memchr(at, '\0', length) ? "a NUL byte" : NULL;
 }
 
-static int64_t count_newlines(const char *at, const char *end)
-{
-    int64_t lines = 0;
-    for (; at < end; at++)
-        lines += *at == '\n';
-    return lines;
-}
-
 /* Splits the next record; why it is refused, or NULL. `checked`: its bytes are known to be good. */
-static const char *split_record(lane_t *lane, const char *at, const char *end, bool checked,
-                                csv_record_t *record)
+static const char *split_record(lane_t *lane, csv_reader_t *reader, bool checked, csv_record_t *record)
 {
     const scan_config_t *config = lane->config;
+    const char *at = reader->at;
     const char *why = NULL;
-    if (config->schema)
-        why = jsonl_split(config->schema, at, end, record, &lane->notes);
-    else
-        csv_split(&config->dialect->csv, at, end, record);
+    if (config->schema) {
+        why = jsonl_split(config->schema, at, reader->end, record, &lane->notes);
+        reader->at = record->end;
+    } else {
+        csv_reader_next(reader, record);
+    }
     const char *bad = checked ? NULL : bad_bytes(lane, at, (size_t)(record->end - at));
     if (bad || why || config->schema)
         return bad ? bad : why;
@@ -242,11 +238,13 @@ static void take_records(lane_t *lane)
     lane->multibyte |= !ascii && !check;
     int64_t line = block->first_line;
     bool by_rows = lane->config->kind.format == FILE_PARQUET;
-    const char *end = block->data + block->length;
+    csv_reader_t reader =
+        csv_reader_make(&lane->config->dialect->csv, block->data, block->data + block->length);
     csv_record_t record = {.stride = lane->stride, .max_fields = lane->n_columns, .scratch = lane->scratch};
-    for (const char *at = block->data; at < end; at = record.end) {
+    while (reader.at < reader.end) {
+        const char *at = reader.at;
         record.fields = lane->fields + lane->n_batch;
-        const char *why = split_record(lane, at, end, !check, &record);
+        const char *why = split_record(lane, &reader, !check, &record);
         if (csv_is_blank(at, record.end))
             ;
         else if (why)
@@ -257,15 +255,15 @@ static void take_records(lane_t *lane)
             take_batch(lane);
             record.scratch = lane->scratch;
         }
-        line += record.quoted && !by_rows ? count_newlines(at, record.end) : 1;
+        line += record.quoted && !by_rows ? csv_count_newlines(at, record.end) : 1;
     }
     take_batch(lane);
 }
 
 void lane_take_block(lane_t *lane)
 {
-    if (lane->scratch_capacity < lane->block.length) {
-        lane->scratch_capacity = lane->block.capacity;
+    if (lane->scratch_capacity < lane->block.length + CSV_READER_SLACK) {
+        lane->scratch_capacity = lane->block.capacity + CSV_READER_SLACK;
         nv_mem_free(lane->scratch);
         lane->scratch = nv_realloc_array(lane->ctx, NULL, 1, lane->scratch_capacity);
     }

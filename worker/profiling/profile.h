@@ -45,10 +45,12 @@ typedef struct survey_file {
     int64_t modified_ms;
 } survey_file_t;
 
-/* How to look into such a file: its first bytes, at most capacity; *whole: that is all of it. */
+/* How to look into such a file: its first bytes, unpacked, at most capacity, with *whole: that is all of it; and the columns of
+ * a Parquet file, below ctx. */
 typedef struct survey_reader {
     bool (*read_head)(void *arg, const char *path, void *out, size_t capacity, size_t *length, bool *whole,
                       nv_error_t *err);
+    bool (*read_names)(void *arg, nv_mem_t *ctx, const char *path, char ***names, size_t *n, nv_error_t *err);
     void *arg;
 } survey_reader_t;
 

@@ -109,11 +109,23 @@ char *parquet_texts_sql(nv_mem_t *ctx, const char *path, char *const *names, siz
     return nv_strdup(ctx, nv_buf_text(&out));
 }
 
+/* Files with a header of their own may lack a column of the table: there it is null. */
+static bool lacks(const Nv__TableProfile *part, const char *name)
+{
+    const Nv__SourceFile *file = part->n_files ? part->files[0] : NULL;
+    for (size_t i = 0; file && i < file->n_columns; i++)
+        if (strcmp(file->columns[i], name) == 0)
+            return false;
+    return file && file->n_columns > 0;
+}
+
 /* The column as the files hold it, under its own name. */
 static void put_column(nv_mem_t *ctx, nv_buf_t *out, const Nv__TableProfile *table, const char *name)
 {
     char *column = sql_identifier(ctx, SQL_DUCKDB, name);
-    if (is_format(table, "jsonl"))
+    if (lacks(table, name))
+        nv_buf_printf(out, "CAST(NULL AS VARCHAR) AS %s, ", column);
+    else if (is_format(table, "jsonl"))
         nv_buf_printf(out, "json_extract_string(json, %s) AS %s, ",
                       sql_literal(ctx, SQL_DUCKDB, json_pointer(ctx, name)), column);
     else if (is_format(table, "parquet"))
@@ -154,7 +166,7 @@ static void put_part(nv_mem_t *ctx, nv_buf_t *out, const Nv__TableProfile *table
     nv_buf_puts(out, "SELECT ");
     for (size_t i = 0; i < table->n_columns; i++)
         if (!chosen || chosen[i])
-            put_column(ctx, out, table, table->columns[i]->name);
+            put_column(ctx, out, part, table->columns[i]->name);
     if (part->n_files > 0 && part->files[0]->batch > 0)
         nv_buf_printf(out, "chr(1114111) || '%09d' || ", part->files[0]->batch);
     put_files(ctx, out, part);

@@ -171,14 +171,6 @@ static bool read_text(source_t *source, char *out, size_t room, bool first, size
     return true;
 }
 
-static int64_t count_newlines(const char *data, size_t length)
-{
-    int64_t lines = 0;
-    for (size_t i = 0; i < length; i++)
-        lines += data[i] == '\n';
-    return lines;
-}
-
 static void reject(source_t *source, const char *text, size_t length, const char *reason)
 {
     if (source->n_rejects < MAX_REJECTS) {
@@ -240,7 +232,7 @@ static size_t skip_lines(source_t *source, const char *data, size_t length)
         }
         if (at == length || !end)
             break;
-        source->line += count_newlines(data + at, (size_t)(end - data) - at);
+        source->line += csv_count_newlines(data + at, end);
         at = (size_t)(end - data);
         source->to_skip--;
     }
@@ -378,7 +370,7 @@ static bool advance(source_t *source, source_block_t *block, nv_error_t *err)
             if (!fill(source, block, first, err))
                 return false;
             block->first_line = source->line;
-            source->line += count_newlines(block->data, block->length);
+            source->line += csv_count_newlines(block->data, block->data + block->length);
         }
         if (block->length)
             return true;

@@ -146,15 +146,26 @@ static char *describe_header(nv_mem_t *ctx, const file_kind_t *kind, const sniff
     return nv_printf(ctx, "%s\x1E%zu", all, dialect->n_columns);
 }
 
+static bool read_names(const survey_t *survey, nv_mem_t *ctx, const found_t *file, sniff_dialect_t *out,
+                       nv_error_t *err)
+{
+    const survey_reader_t *reader = survey->reader;
+    if (reader)
+        return reader->read_names(reader->arg, ctx, file->path, &out->names, &out->n_columns, err);
+    parquet_t *parquet;
+    if (!parquet_open(ctx, file->path, &parquet, err))
+        return false;
+    out->names = (char **)parquet_names(parquet, &out->n_columns, NULL);
+    return true;
+}
+
 static const char *examine_parquet(survey_t *survey, found_t *file)
 {
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("examine");
     nv_error_t err = NV_ERROR_INIT;
-    parquet_t *parquet;
-    if (!parquet_open(scratch, file->path, &parquet, &err))
-        return nv_strdup(survey->scratch, err.message);
     sniff_dialect_t dialect = {.has_header = true};
-    dialect.names = (char **)parquet_names(parquet, &dialect.n_columns, NULL);
+    if (!read_names(survey, scratch, file, &dialect, &err))
+        return nv_strdup(survey->scratch, err.message);
     file->header = describe_header(survey->scratch, &file->kind, &dialect);
     file->has_header = true;
     return dialect.n_columns ? NULL : "the file has no columns";
@@ -181,8 +192,6 @@ static bool read_head(const survey_t *survey, const found_t *file, void *raw, si
 /* Looks into the file; NULL when it is usable, else why it is not. */
 static const char *examine(survey_t *survey, found_t *file)
 {
-    if (survey->reader && (file->kind.format != FILE_CSV || file->kind.compression != PACKED_NOT))
-        return "only CSV that is not packed is profiled where it lies; bring the file here";
     if (file->kind.format == FILE_PARQUET)
         return examine_parquet(survey, file);
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("examine");
