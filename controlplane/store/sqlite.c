@@ -1,8 +1,8 @@
 /* The embedded engine: SQLite in WAL mode.
  *
  * The writer commits with synchronous=FULL, so that each COMMIT syncs the log. Moving the log into the database file
- * (checkpointing) costs syncs of its own; it is kept out of the commit path: automatic checkpoints are off, and the
- * writer's thread does passive ones when it has nothing to commit, or when the log has grown past a limit.
+ * (checkpointing) costs syncs of its own; it is kept out of the commit path: automatic checkpoints are off, and a thread
+ * does passive ones (sqlite_checkpointer.h).
  */
 #include <assert.h>
 #include <errno.h>
@@ -16,11 +16,10 @@
 #include <unistd.h>
 
 #include "controlplane/store/db.h"
+#include "controlplane/store/sqlite_checkpointer.h"
 
 enum {
     APPLICATION_ID = 0x4E565942, /* "NVYB", in the file's header */
-    WAL_IDLE_PAGES = 1000,       /* checkpoint when idle */
-    WAL_LIMIT_PAGES = 32768,     /* checkpoint now (128 MiB) */
     CHECK_WHOLE_MAX = 32 << 20,  /* files up to this are checked whole when opened */
     CACHE_KIB = 16 * 1024,
 };
@@ -29,7 +28,7 @@ typedef struct sqlite {
     db_t base;
     sqlite3 *handle;
     sqlite3_stmt *statements[DB_STATEMENT_COUNT];
-    int wal_pages;
+    checkpointer_t *checkpointer; /* the writer's, else NULL */
     bool writer;
 } sqlite_t;
 
@@ -256,31 +255,25 @@ static int note_wal(void *arg, sqlite3 *handle, const char *name, int pages)
 {
     (void)handle;
     (void)name;
-    ((sqlite_t *)arg)->wal_pages = pages;
+    checkpointer_note(((sqlite_t *)arg)->checkpointer, pages);
     return SQLITE_OK;
-}
-
-/* Between transactions; `wal_pages` is what the last commit left. A failed checkpoint only leaves the log longer. */
-static void checkpoint(sqlite_t *db)
-{
-    int log = 0, done = 0;
-    if (sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &done) == SQLITE_OK)
-        db->wal_pages = log - done;
 }
 
 static void sqlite_idle(db_t *base)
 {
     sqlite_t *db = (sqlite_t *)base;
-    if (db->wal_pages > WAL_IDLE_PAGES)
-        checkpoint(db);
+    if (db->checkpointer)
+        checkpointer_idle(db->checkpointer);
 }
 
 static bool sqlite_prepare(db_t *base, nv_error_t *err)
 {
     sqlite_t *db = (sqlite_t *)base;
     (void)err;
-    if (db->wal_pages > WAL_LIMIT_PAGES)
-        checkpoint(db);
+    int log = 0, moved = 0;
+    if (db->checkpointer && checkpointer_wants_end(db->checkpointer) &&
+        sqlite3_wal_checkpoint_v2(db->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &moved) == SQLITE_OK)
+        checkpointer_ended(db->checkpointer, moved);
     return true;
 }
 
@@ -289,6 +282,7 @@ static void sqlite_close_db(db_t *base)
     sqlite_t *db = (sqlite_t *)base;
     for (size_t i = 0; i < DB_STATEMENT_COUNT; i++)
         sqlite3_finalize(db->statements[i]);
+    checkpointer_stop(db->checkpointer);
     sqlite3_close_v2(db->handle);
     nv_mem_free(db);
 }
@@ -395,8 +389,10 @@ static bool configure(sqlite_t *db, const store_options_t *options, nv_error_t *
                   APPLICATION_ID);
     if (!sqlite_script(&db->base, writing, err))
         return false;
+    if (!check_sound(db, err) || !(db->checkpointer = checkpointer_start(db->base.location, err)))
+        return false;
     sqlite3_wal_hook(db->handle, note_wal, db);
-    return check_sound(db, err);
+    return true;
 }
 
 /* Our own build of vec0.so, by path; loading is switched off again at once. */

@@ -57,6 +57,30 @@ static void reopen_fails(fixture_t *f, nv_code_t code, const char *part)
         fail_msg("\"%s\" has no \"%s\"", f->err.message, part);
 }
 
+/* The log reaches the file while the store is busy: a long one is not left to whoever closes it. */
+static void test_log_is_moved_while_open(void **state)
+{
+    enum { COMMITS = 44, BYTES = 1 << 20, EXPECTED = 32 << 20 };
+    fixture_t *f = *state;
+    store_run_t run = {.epoch = 1, .state = "running", .created_unix_ms = 1};
+    store_batch_t create = {.tenant = "t", .run_id = "log", .create = &run};
+    assert_ok(f, store_commit(f->store, &create, NULL, &f->err));
+    char *data = calloc(1, BYTES);
+    for (int64_t i = 1; i <= COMMITS; i++) {
+        store_event_t event = {.seq = i, .data = nv_bytes(data, BYTES)};
+        store_batch_t batch = {
+            .tenant = "t", .run_id = "log", .expect_epoch = 1, .events = &event, .n_events = 1};
+        assert_ok(f, store_commit(f->store, &batch, NULL, &f->err));
+    }
+    free(data);
+    struct stat info = {0};
+    for (int i = 0; i < 600 && info.st_size < EXPECTED; i++) {
+        assert_int_equal(stat(path_of(f), &info), 0);
+        usleep(50000);
+    }
+    assert_true(info.st_size >= EXPECTED);
+}
+
 static void test_newer_schema_is_refused(void **state)
 {
     fixture_t *f = *state;
@@ -166,6 +190,7 @@ static int suite_file(void)
     const struct CMUnitTest tests[] = {
         SUITE_CASE(test_file_is_private),
         SUITE_CASE(test_settings_are_durable),
+        SUITE_CASE(test_log_is_moved_while_open),
         SUITE_CASE(test_newer_schema_is_refused),
         SUITE_CASE(test_foreign_database_is_refused),
         SUITE_CASE(test_garbage_is_data_loss),
