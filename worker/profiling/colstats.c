@@ -75,11 +75,42 @@ static void add_pattern(colstats_t *stats, const char *text, size_t length, int6
     dict_add(&stats->patterns, pattern, n, sketch_hash(pattern, n), count);
 }
 
-static void add_length(colstats_t *stats, const char *text, size_t length, int64_t count)
+static uint64_t load8(const char *text)
 {
+    uint64_t word;
+    memcpy(&word, text, sizeof word);
+    return word;
+}
+
+/* The last eight bytes are looked at together, whatever the others overlap. */
+static bool is_ascii(const char *text, size_t length)
+{
+    uint64_t any = 0;
+    if (length < sizeof any) {
+        for (size_t i = 0; i < length; i++)
+            any |= (unsigned char)text[i];
+        return any < 0x80;
+    }
+    for (size_t i = 0; i + sizeof any < length; i += sizeof any)
+        any |= load8(text + i);
+    any |= load8(text + length - sizeof any);
+    return !(any & UINT64_C(0x8080808080808080));
+}
+
+/* Characters of valid UTF-8. */
+static size_t count_chars(const char *text, size_t length)
+{
+    if (is_ascii(text, length))
+        return length;
     size_t chars = 0;
     for (size_t i = 0; i < length; i++)
         chars += ((unsigned char)text[i] & 0xC0) != 0x80;
+    return chars;
+}
+
+static void add_length(colstats_t *stats, const char *text, size_t length, int64_t count)
+{
+    size_t chars = count_chars(text, length);
     int32_t n = chars > INT32_MAX ? INT32_MAX : (int32_t)chars;
     if (!stats->length_count || n < stats->length_min)
         stats->length_min = n;

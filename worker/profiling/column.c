@@ -96,30 +96,40 @@ void column_stream(column_t *column)
     dict_free(&column->dict);
 }
 
-static uint64_t add_one(column_t *column, const char *text, size_t length)
+/* Trims the fields, hashes them and asks for where the dictionary keeps them: what comes from memory is on its way then
+ * while the next values are hashed. */
+static void hash_fields(column_t *column, csv_field_t *fields, size_t n, uint64_t *hashes)
 {
-    column->padded += text_trim(&text, &length);
-    if (!length) {
-        column->empty++;
-        return 0;
+    for (size_t i = 0; i < n; i++) {
+        csv_field_t *field = &fields[i];
+        column->padded += text_trim(&field->text, &field->length);
+        hashes[i] = field->length ? sketch_hash(field->text, field->length) : 0;
+        column->empty += !field->length;
+        dict_prefetch(&column->dict, hashes[i]);
     }
-    column->values++;
-    if (!column->disordered)
-        follow_order(column, text, length);
-    uint64_t hash = sketch_hash(text, length);
-    if (!column->streaming) {
-        if (dict_add(&column->dict, text, length, hash, 1))
-            return hash;
-        column_stream(column);
-    }
-    stream_one(column, text, length, hash, 1);
-    return hash;
 }
 
-void column_add(column_t *column, const csv_field_t *fields, size_t n, uint64_t *hashes)
+static void count_field(column_t *column, const csv_field_t *field, uint64_t hash)
 {
+    if (!column->streaming) {
+        if (dict_add(&column->dict, field->text, field->length, hash, 1))
+            return;
+        column_stream(column);
+    }
+    stream_one(column, field->text, field->length, hash, 1);
+}
+
+void column_add(column_t *column, csv_field_t *fields, size_t n, uint64_t *hashes)
+{
+    int64_t empty = column->empty;
+    hash_fields(column, fields, n, hashes);
+    column->values += (int64_t)n - (column->empty - empty);
+    for (size_t i = 0; i < n && !column->disordered; i++)
+        if (fields[i].length)
+            follow_order(column, fields[i].text, fields[i].length);
     for (size_t i = 0; i < n; i++)
-        hashes[i] = add_one(column, fields[i].text, fields[i].length);
+        if (fields[i].length)
+            count_field(column, &fields[i], hashes[i]);
 }
 
 void column_use_parser(column_t *column, const parser_t *parser, size_t max_entries, size_t max_bytes)

@@ -45,8 +45,8 @@ typedef struct column {
 
 column_t column_make(nv_mem_t *ctx, uint64_t seed, size_t max_entries, size_t max_bytes,
                      hashlog_budget_t *budget);
-/* hashes: room for n; gets the hash of each trimmed text, 0 for an empty one. */
-void column_add(column_t *column, const csv_field_t *fields, size_t n, uint64_t *hashes);
+/* Trims the fields where they are. hashes: room for n; gets the hash of each trimmed text, 0 for an empty one. */
+void column_add(column_t *column, csv_field_t *fields, size_t n, uint64_t *hashes);
 void column_begin_block(column_t *column, int64_t block);
 void column_end_block(column_t *column);
 /* From now on the dictionary may give way to streaming under this parser, and at once where it is over the bounds. */

@@ -41,6 +41,12 @@ void dict_free(dict_t *dict);
 /* False when the text is new and there is no room for it. */
 bool dict_add_new(dict_t *dict, const char *text, size_t length, uint64_t hash, int64_t count);
 
+static inline void dict_prefetch(const dict_t *dict, uint64_t hash)
+{
+    if (dict->n_slots)
+        __builtin_prefetch(&dict->slots[hash & (dict->n_slots - 1)]);
+}
+
 static inline bool dict_count(dict_t *dict, uint64_t hash, int64_t count)
 {
     if (!dict->n_slots)

@@ -38,7 +38,22 @@ typedef struct evidence {
     size_t last; /* the slot found last: classes come in runs */
 } evidence_t;
 
-void evidence_add(evidence_t *evidence, const value_class_t *class, int64_t count);
+void evidence_add_any(evidence_t *evidence, const value_class_t *class, int64_t count);
+/* Most values are of the class of the one before, with no more digits than were seen. */
+static inline void evidence_add(evidence_t *evidence, const value_class_t *class, int64_t count)
+{
+    if (evidence->n_used) {
+        evidence_entry_t *last = &evidence->slots[evidence->last];
+        if (last->class.key == class->key && class->int_digits[0] <= last->class.int_digits[0] &&
+            class->int_digits[1] <= last->class.int_digits[1] &&
+            class->frac_digits[0] <= last->class.frac_digits[0] &&
+            class->frac_digits[1] <= last->class.frac_digits[1]) {
+            last->count += count;
+            return;
+        }
+    }
+    evidence_add_any(evidence, class, count);
+}
 void evidence_merge(evidence_t *into, const evidence_t *from);
 
 typedef struct infer_hints {

@@ -167,7 +167,7 @@ static void widen(uint8_t *into, const uint8_t *from)
             into[i] = from[i];
 }
 
-void evidence_add(evidence_t *evidence, const value_class_t *class, int64_t count)
+void evidence_add_any(evidence_t *evidence, const value_class_t *class, int64_t count)
 {
     if (evidence->n_used * 2 >= evidence->n_slots)
         grow(evidence);

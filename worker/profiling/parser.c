@@ -48,10 +48,8 @@ static bool is_blank(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-bool text_trim(const char **text, size_t *length)
+bool text_trim_ends(const char **text, size_t *length)
 {
-    if (!*length)
-        return false;
     const char *at = *text;
     const char *end = at + *length;
     while (at < end && is_blank(*at))

@@ -42,7 +42,14 @@ double parser_number(const parser_t *parser, const parsed_t *value);
 parsed_t parser_from_number(const parser_t *parser, double number);
 int parsed_compare(const parser_t *parser, const parsed_t *a, const parsed_t *b);
 
+bool text_trim_ends(const char **text, size_t *length);
 /* Moves both ends past blanks (space, tab, CR, LF, VT, FF); true when anything was cut. */
-bool text_trim(const char **text, size_t *length);
+static inline bool text_trim(const char **text, size_t *length)
+{
+    size_t n = *length;
+    if (!n || ((unsigned char)(*text)[0] > ' ' && (unsigned char)(*text)[n - 1] > ' '))
+        return false;
+    return text_trim_ends(text, length);
+}
 
 #endif

@@ -1,14 +1,16 @@
-#define XXH_INLINE_ALL
 #include "worker/profiling/sketch.h"
 
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <xxhash.h>
 
-uint64_t sketch_hash(const char *text, size_t length)
+void hll_find_least(hll_t *hll)
 {
-    return XXH64(text, length, 42);
+    uint8_t least = UINT8_MAX;
+    for (size_t i = 0; i < HLL_REGISTERS; i++)
+        least = hll->registers[i] < least ? hll->registers[i] : least;
+    hll->least = least;
+    hll->raised = 0;
 }
 
 void hll_merge(hll_t *into, const hll_t *from)

@@ -10,24 +10,39 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#define XXH_INLINE_ALL /* most texts are short: a call would cost as much as the hash */
+#include <xxhash.h>
+
 enum { HLL_BITS = 14, HLL_REGISTERS = 1 << HLL_BITS, KMV_SIZE = 1024, RESERVOIR_SIZE = 16384 };
 
 /* The hash of a canonical text, the same in every profile: XXH64 with seed 42, which is what Spark calls xxhash64 of a
  * string, so that sketches made in a warehouse and here agree. */
-uint64_t sketch_hash(const char *text, size_t length);
+static inline uint64_t sketch_hash(const char *text, size_t length)
+{
+    return XXH64(text, length, 42);
+}
 
 /* Distinct count within about 0.8 % (Flajolet et al. 2007; small counts by linear counting). */
 typedef struct hll {
     uint8_t registers[HLL_REGISTERS];
+    uint8_t least; /* no register is below: what does not exceed it changes none, and need not be looked up */
+    uint32_t raised; /* registers, since `least` was found */
 } hll_t;
+
+void hll_find_least(hll_t *hll);
 
 static inline void hll_add(hll_t *hll, uint64_t hash)
 {
     uint64_t rest = hash << HLL_BITS | 1U << (HLL_BITS - 1);
     uint8_t rank = (uint8_t)(__builtin_clzll(rest) + 1);
+    if (rank <= hll->least)
+        return;
     uint8_t *cell = &hll->registers[hash >> (64 - HLL_BITS)];
-    if (rank > *cell)
-        *cell = rank;
+    if (rank <= *cell)
+        return;
+    *cell = rank;
+    if (++hll->raised == HLL_REGISTERS)
+        hll_find_least(hll);
 }
 void hll_merge(hll_t *into, const hll_t *from);
 double hll_estimate(const hll_t *hll);
