@@ -215,13 +215,36 @@ static bool analyze_only(const run_record_t *record)
     return record->spec && strcmp(record->spec->mode, "analyze") == 0;
 }
 
-static const char *method_of(const run_record_t *record)
+static const char *design_method(const run_record_t *record)
 {
     if (record->sttm && record->sttm->method[0])
         return record->sttm->method;
     if (record->relations && record->relations->method[0])
         return record->relations->method;
     return "evidence";
+}
+
+/* A model that only described what was decided without it is not said to have decided. */
+static char *method_of(nv_mem_t *ctx, const run_record_t *record)
+{
+    const char *design = design_method(record);
+    bool described = record->project && strstr(record->project->method, "llm") && !strstr(design, "llm");
+    return nv_printf(ctx, "%s%s", design, described ? ", described by llm" : "");
+}
+
+const char *scorecard_method_text(nv_mem_t *ctx, const Nv__Scorecard *card)
+{
+    char *asked = nv_printf(ctx, "%lld model call%s, %lld tokens", (long long)card->llm_calls,
+                            card->llm_calls == 1 ? "" : "s", (long long)card->llm_tokens);
+    if (strcmp(card->method, "evidence") != 0)
+        return nv_printf(ctx, "Decided by %s: %s.", card->method, asked);
+    if (card->llm_calls > 0)
+        return nv_printf(
+            ctx,
+            "Decided from evidence in the data alone: a language model was asked, and nothing it said was "
+            "taken (%s).",
+            asked);
+    return "Decided from evidence in the data alone: no language model took part.";
 }
 
 Nv__Scorecard *scorecard_make(nv_mem_t *ctx, const run_record_t *record)
@@ -242,7 +265,7 @@ Nv__Scorecard *scorecard_make(nv_mem_t *ctx, const run_record_t *record)
     card->llm_calls = record->usage.llm_calls;
     card->llm_tokens = record->usage.llm_input_tokens + record->usage.llm_output_tokens;
     card->llm_cost_usd = record->usage.llm_cost_usd;
-    card->method = nv_strdup(ctx, method_of(record));
+    card->method = method_of(ctx, record);
     card->succeeded = analyze_only(record) ? record->review && record->review->passed
                                            : record->validation && record->validation->passed;
     card->findings = findings_list(ctx, record, &card->n_findings);

@@ -41,6 +41,9 @@ typedef struct run_record {
 /* The scorecard, below ctx. */
 Nv__Scorecard *scorecard_make(nv_mem_t *ctx, const run_record_t *record);
 
+/* One sentence on who decided, with what the language model cost where it was asked, also when nothing came of it; below ctx. */
+const char *scorecard_method_text(nv_mem_t *ctx, const Nv__Scorecard *card);
+
 /* Sentences about dirt, most rows first; below ctx. */
 char **findings_list(nv_mem_t *ctx, const run_record_t *record, size_t *out_count);
 

@@ -27,12 +27,19 @@ static const char *echo(nv_mem_t *ctx, const llm_reply_t *reply)
     return nv_printf(ctx, "%.*s …", (int)nv_utf8_floor(reply->text, ECHO_MAX), reply->text);
 }
 
-static void answer_with(conversation_t *c, const llm_reply_t *reply, const char *complaint)
+/* What was understood but contradicted is mended item by item; what could not be read is asked for anew. */
+static void answer_with(conversation_t *c, const llm_reply_t *reply, bool understood, const char *complaint)
 {
     c->messages[c->n++] = (llm_message_t){LLM_ASSISTANT, echo(c->ctx, reply)};
     c->messages[c->n++] = (llm_message_t){
         LLM_USER,
-        nv_printf(c->ctx, "Your answer could not be used:\n%s\nAnswer again with the whole JSON object.",
+        nv_printf(c->ctx,
+                  understood ? "Checked against the data, these items of your answer do not "
+                               "hold:\n%s\nAnswer again with the "
+                               "whole JSON object: these items mended or left out, all others as they were."
+                             : "Your answer could not be read: %s\nAnswer again with one JSON object that "
+                               "follows the schema, "
+                               "and nothing before or after it.",
                   complaint)};
 }
 
@@ -94,7 +101,7 @@ static bool converse(llm_t *llm, conversation_t *c, int repairs, ProtobufCMessag
         if (round >= repairs)
             return *best || nv_fail(err, NV_FAILED_PRECONDITION, "%s: no usable answer: %.1000s",
                                     llm_name(llm), c->complaints);
-        answer_with(c, &reply, c->complaints);
+        answer_with(c, &reply, message != NULL, c->complaints);
     }
 }
 

@@ -4,6 +4,7 @@
 #include "common/core/json.h"
 #include "nuvyn/design.pb-c.h"
 #include "nuvyn/sttm.pb-c.h"
+#include "worker/evaluation/scorecard.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -125,11 +126,8 @@ static void print_findings(const Nv__Scorecard *card, FILE *out)
 
 static void print_ending(const Nv__Scorecard *card, const analyze_options_t *options, FILE *out)
 {
-    if (strcmp(card->method, "evidence") == 0)
-        fprintf(out, "\nDecided from evidence alone: no language model took part.\n");
-    else
-        fprintf(out, "\nDecided by %s: %" PRId64 " model calls, %" PRId64 " tokens.\n", card->method,
-                card->llm_calls, card->llm_tokens);
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("ending");
+    fprintf(out, "\n%s\n", scorecard_method_text(ctx, card));
     fprintf(out, "Score %.0f of 100 (of what an analysis can measure), %.1f s.\n", card->score,
             card->seconds);
     if (options->output_dir)

@@ -4,13 +4,17 @@
 
 #include <string.h>
 
-static const char descriptions_system[] = "You write the documentation of a data warehouse. For each target "
-                                          "table give one sentence that says what one row of it "
-                                          "is, and for its columns one short sentence each that adds to the "
-                                          "name what a newcomer could not guess; leave a column "
-                                          "out where there is nothing to add. Do not invent facts: write "
-                                          "only what names, types, rules and roles show. Use target "
-                                          "and column names exactly as given, without the quotes.\n";
+/* clang-format off */
+static const char descriptions_system[] =
+    "You write the documentation of a star schema, for people who will query it. A program has designed it; each\n"
+    "line below is a table or one of its columns with its type and the rule that fills it.\n"
+    "Give:\n"
+    "- targets: for each table one sentence that says what one row of it is, in the words of the business.\n"
+    "- columns: one short sentence where it adds what the name does not say (meaning of a code, unit, what is\n"
+    "  counted, when it is empty); leave all others out.\n"
+    "Write only what names, types and rules show; what you would have to guess is better missing than invented.\n"
+    "Do not repeat the name as a sentence. Use target and column names exactly as given, without the quotes.\n";
+/* clang-format on */
 
 static const char *kind_name(Nv__TargetKind kind)
 {
@@ -39,6 +43,7 @@ static void add_target(nv_buf_t *out, const Nv__SttmTarget *t, bool rules)
             continue; /* the same in every table, described already */
         nv_buf_puts(out, "  ");
         quote_add(out, c->name, QUOTE_NAME_MAX);
+        nv_buf_printf(out, " %s", quote_type_name(c->type));
         if (rules && *c->rule) {
             nv_buf_puts(out, ": ");
             quote_add(out, c->rule, 120);

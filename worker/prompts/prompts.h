@@ -27,11 +27,16 @@ typedef struct prompt {
     bool complete; /* nothing was left out */
 } prompt_t;
 
+/* What the Analyst wants to know: first how the tables relate, then, when that is settled, what they mean. */
+typedef enum prompt_about { PROMPT_ABOUT_RELATIONS, PROMPT_ABOUT_MEANING } prompt_about_t;
+
 typedef struct prompt_design_evidence {
+    prompt_about_t about;
     Nv__TableProfile *const *tables;
     size_t n_tables;
-    const Nv__Relations *relations; /* its undecided joins are asked about as J1, J2 … */
-    Nv__KnowledgeHit *const *hits;  /* retrieved cases, best first; may be none */
+    const Nv__Relations
+        *relations; /* its undecided joins are J1, J2 …; they are shown when relations are asked about */
+    Nv__KnowledgeHit *const *hits; /* retrieved cases, best first; may be none */
     size_t n_hits;
     const char *critique; /* what a review or validation found wrong with the last design; NULL or "" */
 } prompt_design_evidence_t;

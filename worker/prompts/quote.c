@@ -42,3 +42,11 @@ void quote_add_list(nv_buf_t *out, char *const *texts, size_t n, size_t max)
         quote_add(out, texts[i], max);
     }
 }
+
+const char *quote_type_name(Nv__ValueType type)
+{
+    static const char *const names[] = {"?",      "text", "boolean",   "integer", "decimal",
+                                        "double", "date", "timestamp", "time"};
+    size_t i = (size_t)type;
+    return i < sizeof names / sizeof names[0] ? names[i] : "?";
+}

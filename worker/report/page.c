@@ -44,15 +44,9 @@ static void put_facts(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record, 
     nv_buf_puts(buf, "</div>\n");
 }
 
-static void put_method(nv_buf_t *buf, const Nv__Scorecard *card)
+static void put_method(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Scorecard *card)
 {
-    nv_buf_puts(buf, "<p class=\"dim\">");
-    if (strcmp(card->method, "evidence") == 0)
-        nv_buf_puts(buf, "Decided from evidence in the data alone: no language model took part in this run.");
-    else
-        html_textf(buf, "Decided by %s; %lld model calls, %lld tokens.", card->method,
-                   (long long)card->llm_calls, (long long)card->llm_tokens);
-    nv_buf_puts(buf, "</p>\n");
+    html_element(buf, "p", "dim", scorecard_method_text(ctx, card));
 }
 
 static void put_header(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record, const Nv__Scorecard *card)
@@ -72,7 +66,7 @@ static void put_header(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record,
                    record->spec->increment_of);
     nv_buf_puts(buf, "</p>\n");
     put_facts(ctx, buf, record, card);
-    put_method(buf, card);
+    put_method(ctx, buf, card);
 }
 
 /* Links to the sections that this page has. Text is escaped, so that only a section's own markup is found. */

@@ -35,8 +35,8 @@ def analyze(model, *options):
 
 
 def ending(text):
-    found = re.search(r"Decided by (\S+): (\d+) model calls, (\d+) tokens\.", text)
-    return found and (found.group(1), int(found.group(2)), int(found.group(3)))
+    found = re.search(r"(\d+) model calls, (\d+) tokens", text)
+    return found and (int(found.group(1)), int(found.group(2)))
 
 
 class Analyst(unittest.TestCase):
@@ -51,12 +51,12 @@ class Analyst(unittest.TestCase):
 
     def test_what_the_data_contradicts_goes_back(self):
         text = analyze("good")
+        self.assertIn("nothing it said was taken", text)
         said = [r["messages"][-1]["content"] for _, _, r in SERVER.requests]
         repairs = [s for s in said if "there is no table" in s]
         self.assertTrue(repairs, said)
         self.assertIn('there is no table "x"', repairs[0])
-        method, calls, tokens = ending(text)
-        self.assertIn("llm", method)
+        calls, tokens = ending(text)
         self.assertEqual(calls, len(SERVER.requests))
         self.assertEqual(tokens, 12 * calls)  # what the server counts per answer
 
@@ -73,7 +73,15 @@ class Analyst(unittest.TestCase):
                 self.assertTrue(SERVER.requests)
 
     def test_a_model_that_never_helped_is_not_credited(self):
-        self.assertIn("no language model took part", analyze("never-valid"))
+        self.assertIn("nothing it said was taken", analyze("never-valid"))
+
+    def test_relations_and_meaning_are_asked_apart(self):
+        analyze("learns")
+        system = [next(m["content"] for m in r["messages"] if m["role"] == "system") for _, _, r in SERVER.requests]
+        self.assertIn("You review how raw tables relate", system[0])
+        self.assertIn("You say what raw tables mean", system[-1])
+        self.assertNotIn("Checked against the data", SERVER.requests[0][2]["messages"][-1]["content"])
+        self.assertIn("Checked against the data, these items", SERVER.requests[1][2]["messages"][-1]["content"])
 
 
 if __name__ == "__main__":

@@ -80,7 +80,8 @@ Nv__DesignProposal *analyst_ask(agent_task_t *task, nv_mem_t *ctx, const analyst
                                 Nv__TaskUsage *usage, const char **why)
 {
     nv_error_t err = NV_ERROR_INIT;
-    prompt_design_evidence_t evidence = {.tables = question->profile->tables,
+    prompt_design_evidence_t evidence = {.about = question->about,
+                                         .tables = question->profile->tables,
                                          .n_tables = question->profile->n_tables,
                                          .relations = question->relations,
                                          .hits = question->cases->hits,

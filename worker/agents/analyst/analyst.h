@@ -9,6 +9,7 @@
 #include "nuvyn/proposal.pb-c.h"
 #include "worker/agents/agent.h"
 #include "worker/discovery/discovery.h"
+#include "worker/prompts/prompts.h"
 
 /* All documents of the channel "profile" as one Profile, with the survey's source and skipped files. */
 bool analyst_profile(agent_task_t *task, nv_mem_t *ctx, Nv__Profile **out, nv_error_t *err) NV_MUST_CHECK;
@@ -24,6 +25,7 @@ Nv__KnowledgeReply *analyst_recall(agent_task_t *task, nv_mem_t *ctx, const Nv__
                                    const char *stage, const char **fingerprint);
 
 typedef struct analyst_question {
+    prompt_about_t about;
     const Nv__Profile *profile;
     const Nv__Relations *relations;
     const Nv__KnowledgeReply *cases;
@@ -33,7 +35,7 @@ typedef struct analyst_question {
     void *check_arg;
 } analyst_question_t;
 
-/* Asks the tenant's model about relations; as model_ask. */
+/* Asks the tenant's model; as model_ask. */
 Nv__DesignProposal *analyst_ask(agent_task_t *task, nv_mem_t *ctx, const analyst_question_t *question,
                                 Nv__TaskUsage *usage, const char **why);
 

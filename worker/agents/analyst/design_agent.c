@@ -79,6 +79,7 @@ static bool ask_model(designing_t *d, nv_error_t *err)
         .ctx = d->ctx, .profile = d->profile, .relations = d->input.relations, .star = d->star};
     analyst_question_t question = {.profile = d->profile,
                                    .relations = d->input.relations,
+                                   .about = PROMPT_ABOUT_MEANING,
                                    .cases = cases,
                                    .critique = critique_of(d),
                                    .check = proposal_check,
@@ -97,7 +98,7 @@ static bool ask_model(designing_t *d, nv_error_t *err)
         d->task->host, "llm",
         nv_printf(d->ctx, "%d descriptions and measures taken, %d refused", outcome.taken, outcome.refused),
         0, 0);
-    if (strstr(d->star->method, "llm") == NULL)
+    if (outcome.taken > 0 && strstr(d->star->method, "llm") == NULL)
         d->star->method = nv_printf(d->ctx, "%s+llm", d->star->method);
     return true;
 }

@@ -35,13 +35,15 @@ static void open_data(relating_t *r)
                        nv_printf(r->ctx, "joins are estimated from sketches only: %s", err.message), 0, 0);
 }
 
+/* *taken: how many joins and roles were. */
 static bool apply(relating_t *r, const Nv__DesignProposal *proposal, const char *source, bool binding,
-                  nv_error_t *err)
+                  int *taken, nv_error_t *err)
 {
     proposal_outcome_t outcome;
     if (!discovery_apply_proposal(r->ctx, r->profile, proposal, source, binding, exact_of(r), r->relations,
                                   &outcome, err))
         return false;
+    *taken = outcome.joins_taken + outcome.roles_taken;
     if (outcome.joins_taken + outcome.joins_refused + outcome.roles_taken + outcome.roles_refused > 0)
         r->task->ops->emit(
             r->task->host, strcmp(source, "llm") == 0 ? "llm" : "retrieval",
@@ -69,8 +71,9 @@ static bool use_cases(relating_t *r, const Nv__KnowledgeReply *cases, const char
         if (earlier->relations == NULL)
             continue;
         bool human = strcmp(earlier->method, "human") == 0;
+        int taken;
         return apply(r, discovery_proposal_of(r->ctx, earlier->relations, r->relations),
-                     human ? "human" : "knowledge", human, err);
+                     human ? "human" : "knowledge", human, &taken, err);
     }
     return true;
 }
@@ -78,10 +81,12 @@ static bool use_cases(relating_t *r, const Nv__KnowledgeReply *cases, const char
 static bool ask_model(relating_t *r, const Nv__KnowledgeReply *cases, nv_error_t *err)
 {
     const char *why = "";
+    int taken = 0;
     proposal_check_t check = {
         .ctx = r->ctx, .profile = r->profile, .relations = r->relations, .exact = exact_of(r)};
     analyst_question_t question = {.profile = r->profile,
                                    .relations = r->relations,
+                                   .about = PROMPT_ABOUT_RELATIONS,
                                    .cases = cases,
                                    .check = proposal_check,
                                    .check_arg = &check};
@@ -93,9 +98,10 @@ static bool ask_model(relating_t *r, const Nv__KnowledgeReply *cases, nv_error_t
                            0);
         return true;
     }
-    if (!apply(r, proposal, "llm", false, err))
+    if (!apply(r, proposal, "llm", false, &taken, err))
         return false;
-    r->relations->method = nv_printf(r->ctx, "%s+llm", r->relations->method);
+    if (taken > 0)
+        r->relations->method = nv_printf(r->ctx, "%s+llm", r->relations->method);
     return true;
 }
 

@@ -152,11 +152,7 @@ static void tell_ending(agent_task_t *task, nv_mem_t *ctx, const run_record_t *r
         tell(task, nv_printf(ctx, "  %s", card->findings[i]));
     if (card->n_findings > TOLD_MAX)
         tell(task, nv_printf(ctx, "  … and %zu more in report.html", card->n_findings - TOLD_MAX));
-    if (strcmp(card->method, "evidence") == 0)
-        tell(task, "Decided from evidence in the data alone: no language model took part.");
-    else
-        tell(task, nv_printf(ctx, "Decided by %s: %lld model calls, %lld tokens.", card->method,
-                             (long long)card->llm_calls, (long long)card->llm_tokens));
+    tell(task, scorecard_method_text(ctx, card));
     tell(task, nv_printf(ctx, "Score %.0f of 100.", card->score));
 }
 

@@ -167,10 +167,36 @@ static void test_descriptions(void **state)
     assert_false(p.complete);
 }
 
+static void test_meaning_is_asked_apart(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("prompt");
+    nv_error_t err = NV_ERROR_INIT;
+    Nv__TableProfile *tables[] = {table(ctx, "orders", 1, "x1"), table(ctx, "customers", 1, "y1")};
+    Nv__ColumnProfile *amount = tables[0]->columns[0];
+    amount->type = NV__VALUE_TYPE__VALUE_TYPE_DECIMAL;
+    amount->distinct_count = 900;
+    amount->min = nv_strdup(ctx, "0.5");
+    amount->max = nv_strdup(ctx, "88");
+    prompt_design_evidence_t e = {
+        .about = PROMPT_ABOUT_MEANING, .tables = tables, .n_tables = 2, .relations = relations(ctx, 2)};
+    prompt_t p, first;
+    assert_true(prompt_design(ctx, &e, 0, &p, &err));
+    assert_null(strstr(p.user, "J1 ")); /* settled by now */
+    assert_non_null(strstr(p.user, "from \"0.5\" to \"88\""));
+    assert_null(strstr(p.user, "x1"));
+    assert_non_null(strstr(p.system, "ADDITIVITY_SEMI"));
+    e.about = PROMPT_ABOUT_RELATIONS;
+    assert_true(prompt_design(ctx, &e, 0, &first, &err));
+    assert_non_null(strstr(first.user, "J2 "));
+    assert_null(strstr(first.system, "ADDITIVITY_SEMI"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_whole_evidence),
+        cmocka_unit_test(test_meaning_is_asked_apart),
         cmocka_unit_test(test_data_cannot_leave_its_fence),
         cmocka_unit_test(test_personal_values_stay_at_home),
         cmocka_unit_test(test_size_is_hard),
