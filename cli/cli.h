@@ -18,6 +18,8 @@ typedef struct cli {
     const nv_config_t *options;
     nv_rpc_client_t *client; /* made by the first cli_call */
     bool json;               /* -o json */
+    /* A run's source as it was sent (absolute) and as the person wrote it, "" where there is none: people are told the latter. */
+    const char *source_sent, *source_given;
 } cli_t;
 
 typedef bool (*cli_fn)(cli_t *cli, nv_error_t *err);
@@ -87,6 +89,9 @@ char *cli_duration(nv_mem_t *ctx, int64_t ms);
 char *cli_safe(nv_mem_t *ctx, const char *text);
 /* The same, with line breaks and tabs kept: for text that is shown as it comes. */
 char *cli_safe_lines(nv_mem_t *ctx, const char *text);
+
+/* The text with the folder `sent`, wherever it is named whole, as `given`; below ctx. */
+char *cli_as_given(nv_mem_t *ctx, const char *text, const char *sent, const char *given);
 
 /* ---- files ---- */
 

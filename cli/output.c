@@ -105,6 +105,24 @@ char *cli_safe(nv_mem_t *ctx, const char *text)
     return make_safe(ctx, text, false);
 }
 
+static bool names_the_folder(const char *text, const char *found, size_t length)
+{
+    static const char part_of_a_name[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.";
+    return (found == text || (strchr(part_of_a_name, found[-1]) == NULL && found[-1] != '/')) &&
+           (found[length] == '\0' || strchr(part_of_a_name, found[length]) == NULL);
+}
+
+char *cli_as_given(nv_mem_t *ctx, const char *text, const char *sent, const char *given)
+{
+    size_t length = strlen(sent);
+    const char *found = length > 1 ? strstr(text, sent) : NULL;
+    if (found == NULL)
+        return nv_strdup(ctx, text);
+    bool whole = names_the_folder(text, found, length);
+    return nv_printf(ctx, "%.*s%s%s", (int)(found - text), text, whole ? given : sent,
+                     cli_as_given(ctx, found + length, sent, given));
+}
+
 char *cli_safe_lines(nv_mem_t *ctx, const char *text)
 {
     return make_safe(ctx, text, true);

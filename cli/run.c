@@ -68,6 +68,15 @@ static char *random_id(nv_mem_t *ctx)
     return nv_strdup(ctx, text);
 }
 
+/* The length of a path without the slashes at its end. */
+static size_t trimmed(const char *path)
+{
+    size_t n = strlen(path);
+    while (n > 1 && path[n - 1] == '/')
+        n--;
+    return n;
+}
+
 /* A local folder is sent as an absolute path: workers have another working directory. */
 static char *source_path(cli_t *cli)
 {
@@ -75,14 +84,14 @@ static char *source_path(cli_t *cli)
     char resolved[PATH_MAX];
     if (strstr(given, "://") || !realpath(given, resolved))
         return nv_strdup(cli->ctx, given);
+    cli->source_given = nv_strndup(cli->ctx, given, trimmed(given));
+    cli->source_sent = nv_strdup(cli->ctx, resolved);
     return nv_strdup(cli->ctx, resolved);
 }
 
 static const char *folder_name(nv_mem_t *ctx, const char *path)
 {
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/')
-        n--;
+    size_t n = trimmed(path);
     size_t start = n;
     while (start > 0 && path[start - 1] != '/')
         start--;
@@ -177,6 +186,8 @@ static bool follow(cli_t *cli, const char *run_id, nv_error_t *err)
                    directory, directory);
     }
     cli_print_json(cli, &run->base);
+    if (cli->source_sent)
+        run->reason = cli_as_given(cli->ctx, run->reason, cli->source_sent, cli->source_given);
     return cli_run_verdict(run, err);
 }
 

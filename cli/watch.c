@@ -3,11 +3,17 @@
 
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 enum { RECONNECT_MS_MAX = 5000, RECONNECTS_MAX = 60, NODES_MAX = 32, SAID_MAX = 240 };
+
+#define GREEN "\033[32m"
+#define RED "\033[31m"
+#define YELLOW "\033[33m"
+#define DIM "\033[2m"
 
 /* What the watch knows of a node between two checkpoints. */
 typedef struct node {
@@ -23,7 +29,8 @@ typedef struct node {
 typedef struct watch {
     cli_t *cli;
     const char *run_id;
-    bool live;      /* standard output is a terminal */
+    bool live;      /* standard output is a terminal that can move its cursor */
+    bool colour;    /* and may be given colours (no-color.org) */
     bool in_tokens; /* model text is being written; a line break is owed */
     bool status_shown;
     int64_t last; /* sequence number of the last event */
@@ -67,25 +74,20 @@ static void show_status(watch_t *watch, const char *text)
     if (!watch->live)
         return;
     clear_status(watch);
-    fputs("\033[2m", stdout);
+    fputs(watch->colour ? DIM : "", stdout);
     put_cut(text, width() - 1);
-    fputs("\033[0m", stdout);
+    fputs(watch->colour ? "\033[0m" : "", stdout);
     watch->status_shown = true;
 }
 
 static void line(watch_t *watch, const char *mark, const char *colour, const char *text)
 {
     clear_status(watch);
-    if (watch->live)
+    if (watch->colour)
         printf("%s%s\033[0m %s\n", colour, mark, text);
     else
         printf("%s %s\n", mark, text);
 }
-
-#define GREEN "\033[32m"
-#define RED "\033[31m"
-#define YELLOW "\033[33m"
-#define DIM "\033[2m"
 
 /* NULL when there are more nodes than any graph of ours has. */
 static node_t *node_of(watch_t *watch, const char *name)
@@ -100,22 +102,30 @@ static node_t *node_of(watch_t *watch, const char *name)
     return node;
 }
 
+/* A worker's words for a terminal: harmless, and with the source folder as the person wrote it. */
+static char *told(watch_t *watch, const char *text)
+{
+    const cli_t *cli = watch->cli;
+    char *safe = cli_safe(watch->event, text);
+    return cli->source_sent ? cli_as_given(watch->event, safe, cli->source_sent, cli->source_given) : safe;
+}
+
 static void say(watch_t *watch, const Nv__RunEvent *event)
 {
     node_t *node = node_of(watch, event->node);
     if (node)
-        snprintf(node->said, sizeof node->said, "%s", cli_safe(watch->event, event->text));
+        snprintf(node->said, sizeof node->said, "%s", told(watch, event->text));
 }
 
 static void on_log(watch_t *watch, const Nv__RunEvent *event)
 {
     say(watch, event);
-    show_status(watch, nv_printf(watch->event, "  %s: %s", event->node, cli_safe(watch->event, event->text)));
+    show_status(watch, nv_printf(watch->event, "  %s: %s", event->node, told(watch, event->text)));
 }
 
 static void on_progress(watch_t *watch, const Nv__RunEvent *event)
 {
-    const char *text = cli_safe(watch->event, event->text);
+    const char *text = told(watch, event->text);
     const char *count =
         event->total > 0 ? nv_printf(watch->event, " %" PRId64 "/%" PRId64, event->done, event->total) : "";
     if (strcmp(event->kind, "progress") == 0 && event->done >= event->total)
@@ -158,13 +168,13 @@ static void on_run(watch_t *watch, const Nv__RunEvent *event)
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
         watch->ended |= strcmp(event->state, ends[i]) == 0;
     if (strcmp(event->state, "failed") == 0)
-        line(watch, "✗", RED, nv_printf(watch->event, "run failed: %s", cli_safe(watch->event, event->text)));
+        line(watch, "✗", RED, nv_printf(watch->event, "run failed: %s", told(watch, event->text)));
     else if (strcmp(event->state, "succeeded") == 0)
         line(watch, "✓", GREEN,
              nv_printf(watch->event, "run succeeded%s%s", event->text[0] ? ": " : "",
-                       cli_safe(watch->event, event->text)));
+                       told(watch, event->text)));
     else if (event->text[0])
-        line(watch, "·", DIM, cli_safe(watch->event, event->text));
+        line(watch, "·", DIM, told(watch, event->text));
 }
 
 static void trouble(watch_t *watch, const Nv__RunEvent *event)
@@ -172,7 +182,7 @@ static void trouble(watch_t *watch, const Nv__RunEvent *event)
     line(watch, "!", YELLOW,
          nv_printf(watch->event, "%s%s%s: attempt %d %s%s%s", event->node, event->item[0] ? " " : "",
                    cli_safe(watch->event, event->item), event->attempt, event->state,
-                   event->text[0] ? ": " : "", cli_safe(watch->event, event->text)));
+                   event->text[0] ? ": " : "", told(watch, event->text)));
 }
 
 static void on_task(watch_t *watch, const Nv__RunEvent *event)
@@ -195,7 +205,7 @@ static void on_task(watch_t *watch, const Nv__RunEvent *event)
 static void on_summary(watch_t *watch, const Nv__RunEvent *event)
 {
     NV_PUSH(watch->cli->ctx, watch->summary, watch->n_summary, watch->summary_capacity) =
-        cli_safe(watch->cli->ctx, event->text);
+        nv_strdup(watch->cli->ctx, told(watch, event->text));
 }
 
 /* The question, and how it is answered from another terminal while this one goes on watching. */
@@ -214,7 +224,7 @@ static void ask(watch_t *watch, const char *question)
 
 static void on_note(watch_t *watch, const Nv__RunEvent *event)
 {
-    const char *text = cli_safe(watch->event, event->text);
+    const char *text = told(watch, event->text);
     if (strcmp(watch->last_note, text) == 0)
         return;
     snprintf(watch->last_note, sizeof watch->last_note, "%s", text);
@@ -322,10 +332,17 @@ static bool lost_connection(const nv_error_t *err)
     return err->code == NV_UNAVAILABLE || err->code == NV_DEADLINE_EXCEEDED;
 }
 
+static bool is_terminal(void)
+{
+    const char *kind = getenv("TERM");
+    return isatty(STDOUT_FILENO) && kind != NULL && strcmp(kind, "dumb") != 0;
+}
+
 bool cli_watch(cli_t *cli, const char *run_id, int64_t after, Nv__Run **out, nv_error_t *err)
 {
-    watch_t watch = {
-        .cli = cli, .run_id = run_id, .live = !cli->json && isatty(STDOUT_FILENO), .last = after};
+    watch_t watch = {.cli = cli, .run_id = run_id, .live = !cli->json && is_terminal(), .last = after};
+    const char *no_colour = getenv("NO_COLOR");
+    watch.colour = watch.live && (no_colour == NULL || no_colour[0] == '\0');
     int failures = 0;
     if (!cli->json)
         line(&watch, "·", DIM, nv_printf(cli->ctx, "run %s", run_id));

@@ -12,9 +12,15 @@ BUILD_DIR=${NUVYN_BUILD:-$ROOT/build/release}
 OUTPUT_DIR=${NUVYN_OUTPUT:-$ROOT/output}
 export NUVYN_HOME NUVYN_STATE
 
+# Lines that are drawn again need a terminal that can; colours, nobody who declined them (no-color.org).
+LIVE='' BOLD='' PLAIN=''
+if [ -t 2 ] && [ "${TERM:-dumb}" != dumb ]; then
+    LIVE=yes
+    [ -n "${NO_COLOR:-}" ] || BOLD=$'\033[1m' PLAIN=$'\033[0m'
+fi
+
 say() { printf '%s\n' "$*" >&2; }
-step() { printf '\033[1m==>\033[0m %s\n' "$*" >&2; }
-[ -t 2 ] || step() { printf '==> %s\n' "$*" >&2; }
+step() { printf '%s==>%s %s\n' "$BOLD" "$PLAIN" "$*" >&2; }
 die() {
     printf 'bldr: %s\n' "$*" >&2
     exit 1
@@ -32,12 +38,12 @@ progress() { # what is counted
         [ -z "$remark" ] || total=$remark
         [ "$total" -gt 0 ] || continue
         [ "$at" -le "$total" ] || at=$total
-        if [ -t 2 ]; then
+        if [ -n "$LIVE" ]; then
             printf '\r    %s of %s %s\033[K' "$at" "$total" "$1" >&2
         elif [ $((at * 4 / total)) -gt "$quarter" ]; then
             quarter=$((at * 4 / total))
             say "    $at of $total $1"
         fi
     done
-    [ ! -t 2 ] || printf '\r\033[K' >&2
+    [ -z "$LIVE" ] || printf '\r\033[K' >&2
 }

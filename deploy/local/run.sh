@@ -33,7 +33,39 @@ cmd_run() {
     fi
     stack_up --workspace "$where"
     mkdir -p "$OUTPUT_DIR"
-    ctl run submit --source "$source" --tenant $LOCAL_TENANT --watch --fetch-to "$OUTPUT_DIR" "${options[@]}"
+    run_followed run submit --source "$source" --tenant $LOCAL_TENANT "${options[@]}" \
+        --request-id "$(cat /proc/sys/kernel/random/uuid)"
+}
+
+# Submits a run and follows it to its end; Ctrl-C cancels it, so that it does not go on when the stack comes up again. The client
+# runs beside this shell, which could not heed a signal while it waits for a child.
+run_followed() { # what submits it
+    local status=0
+    "$BUILD_DIR/bin/nuvynctl" "$@" --state-dir "$NUVYN_STATE" --watch --fetch-to "$OUTPUT_DIR" &
+    RUN_CLIENT=$! RUN_SUBMIT=("$@")
+    trap run_interrupted INT TERM HUP
+    wait "$RUN_CLIENT" || status=$?
+    trap - INT TERM HUP
+    return "$status"
+}
+
+run_interrupted() {
+    local id limit=$((SECONDS + 30))
+    trap '' INT TERM HUP
+    kill "$RUN_CLIENT" 2>/dev/null || true
+    wait "$RUN_CLIENT" 2>/dev/null || true
+    { printf '\n' >&2; } 2>/dev/null || true # the terminal may be gone
+    # The same request id names the same run.
+    if id=$(ctl "${RUN_SUBMIT[@]}" 2>/dev/null) && ctl run cancel "$id" --tenant $LOCAL_TENANT >/dev/null; then
+        say "bldr: cancelling $id"
+        while [ "$SECONDS" -lt "$limit" ] && ctl run describe "$id" --tenant $LOCAL_TENANT -o json | grep -q '"state": *"running"'; do
+            sleep 0.2
+        done
+        say "bldr: the run was cancelled"
+    else
+        say "bldr: the run could not be cancelled; see nuvynctl run list"
+    fi
+    exit 130
 }
 
 cmd_analyze() {

@@ -30,11 +30,23 @@ static void model_text_keeps_its_lines(void **state)
     assert_string_equal(cli_safe_lines(ctx, "\xc2\x85x"), "??x");
 }
 
+static void the_source_is_named_as_it_was_given(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    assert_string_equal(cli_as_given(ctx, "3 tables in /a/b; /a/b/c.csv:7", "/a/b", "b"),
+                        "3 tables in b; b/c.csv:7");
+    assert_string_equal(cli_as_given(ctx, "/a/bc /x/a/b /a/b.csv", "/a/b", "b"), "/a/bc /x/a/b /a/b.csv");
+    assert_string_equal(cli_as_given(ctx, "nothing of it", "/a/b", "b"), "nothing of it");
+    assert_string_equal(cli_as_given(ctx, "/a/b /", "/", "."), "/a/b /");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(controls_are_shown_not_obeyed),
         cmocka_unit_test(model_text_keeps_its_lines),
+        cmocka_unit_test(the_source_is_named_as_it_was_given),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
