@@ -41,11 +41,11 @@ static void *pass_after_pass(void *arg)
             pthread_cond_wait(&c->wake, &c->lock);
         if (c->stopping)
             break;
+        c->wanted = false; /* now, so that a wish during the pass counts */
         pthread_mutex_unlock(&c->lock);
         int log = 0, done = 0;
         int rc = sqlite3_wal_checkpoint_v2(c->handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &log, &done);
         pthread_mutex_lock(&c->lock);
-        c->wanted = false;
         if (rc == SQLITE_OK && done >= 0)
             c->moved = done;
     }
