@@ -94,6 +94,9 @@ checkpointer_t *checkpointer_start(const char *path, nv_error_t *err)
 {
     checkpointer_t *c = NV_NEW(NULL, checkpointer_t);
     int rc = sqlite3_open_v2(path, &c->handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, NULL);
+    /* A connection that has read nothing does not know that there is a log, and its checkpoints do nothing. */
+    if (rc == SQLITE_OK)
+        rc = sqlite3_exec(c->handle, "SELECT COUNT(*) FROM sqlite_master", NULL, NULL, NULL);
     if (rc != SQLITE_OK) {
         nv_fail(err, NV_UNAVAILABLE, "%s: opening for checkpoints: %s", path, sqlite3_errstr(rc));
         sqlite3_close_v2(c->handle);
