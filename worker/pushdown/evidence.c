@@ -267,13 +267,15 @@ static bool is_ordered(pushdown_job_t *job, const pushdown_rows_t *rows, size_t 
     return last != NULL;
 }
 
-/* Whether columns of distinct values without gaps increase from file to file and within each. */
+/* Whether columns of distinct values without gaps increase from file to file and within each. A table has no order. */
 static bool find_order(pushdown_job_t *job, nv_error_t *err)
 {
     profile_part_t all = job_all(job);
     Nv__TableProfile *out = job->out;
     size_t columns[PROFILE_COLUMNS], n = 0;
     pushdown_rows_t rows;
+    if (strcmp(out->dialect->format, "table") == 0)
+        return true;
     for (size_t i = 0; i < out->n_columns && n < PROFILE_COLUMNS; i++)
         if (job->values[i] == out->row_count && job->texts[i] == out->row_count && out->row_count > 1 &&
             out->columns[i]->length_max <= 32)

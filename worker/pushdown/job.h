@@ -3,6 +3,7 @@
 #define WORKER_PUSHDOWN_JOB_H
 
 #include "worker/profiling/infer.h"
+#include "worker/profiling/names.h"
 #include "worker/pushdown/profile.h"
 #include "worker/pushdown/profile_sql.h"
 
@@ -16,6 +17,9 @@ typedef struct pushdown_job {
     char *from;          /* the rows */
     char *from_rejected; /* with the lines that are none */
     char **names;
+    size_t names_capacity;
+    names_unique_t *known;    /* names of columns */
+    names_unique_t *left_out; /* names that can be none */
     infer_result_t *inferred;
     int64_t *values; /* per column: not empty */
     int64_t *texts;  /* per column: distinct texts */
@@ -29,8 +33,13 @@ void job_warn(pushdown_job_t *job, const char *fmt, ...) NV_PRINTF(2, 3);
 profile_part_t job_all(const pushdown_job_t *job);
 bool job_part(const pushdown_job_t *job, size_t k, profile_part_t *out);
 
-/* Dialect, names and encoding out of the heads of the files. */
-bool job_sniff(pushdown_job_t *job, nv_error_t *err) NV_MUST_CHECK;
+/* How the rows are read, and what their columns are called. */
+bool job_layout(pushdown_job_t *job, nv_error_t *err) NV_MUST_CHECK;
+/* Of CSV, out of the heads of the files: dialect, encoding, job->names and out->n_columns. */
+bool sniff_csv(pushdown_job_t *job, nv_error_t *err) NV_MUST_CHECK;
+/* Notes the names in the heads of files of JSON lines. */
+typedef void (*names_noted_t)(pushdown_job_t *job, const char *name);
+bool sniff_json_names(pushdown_job_t *job, names_noted_t note, nv_error_t *err) NV_MUST_CHECK;
 /* Everything about each column's values. */
 bool job_columns(pushdown_job_t *job, nv_error_t *err) NV_MUST_CHECK;
 /* Unique sets, dependencies, order in the files. */

@@ -110,7 +110,9 @@ static bool list_rejected(pushdown_job_t *job, nv_error_t *err)
         nv__rejected_line__init(line);
         line->path = scan_path(job->ctx, pushdown_cell(&rows, r, 0));
         line->text = nv_strdup(job->ctx, pushdown_cell(&rows, r, 1));
-        line->reason = nv_strdup(job->ctx, "too few or too many fields");
+        line->reason =
+            nv_strdup(job->ctx, strcmp(out->dialect->format, "jsonl") == 0 ? "JSON: the line is no object"
+                                                                           : "too few or too many fields");
         out->rejected[out->n_rejected++] = line;
     }
     return true;
@@ -140,7 +142,7 @@ static bool fingerprint(pushdown_job_t *job, nv_error_t *err)
 static bool run(pushdown_job_t *job, nv_error_t *err)
 {
     copy_files(job);
-    if (!job_sniff(job, err) || !scan_can_read(job->out, err))
+    if (!job_layout(job, err) || !scan_can_read(job->out, err))
         return false;
     size_t n = job->out->n_columns;
     job->inferred = NV_NEW_ARRAY(job->ctx, infer_result_t, n);

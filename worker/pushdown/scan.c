@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/pushdown/scan_part.h"
 #include "worker/pushdown/sql.h"
 
 /* As in nuvyn_runtime.py: larger files are told apart by size and time. */
@@ -56,9 +57,8 @@ static char *glob_of(nv_mem_t *ctx, const Nv__TableProfile *table, size_t first,
     return nv_printf(ctx, members > 1 ? "%.*s/{%s}" : "%.*s/%s", (int)n, path, nv_buf_text(&out));
 }
 
-/* SELECT <list> FROM read_files(…<options>) <where>, all folders together. */
-static char *select_files(nv_mem_t *ctx, const Nv__TableProfile *table, const char *list, const char *options,
-                          const char *where)
+char *scan_select_files(nv_mem_t *ctx, const Nv__TableProfile *table, const char *list, const char *options,
+                        const char *where)
 {
     nv_buf_t out = nv_buf_make(ctx, PUSHDOWN_SQL_MAX);
     bool *taken = NV_NEW_ARRAY(ctx, bool, table->n_files + 1);
@@ -86,15 +86,28 @@ static char *csv_options(nv_mem_t *ctx, const Nv__TableProfile *table)
                      charset(d->encoding));
 }
 
-static char *spark_sql(nv_mem_t *ctx, const Nv__TableProfile *table, bool rejected)
+static bool is_format(const Nv__TableProfile *table, const char *format)
+{
+    return table->dialect->format && strcmp(table->dialect->format, format) == 0;
+}
+
+static char *csv_sql(nv_mem_t *ctx, const Nv__TableProfile *table, bool rejected)
 {
     nv_buf_t list = nv_buf_make(ctx, PUSHDOWN_SQL_MAX);
     for (size_t i = 0; i < table->n_columns; i++)
         nv_buf_printf(&list, "r%zu, ", i);
     nv_buf_printf(&list, "_metadata.file_path AS nuvyn_file%s", rejected ? ", nuvyn_corrupt" : "");
-    return nv_printf(ctx, "(%s)",
-                     select_files(ctx, table, nv_buf_text(&list), csv_options(ctx, table),
-                                  rejected ? "" : " WHERE nuvyn_corrupt IS NULL"));
+    return scan_select_files(ctx, table, nv_buf_text(&list), csv_options(ctx, table),
+                             rejected ? "" : " WHERE nuvyn_corrupt IS NULL");
+}
+
+static char *spark_sql(nv_mem_t *ctx, const Nv__TableProfile *table, bool rejected)
+{
+    char *rows = is_format(table, "jsonl")     ? scan_jsonl_sql(ctx, table, rejected)
+                 : is_format(table, "parquet") ? scan_parquet_sql(ctx, table, rejected)
+                 : is_format(table, "table")   ? scan_catalog_sql(ctx, table, rejected)
+                                               : csv_sql(ctx, table, rejected);
+    return nv_printf(ctx, "(%s)", rows);
 }
 
 static char *duckdb_sql(nv_mem_t *ctx, const Nv__TableProfile *table)
@@ -125,11 +138,13 @@ char *scan_named_sql(nv_mem_t *ctx, const Nv__TableProfile *table)
 char *scan_fingerprint_sql(nv_mem_t *ctx, const Nv__TableProfile *table)
 {
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("scan");
-    return nv_strdup(ctx, select_files(scratch, table,
-                                       "path, length, CASE WHEN length <= " HASHED_FILE_BYTES
-                                       " THEN sha2(content, 256) ELSE concat_ws('@', length, "
-                                       "modificationTime) END AS fingerprint",
-                                       "format => 'binaryFile'", ""));
+    if (is_format(table, "table"))
+        return nv_strdup(ctx, scan_catalog_fingerprint_sql(scratch, table));
+    return nv_strdup(ctx, scan_select_files(scratch, table,
+                                            "path, length, CASE WHEN length <= " HASHED_FILE_BYTES
+                                            " THEN sha2(content, 256) ELSE concat_ws('@', length, "
+                                            "modificationTime) END AS fingerprint",
+                                            "format => 'binaryFile'", ""));
 }
 
 static int hex(char c)
@@ -142,8 +157,10 @@ static int hex(char c)
 char *scan_path(nv_mem_t *ctx, const char *path)
 {
     const char *volumes = strstr(path, "/Volumes/");
-    const char *from =
-        volumes && (strncmp(path, "dbfs:", 5) == 0 || strncmp(path, "file:", 5) == 0) ? volumes : path;
+    bool file = strncmp(path, "file:/", 6) == 0;
+    const char *from = volumes && (file || strncmp(path, "dbfs:", 5) == 0) ? volumes : path;
+    if (file && from == path && path[6] != '/') /* Spark writes file:///folder in either way */
+        from = nv_printf(ctx, "file:///%s", path + 6);
     char *out = nv_strdup(ctx, from), *to = out;
     for (const char *p = out; *p; p++) {
         bool escaped = p[0] == '%' && hex(p[1]) >= 0 && hex(p[2]) >= 0;

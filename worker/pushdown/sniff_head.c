@@ -1,12 +1,13 @@
-/* How the files of a table are written, out of their heads, as profile_table does. */
+/* How the text files of a table are written, out of their heads, as profile_table does. */
 #include <string.h>
 
 #include "worker/profiling/decode.h"
+#include "worker/profiling/jsonl.h"
 #include "worker/profiling/names.h"
 #include "worker/profiling/sniff.h"
 #include "worker/pushdown/job.h"
 
-enum { FIRST_BYTES = 1 << 20, OTHER_BYTES = 64 << 10, MOST_COLUMNS = 10000 };
+enum { FIRST_BYTES = 1 << 20, OTHER_BYTES = 64 << 10 };
 
 static bool read_head(pushdown_job_t *job, const char *path, size_t capacity, sniff_encoding_t *encoding,
                       char **text, size_t *length, bool *whole, nv_error_t *err)
@@ -39,17 +40,13 @@ static char *one_char(nv_mem_t *ctx, char c)
 
 static void put_dialect(pushdown_job_t *job, const sniff_dialect_t *sniffed, const sniff_encoding_t *encoding)
 {
-    Nv__Dialect *d = NV_NEW(job->ctx, Nv__Dialect);
-    nv__dialect__init(d);
-    d->format = nv_strdup(job->ctx, "csv");
+    Nv__Dialect *d = job->out->dialect;
     d->encoding = nv_strdup(job->ctx, encoding_name(encoding->encoding));
     d->delimiter = one_char(job->ctx, sniffed->csv.delimiter);
     d->quote = one_char(job->ctx, sniffed->csv.quote);
     d->escape = one_char(job->ctx, sniffed->csv.escape);
     d->has_header = sniffed->has_header;
     d->skip_lines = sniffed->skip_lines;
-    d->compression = nv_strdup(job->ctx, "");
-    job->out->dialect = d;
     job->out->header_detected = sniffed->has_header;
     if (encoding->encoding == TEXT_LATIN1)
         job_warn(job, "not valid UTF-8, so it was read as Latin-1 (ISO 8859-1)");
@@ -58,13 +55,11 @@ static void put_dialect(pushdown_job_t *job, const sniff_dialect_t *sniffed, con
 }
 
 /* Header texts made into names: valid, not empty, unique without regard to case. */
-static void put_columns(pushdown_job_t *job, const sniff_dialect_t *sniffed)
+static void name_columns(pushdown_job_t *job, const sniff_dialect_t *sniffed)
 {
     size_t n = sniffed->n_columns;
     names_unique_t *seen = names_unique_new(job->scratch);
     job->names = NV_NEW_ARRAY(job->ctx, char *, n);
-    job->out->columns = NV_NEW_ARRAY(job->ctx, Nv__ColumnProfile *, n);
-    job->out->n_columns = n;
     for (size_t i = 0; i < n; i++) {
         const char *text = sniffed->names ? sniffed->names[i] : "";
         bool unnamed = !text[0] || utf8_valid_prefix(text, strlen(text)) < strlen(text);
@@ -73,11 +68,8 @@ static void put_columns(pushdown_job_t *job, const sniff_dialect_t *sniffed)
         if (sniffed->has_header && strcmp(job->names[i], text) != 0)
             job_warn(job, "column %zu, in the header \"%.100s\", was called %s", i + 1, unnamed ? "" : text,
                      job->names[i]);
-        job->out->columns[i] = NV_NEW(job->ctx, Nv__ColumnProfile);
-        nv__column_profile__init(job->out->columns[i]);
-        job->out->columns[i]->name = job->names[i];
-        job->out->columns[i]->position = (int32_t)i;
     }
+    job->out->n_columns = n;
 }
 
 static bool same_encoding(pushdown_job_t *job, text_encoding_t first, nv_error_t *err)
@@ -100,7 +92,7 @@ static bool same_encoding(pushdown_job_t *job, text_encoding_t first, nv_error_t
     return true;
 }
 
-bool job_sniff(pushdown_job_t *job, nv_error_t *err)
+bool sniff_csv(pushdown_job_t *job, nv_error_t *err)
 {
     sniff_encoding_t encoding;
     sniff_dialect_t dialect;
@@ -112,11 +104,30 @@ bool job_sniff(pushdown_job_t *job, nv_error_t *err)
     sniff_dialect(job->scratch, text, length, whole, &dialect);
     if (!dialect.n_columns)
         return nv_fail(err, NV_INVALID_ARGUMENT, "%s holds no records", job->table->files[0]->path);
-    if (dialect.n_columns > MOST_COLUMNS)
-        return nv_fail(err, NV_INVALID_ARGUMENT,
-                       "table %s has %zu columns; in the warehouse at most %d are read", job->table->name,
-                       dialect.n_columns, MOST_COLUMNS);
     put_dialect(job, &dialect, &encoding);
-    put_columns(job, &dialect);
+    name_columns(job, &dialect);
     return same_encoding(job, encoding.encoding, err);
+}
+
+bool sniff_json_names(pushdown_job_t *job, names_noted_t note, nv_error_t *err)
+{
+    for (size_t i = 0; i < job->table->n_files; i++) {
+        const char *path = job->table->files[i]->path;
+        sniff_encoding_t encoding;
+        char *text;
+        size_t length;
+        bool whole;
+        NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("sample");
+        if (!read_head(job, path, i ? OTHER_BYTES : FIRST_BYTES, &encoding, &text, &length, &whole, err))
+            return false;
+        if (encoding.encoding != TEXT_UTF8 && encoding.encoding != TEXT_LATIN1)
+            return nv_fail(err, NV_INVALID_ARGUMENT,
+                           "%s: JSON lines are UTF-8 (RFC 8259), and this is UTF-16", path);
+        jsonl_notes_t notes = jsonl_notes_make(scratch, 0);
+        jsonl_sample_names(text, length, &notes);
+        nv_mem_free(text);
+        for (size_t k = 0; k < notes.names.n_entries; k++)
+            note(job, nv_strndup(job->scratch, notes.names.entries[k].text, notes.names.entries[k].length));
+    }
+    return true;
 }

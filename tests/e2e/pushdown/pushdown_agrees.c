@@ -1,88 +1,29 @@
 /* The sample data in a volume: surveyed, profiled and counted through the SQL warehouse, beside the same done locally.
  * Started by run.py, which sets PUSHDOWN_HOST, _SECRET, _CA and _DATA. */
-#include <dirent.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include <cmocka.h>
 
 #include "common/http/http.h"
-#include "tests/unit/worker/pushdown/side_by_side.h"
-#include "worker/databricks/databricks.h"
+#include "scene.h"
 #include "worker/discovery/discovery.h"
 #include "worker/pushdown/counts.h"
-#include "worker/pushdown/profile.h"
 #include "worker/pushdown/remote_survey.h"
 #include "worker/rawdata/rawdata.h"
 
-static const char *const volume = "/Volumes/main/raw/landing";
-
-typedef struct scene {
-    nv_mem_t *ctx;
-    databricks_t *db;
-    databricks_warehouse_t warehouse;
-    pushdown_engine_t engine;
-    const char *data;
-    Nv__Survey *local, *remote;
-    Nv__Profile pushed, own;
-} scene_t;
-
-#define OK_OR_FAIL(call)                                                                                     \
-    do {                                                                                                     \
-        if (!(call))                                                                                         \
-            fail_msg("%s", err.message);                                                                     \
-    } while (0)
-
-static char *read_file(nv_mem_t *ctx, const char *path)
-{
-    char *text = nv_alloc(ctx, 65536);
-    FILE *file = fopen(path, "r");
-    assert_non_null(file);
-    assert_true(fread(text, 1, 65535, file) > 0);
-    fclose(file);
-    return text;
-}
-
-static void upload_all(scene_t *s)
-{
-    nv_error_t err = NV_ERROR_INIT;
-    DIR *folder = opendir(s->data);
-    struct dirent *entry;
-    assert_non_null(folder);
-    while ((entry = readdir(folder)))
-        if (strstr(entry->d_name, ".csv"))
-            OK_OR_FAIL(databricks_upload(s->db, nv_printf(s->ctx, "%s/%s", volume, entry->d_name),
-                                         nv_printf(s->ctx, "%s/%s", s->data, entry->d_name), true, &err));
-    closedir(folder);
-}
+static Nv__Survey *local, *remote;
 
 static int setup(void **state)
 {
-    nv_error_t err = NV_ERROR_INIT;
-    nv_mem_t *ctx = nv_mem_root("scene");
-    scene_t *s = NV_NEW(ctx, scene_t);
-    s->ctx = ctx;
-    s->data = getenv("PUSHDOWN_DATA");
-    databricks_options_t options = {.host = getenv("PUSHDOWN_HOST"),
-                                    .client_id = "nuvyn",
-                                    .client_secret = getenv("PUSHDOWN_SECRET"),
-                                    .ca_pem = read_file(ctx, getenv("PUSHDOWN_CA"))};
+    scene_t *s = scene_open("landing");
     *state = s;
-    if (!databricks_new(ctx, &options, &s->db, &err) ||
-        !databricks_use_warehouse(s->db, ctx, NULL, 120000, &s->warehouse, &err) ||
-        !databricks_ensure_catalog(s->db, "main", &err) ||
-        !databricks_ensure_schema(s->db, "main", "raw", &err) ||
-        !databricks_ensure_volume(s->db, "main", "raw", "landing", &err)) {
-        fprintf(stderr, "%s\n", err.message);
+    if (!s)
         return -1;
-    }
-    s->engine = pushdown_on_warehouse(ctx, s->db, s->warehouse.id);
-    upload_all(s);
+    scene_upload(s, getenv("PUSHDOWN_DATA"), ".csv");
     return 0;
 }
 
@@ -97,13 +38,9 @@ static void test_survey(void **state)
 {
     scene_t *s = *state;
     nv_error_t err = NV_ERROR_INIT;
-    OK_OR_FAIL(survey_folder(s->ctx, s->data, NULL, &s->local, &err));
-    OK_OR_FAIL(remote_survey(s->ctx, &s->engine, s->db, volume, NULL, &s->remote, &err));
-    assert_int_equal(s->local->n_tables, s->remote->n_tables);
-    for (size_t i = 0; i < s->local->n_tables; i++) {
-        assert_string_equal(s->local->tables[i]->name, s->remote->tables[i]->name);
-        assert_int_equal(s->local->tables[i]->n_files, s->remote->tables[i]->n_files);
-    }
+    OK_OR_FAIL(survey_folder(s->ctx, getenv("PUSHDOWN_DATA"), NULL, &local, &err));
+    OK_OR_FAIL(remote_survey(s->ctx, &s->engine, s->db, s->volume, NULL, &remote, &err));
+    scene_same_surveys(local, remote);
 }
 
 /* LIST, which cloud storage is listed by, says the same of a volume. */
@@ -114,8 +51,8 @@ static void test_listing_by_sql(void **state)
     pushdown_rows_t rows;
     OK_OR_FAIL(s->engine.query(s->engine.arg, s->ctx, "LIST '/Volumes/main/raw/landing'", &rows, &err));
     size_t files = 0;
-    for (size_t i = 0; i < s->remote->n_tables; i++)
-        files += s->remote->tables[i]->n_files;
+    for (size_t i = 0; i < remote->n_tables; i++)
+        files += remote->tables[i]->n_files;
     assert_int_equal(rows.n_rows, files);
     assert_int_equal(rows.n_columns, 4);
 }
@@ -123,28 +60,8 @@ static void test_listing_by_sql(void **state)
 static void test_profiles(void **state)
 {
     scene_t *s = *state;
-    nv_error_t err = NV_ERROR_INIT;
     side_by_side_t result = {.sketches = true};
-    survey_reader_t reader = remote_reader(s->ctx, &s->engine, s->db, volume);
-    pushdown_options_t options = {.reader = &reader};
-    nv__profile__init(&s->pushed);
-    nv__profile__init(&s->own);
-    s->pushed.tables = NV_NEW_ARRAY(s->ctx, Nv__TableProfile *, s->local->n_tables);
-    s->own.tables = NV_NEW_ARRAY(s->ctx, Nv__TableProfile *, s->local->n_tables);
-    for (size_t i = 0; i < s->local->n_tables; i++) {
-        Nv__TableProfile *own, *pushed;
-        OK_OR_FAIL(profile_table(s->ctx, NULL, s->local->tables[i], &own, &err));
-        OK_OR_FAIL(pushdown_profile(s->ctx, &s->engine, &options, s->remote->tables[i], &pushed, &err));
-        print_message("%s: %lld rows, %.1f s in the warehouse\n", pushed->name, (long long)pushed->row_count,
-                      pushed->seconds);
-        side_by_side(&result, own, pushed);
-        for (size_t f = 0; f < own->n_files; f++)
-            assert_string_equal(own->files[f]->sha256, pushed->files[f]->sha256);
-        s->own.tables[s->own.n_tables++] = own;
-        s->pushed.tables[s->pushed.n_tables++] = pushed;
-    }
-    print_message("%zu facts compared\n", result.compared);
-    assert_int_equal(result.differing, 0);
+    scene_profile(s, s->volume, local, remote, true, &result);
 }
 
 /* Keys and joins that rest on exact counting come out alike. */

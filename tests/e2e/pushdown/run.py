@@ -1,4 +1,4 @@
-"""run.py BUILD_DIR: local and pushed-down profiles of the same data, side by side, the latter on real Spark."""
+"""run.py BUILD_DIR [PROGRAM…]: local and pushed-down profiles of the same data, side by side, the latter on real Spark."""
 
 import os
 import pathlib
@@ -16,9 +16,11 @@ try:
     server.start().wait_for_spark()
     environment = {**os.environ, "PUSHDOWN_HOST": server.url, "PUSHDOWN_SECRET": server.secret,
                    "PUSHDOWN_CA": str(server.cert), "PUSHDOWN_DATA": str(root / "data/ecommerce")}
-    result = subprocess.run([build / "tests/pushdown_agrees"], env=environment, timeout=850)
-    if result.returncode:
+    failed = 0
+    for program in sys.argv[2:] or ("formats_agree", "pushdown_agrees"):
+        failed |= subprocess.run([build / "tests" / program], env=environment, timeout=850).returncode
+    if failed:
         print((server.state / "server.log").read_text()[-4000:], file=sys.stderr)
-    sys.exit(result.returncode)
+    sys.exit(failed)
 finally:
     server.close()

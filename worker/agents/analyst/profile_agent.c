@@ -36,7 +36,8 @@ static bool profile_remote(listener_t *listener, nv_mem_t *ctx, const char *sour
     remote_data_t *remote = NV_NEW(ctx, remote_data_t);
     if (!remote_open(listener->task, ctx, remote, err))
         return false;
-    survey_reader_t reader = remote_reader(ctx, &remote->engine, remote->to.db, source);
+    survey_reader_t reader =
+        remote_reader(ctx, &remote->engine, remote->to.db, source_canonical(ctx, source));
     pushdown_options_t options = {.reader = &reader, .progress = on_statement, .arg = listener};
     return pushdown_profile(ctx, &remote->engine, &options, table, out, err);
 }

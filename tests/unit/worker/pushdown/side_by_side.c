@@ -157,7 +157,8 @@ static void same_column(side_by_side_t *r, const char *t, const Nv__ColumnProfil
     same_number(r, t, a->name, "longest", a->length_max, b->length_max);
     about(r, t, a->name, "mean length", a->length_mean, b->length_mean, 1e-9);
     same_number(r, t, a->name, "constant width", a->constant_width, b->constant_width);
-    same_number(r, t, a->name, "monotonic", a->monotonic, b->monotonic);
+    if (!r->unordered)
+        same_number(r, t, a->name, "monotonic", a->monotonic, b->monotonic);
     same_text(r, t, a->name, "semantic", a->semantic, b->semantic);
     same_text(r, t, a->name, "pii", a->pii, b->pii);
     same_distribution(r, ctx, t, a, b);

@@ -8,7 +8,8 @@
 #include <stddef.h>
 
 typedef struct side_by_side {
-    bool sketches; /* both sides hash alike */
+    bool sketches;  /* both sides hash alike */
+    bool unordered; /* the pushed-down side is a table, which has no order of rows */
     size_t compared, differing;
 } side_by_side_t;
 

@@ -2,6 +2,7 @@
 #include "worker/pushdown/profile.h"
 
 #include "duck.h"
+#include "format_files.h"
 #include "side_by_side.h"
 #include "tests/unit/worker/profiling/support.h"
 
@@ -19,8 +20,10 @@
 static bool read_head(void *arg, const char *path, void *out, size_t capacity, size_t *length, bool *whole,
                       nv_error_t *err)
 {
+    file_kind_t kind;
     (void)arg;
-    return file_read_head(path, PACKED_NOT, out, capacity, length, whole, err);
+    return file_read_head(path, file_kind(path, &kind, NULL) ? kind.compression : PACKED_NOT, out, capacity,
+                          length, whole, err);
 }
 
 static void compare(side_by_side_t *result, const Nv__SurveyTable *table)
@@ -82,11 +85,21 @@ static void test_notations(void **state)
     agrees_on("a,b,c\n1,x,Zürich\n1,x,Zürich\n2,x,日本\n2,y,\n3,y,ok\n");
 }
 
+static void test_formats(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    const char *folder = support_folder(ctx);
+    format_files_write(ctx, folder);
+    compare_folder(folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_notations),
         cmocka_unit_test(test_sample_data),
+        cmocka_unit_test(test_formats),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
