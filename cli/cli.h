@@ -57,6 +57,9 @@ const char *cli_argument(const cli_t *cli, size_t index);
 /* --tenant, or "" for the caller's own. */
 char *cli_tenant(const cli_t *cli);
 
+/* True with --yes, or when a person at the terminal says yes; else CANCELLED, or INVALID_ARGUMENT where nobody can be asked. */
+bool cli_confirm(const cli_t *cli, const char *question, nv_error_t *err) NV_MUST_CHECK;
+
 /* ---- connection ---- */
 
 /* Connects on first use with the identity that --state-dir or --cert/--key/--ca name. */

@@ -127,3 +127,15 @@ char *cli_safe_lines(nv_mem_t *ctx, const char *text)
 {
     return make_safe(ctx, text, true);
 }
+
+bool cli_confirm(const cli_t *cli, const char *question, nv_error_t *err)
+{
+    char answer[16] = "";
+    if (nv_config_bool(cli->options, "yes"))
+        return true;
+    if (!isatty(STDIN_FILENO))
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s Nobody can be asked here: expected --yes", question);
+    fprintf(stderr, "%s [y/N] ", question);
+    return (fgets(answer, sizeof answer, stdin) && (answer[0] == 'y' || answer[0] == 'Y')) ||
+           nv_fail(err, NV_CANCELLED, "nothing was removed");
+}

@@ -106,6 +106,10 @@ static const nv_option_t credential_options[] = {
      .env = "DATABRICKS_TOKEN",
      .secret = true,
      .help = "personal access token, instead"},
+    {.name = "databricks-shared-pools",
+     .type = NV_OPTION_BOOL,
+     .env = "NUVYN_DATABRICKS_SHARED_POOLS",
+     .help = "let workers of shared pools hold the token; else only those of the tenant's own pool get it"},
     {.name = "databricks-warehouse-id",
      .env = "DATABRICKS_WAREHOUSE_ID",
      .help = "SQL warehouse; default: the first that runs"},
@@ -153,6 +157,7 @@ static bool fill_databricks(cli_t *cli, Nv__DatabricksSecret *secret, nv_error_t
     secret->schema = option(cli, "databricks-schema");
     secret->volume = option(cli, "databricks-volume");
     secret->root = option(cli, "databricks-root");
+    secret->allow_shared_pools = nv_config_bool(cli->options, "databricks-shared-pools");
     const char *ca = cli_option(cli, "databricks-ca");
     size_t length = 0;
     if (ca[0] && !nv_read_file(cli->ctx, ca, PEM_MAX_BYTES, &secret->ca_pem, &length, err))
@@ -221,6 +226,25 @@ static bool set_credential(cli_t *cli, nv_error_t *err)
            print_one(cli, tenant);
 }
 
+static const nv_option_t remove_options[] = {
+    {.name = "yes", .type = NV_OPTION_BOOL, .help = "do not ask"},
+};
+
+static bool remove_credential(cli_t *cli, nv_error_t *err)
+{
+    Nv__RemoveCredentialRequest request = NV__REMOVE_CREDENTIAL_REQUEST__INIT;
+    request.tenant = nv_strdup(cli->ctx, cli_argument(cli, 0));
+    request.kind = nv_strdup(cli->ctx, cli_argument(cli, 1));
+    Nv__Tenant *tenant = NULL;
+    char *question =
+        nv_printf(cli->ctx, "Remove the credential \"%s\" of tenant \"%s\"? It cannot be read back.",
+                  request.kind, request.tenant);
+    return cli_confirm(cli, question, err) &&
+           cli_call(cli, "AdminService/RemoveCredential", &request.base, &nv__tenant__descriptor, &tenant,
+                    err) &&
+           print_one(cli, tenant);
+}
+
 const cli_command_t cli_tenant_commands[] = {
     {.noun = "tenant", .verb = "list", .help = "tenants", .run = list},
     {.noun = "tenant",
@@ -248,5 +272,14 @@ const cli_command_t cli_tenant_commands[] = {
      .n_options = sizeof credential_options / sizeof *credential_options,
      .min_arguments = 1,
      .max_arguments = 1},
+    {.noun = "tenant",
+     .verb = "remove-credential",
+     .arguments = "NAME databricks|llm",
+     .help = "forget a tenant's workspace or model credential",
+     .run = remove_credential,
+     .options = remove_options,
+     .n_options = 1,
+     .min_arguments = 2,
+     .max_arguments = 2},
     {0},
 };

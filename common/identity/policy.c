@@ -23,6 +23,7 @@ static const nv_policy_rule_t rules[] = {
     {"/nuvyn.v1.AdminService/", OPERATOR, NV_SCOPE_NONE},
     {"/nuvyn.v1.AdminService/DescribeTenant", USER | OPERATOR, NV_SCOPE_TENANT},
     {"/nuvyn.v1.AdminService/SetCredential", USER | OPERATOR, NV_SCOPE_TENANT},
+    {"/nuvyn.v1.AdminService/RemoveCredential", USER | OPERATOR, NV_SCOPE_TENANT},
     {"/nuvyn.v1.AdminService/GetStatus", USER | OPERATOR, NV_SCOPE_NONE},
 };
 

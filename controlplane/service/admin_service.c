@@ -143,6 +143,18 @@ HANDLER(set_credential)
     return tenant_reply(service, ctx, tenant, reply, err);
 }
 
+HANDLER(remove_credential)
+{
+    cp_service_t *service = arg;
+    const Nv__RemoveCredentialRequest *asked = (const Nv__RemoveCredentialRequest *)request;
+    const char *tenant;
+    if (!cp_tenant_of(call, asked->tenant, &tenant, err) || !cp_credential_kind_check(asked->kind, err) ||
+        !store_credential_delete(service->store, tenant, asked->kind, err))
+        return false;
+    cp_tokens_forget(service->tokens, tenant);
+    return tenant_reply(service, ctx, tenant, reply, err);
+}
+
 /* ---- pools ---- */
 
 static bool pool_message(cp_service_t *service, nv_mem_t *ctx, const store_pool_t *stored, Nv__Pool **out,
@@ -329,6 +341,9 @@ void cp_admin_service_register(cp_service_t *service, nv_rpc_server_t *server)
         {.path = ADMIN "SetCredential",
          .input = &nv__set_credential_request__descriptor,
          .unary = set_credential},
+        {.path = ADMIN "RemoveCredential",
+         .input = &nv__remove_credential_request__descriptor,
+         .unary = remove_credential},
         {.path = ADMIN "CreatePool", .input = &nv__create_pool_request__descriptor, .unary = create_pool},
         {.path = ADMIN "ListPools", .input = &nv__list_pools_request__descriptor, .unary = list_pools},
         {.path = ADMIN "DescribePool", .input = &nv__name_request__descriptor, .unary = describe_pool},

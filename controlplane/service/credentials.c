@@ -133,8 +133,18 @@ static bool unseal(cp_service_t *service, nv_mem_t *ctx, const char *tenant, con
            nv_unpack(ctx, type, plain.data, plain.length, out, err);
 }
 
-static bool databricks(cp_service_t *service, nv_mem_t *ctx, const char *tenant, Nv__CredentialReply *reply,
-                       nv_error_t *err)
+/* What does not expire by itself goes only where the tenant wants it: its own pool, or any by its own word. */
+static bool check_pool(const store_pool_t *pool, bool allowed, const char *what, const char *tenant,
+                       const char *advice, nv_error_t *err)
+{
+    return *pool->dedicated_to || allowed ||
+           nv_fail(err, NV_PERMISSION_DENIED,
+                   "%s of tenant \"%s\" does not expire, so the shared pool \"%s\" is not given it: %s", what,
+                   tenant, pool->name, advice);
+}
+
+static bool databricks(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const store_pool_t *pool,
+                       Nv__CredentialReply *reply, nv_error_t *err)
 {
     ProtobufCMessage *message;
     Nv__DatabricksCredential *out = NV_NEW(ctx, Nv__DatabricksCredential);
@@ -152,6 +162,11 @@ static bool databricks(cp_service_t *service, nv_mem_t *ctx, const char *tenant,
     reply->databricks = out;
     if (!*secret->token)
         return exchange(service, ctx, tenant, secret, &out->access_token, &reply->expires_unix_ms, err);
+    if (!check_pool(pool, secret->allow_shared_pools, "the personal access token", tenant,
+                    "use an OAuth client instead or a dedicated pool, or set the credential with "
+                    "--databricks-shared-pools",
+                    err))
+        return false;
     out->access_token = secret->token;
     reply->expires_unix_ms = cp_unix_ms() + PERSONAL_TOKEN_MS;
     return true;
@@ -159,10 +174,10 @@ static bool databricks(cp_service_t *service, nv_mem_t *ctx, const char *tenant,
 
 /* A model served by the tenant's own Databricks takes the token of its workspace. */
 static bool databricks_model(cp_service_t *service, nv_mem_t *ctx, const char *tenant,
-                             Nv__CredentialReply *reply, nv_error_t *err)
+                             const store_pool_t *pool, Nv__CredentialReply *reply, nv_error_t *err)
 {
     Nv__CredentialReply workspace = NV__CREDENTIAL_REPLY__INIT;
-    if (!databricks(service, ctx, tenant, &workspace, err))
+    if (!databricks(service, ctx, tenant, pool, &workspace, err))
         return nv_wrap(err, "model served by Databricks");
     reply->llm->api_key = workspace.databricks->access_token;
     reply->expires_unix_ms = workspace.expires_unix_ms;
@@ -171,7 +186,6 @@ static bool databricks_model(cp_service_t *service, nv_mem_t *ctx, const char *t
     return true;
 }
 
-/* A key that never expires goes only where the tenant wants it: its own pool, or any by its own word. */
 static bool llm(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const store_pool_t *pool,
                 Nv__CredentialReply *reply, nv_error_t *err)
 {
@@ -180,21 +194,26 @@ static bool llm(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const 
         return false;
     reply->llm = (Nv__LlmCredential *)message;
     if (!*reply->llm->api_key && strcmp(reply->llm->provider, "databricks") == 0)
-        return databricks_model(service, ctx, tenant, reply, err);
-    if (*reply->llm->api_key && !*pool->dedicated_to && !reply->llm->allow_shared_pools)
-        return nv_fail(err, NV_PERMISSION_DENIED,
-                       "the model's key of tenant \"%s\" does not expire, so the shared pool \"%s\" is not "
-                       "given it: use a dedicated pool, or set the credential with --llm-shared-pools",
-                       tenant, pool->name);
+        return databricks_model(service, ctx, tenant, pool, reply, err);
+    if (*reply->llm->api_key &&
+        !check_pool(pool, reply->llm->allow_shared_pools, "the model's key", tenant,
+                    "use a dedicated pool, or set the credential with --llm-shared-pools", err))
+        return false;
     reply->expires_unix_ms = cp_unix_ms() + PERSONAL_TOKEN_MS;
     return true;
+}
+
+bool cp_credential_kind_check(const char *kind, nv_error_t *err)
+{
+    return strcmp(kind, "databricks") == 0 || strcmp(kind, "llm") == 0 ||
+           nv_fail(err, NV_INVALID_ARGUMENT, "credential \"%.40s\": expected databricks or llm", kind);
 }
 
 static bool fill(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const char *pool_name,
                  const char *kind, Nv__CredentialReply *reply, nv_error_t *err)
 {
     store_pool_t pool;
-    if (!tenancy_authorize(service->store, pool_name, tenant, err) ||
+    if (!cp_credential_kind_check(kind, err) || !tenancy_authorize(service->store, pool_name, tenant, err) ||
         !store_pool_get(service->store, ctx, pool_name, &pool, err))
         return false;
     if (pool.own_credentials) {
@@ -202,10 +221,8 @@ static bool fill(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const
         return true;
     }
     if (strcmp(kind, "databricks") == 0)
-        return databricks(service, ctx, tenant, reply, err);
-    if (strcmp(kind, "llm") == 0)
-        return llm(service, ctx, tenant, &pool, reply, err);
-    return nv_fail(err, NV_INVALID_ARGUMENT, "credential \"%.40s\": expected databricks or llm", kind);
+        return databricks(service, ctx, tenant, &pool, reply, err);
+    return llm(service, ctx, tenant, &pool, reply, err);
 }
 
 void cp_credential_reply(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const char *pool,

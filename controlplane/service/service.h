@@ -45,6 +45,8 @@ bool cp_revocations_has(cp_revocations_t *revocations, const nv_cert_info_t *cer
 cp_tokens_t *cp_tokens_new(void);
 void cp_tokens_free(cp_tokens_t *tokens);
 void cp_tokens_forget(cp_tokens_t *tokens, const char *tenant);
+/* INVALID_ARGUMENT unless it is one that can be stored: "databricks" or "llm". */
+bool cp_credential_kind_check(const char *kind, nv_error_t *err) NV_MUST_CHECK;
 /* Blocks on HTTP. Fills reply below ctx (error fields included) for a task of this tenant in this pool. */
 void cp_credential_reply(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const char *pool,
                          const char *kind, Nv__CredentialReply *reply);

@@ -145,6 +145,7 @@
     X(POOL_LIST, "SELECT name, dedicated_to, own_credentials, created_ms FROM pools ORDER BY name") \
     X(CREDENTIAL_PUT, "INSERT INTO credentials (tenant, kind, sealed, updated_ms) VALUES ($1, $2, $3, $4) " \
       "ON CONFLICT (tenant, kind) DO UPDATE SET sealed = excluded.sealed, updated_ms = excluded.updated_ms") \
+    X(CREDENTIAL_DELETE, "DELETE FROM credentials WHERE tenant = $1 AND kind = $2") \
     X(CREDENTIAL_GET, "SELECT kind, sealed, updated_ms FROM credentials WHERE tenant = $1 AND kind = $2") \
     X(CREDENTIAL_LIST, "SELECT kind, sealed, updated_ms FROM credentials WHERE tenant = $1 ORDER BY kind") \
     X(REVOCATION_PUT, "INSERT INTO revocations (serial, spiffe_id, reason, revoked_ms) VALUES ($1, $2, $3, $4) " \

@@ -435,6 +435,9 @@ bool store_pool_list(store_t *store, nv_mem_t *ctx, store_pool_t **out, size_t *
 
 bool store_credential_put(store_t *store, const char *tenant, const store_credential_t *credential,
                           nv_error_t *err) NV_MUST_CHECK;
+/* NOT_FOUND when there is none. */
+bool store_credential_delete(store_t *store, const char *tenant, const char *kind,
+                             nv_error_t *err) NV_MUST_CHECK;
 bool store_credential_get(store_t *store, nv_mem_t *ctx, const char *tenant, const char *kind,
                           store_credential_t *out, nv_error_t *err) NV_MUST_CHECK;
 bool store_credential_list(store_t *store, nv_mem_t *ctx, const char *tenant, store_credential_t **out,

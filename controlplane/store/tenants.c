@@ -171,6 +171,15 @@ bool store_credential_put(store_t *store, const char *tenant, const store_creden
                      &changes, err);
 }
 
+bool store_credential_delete(store_t *store, const char *tenant, const char *kind, nv_error_t *err)
+{
+    int64_t changes;
+    return check_name("tenant", tenant, err) && check_name("credential kind", kind, err) &&
+           write_one(store, DB_CREDENTIAL_DELETE, DB_PARAMS(db_s(tenant), db_s(kind)), &changes, err) &&
+           (changes > 0 ||
+            nv_fail(err, NV_NOT_FOUND, "tenant \"%s\" has no credential \"%s\"", tenant, kind));
+}
+
 static bool push_credential(db_row_t *row, void *arg, nv_error_t *err)
 {
     (void)err;

@@ -108,7 +108,7 @@ stack_credentials() {
     ctl tenant describe $LOCAL_TENANT >/dev/null 2>&1 || ctl tenant create $LOCAL_TENANT --display-name "this machine" >/dev/null
     if [ "$where" = databricks ]; then
         [ -n "${DATABRICKS_HOST:-}" ] || die "--workspace databricks: DATABRICKS_HOST is not set"
-        ctl tenant set-credential $LOCAL_TENANT --llm-shared-pools >/dev/null # the workers are our own
+        ctl tenant set-credential $LOCAL_TENANT --llm-shared-pools --databricks-shared-pools >/dev/null # the workers are our own
         return
     fi
     local dir=$NUVYN_STATE/workspace

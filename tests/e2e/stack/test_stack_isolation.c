@@ -247,6 +247,79 @@ static void a_copied_lease_opens_nothing(void **state)
     hostile_close(honest);
 }
 
+/* What the control plane says to a worker that asks for a credential of its task. */
+static const Nv__CredentialReply *ask_credential(hostile_t *worker, const Nv__Lease *lease, const char *kind)
+{
+    Nv__CredentialRequest credential = NV__CREDENTIAL_REQUEST__INIT;
+    credential.request_id = 7;
+    credential.lease = (Nv__Lease *)(uintptr_t)lease;
+    credential.kind = stack_text(kind);
+    say(worker, NV__WORKER_MESSAGE__BODY_CREDENTIAL_REQUEST, &credential);
+    const Nv__ControlMessage *answer = await(worker, NV__CONTROL_MESSAGE__BODY_CREDENTIAL, 5000);
+    assert_non_null(answer);
+    return answer->credential;
+}
+
+static void set_workspace_token(plane_stack_t *stack, const char *tenant, bool shared)
+{
+    Nv__SetCredentialRequest request = NV__SET_CREDENTIAL_REQUEST__INIT;
+    Nv__DatabricksSecret databricks = NV__DATABRICKS_SECRET__INIT;
+    databricks.host = stack_text("https://workspace.example");
+    databricks.token = stack_text("token-of-the-workspace");
+    databricks.allow_shared_pools = shared;
+    request.tenant = stack_text(tenant);
+    request.databricks = &databricks;
+    stack_call(stack, "AdminService/SetCredential", &request.base, &nv__tenant__descriptor);
+}
+
+static void remove_credential(plane_stack_t *stack, const char *tenant, const char *kind)
+{
+    Nv__RemoveCredentialRequest request = NV__REMOVE_CREDENTIAL_REQUEST__INIT;
+    request.tenant = stack_text(tenant);
+    request.kind = stack_text(kind);
+    stack_call(stack, "AdminService/RemoveCredential", &request.base, &nv__tenant__descriptor);
+}
+
+static void a_personal_token_stays_out_of_shared_pools(void **state)
+{
+    plane_stack_t *stack = *state;
+    make_scene(stack);
+    set_workspace_token(stack, "globex", false);
+    set_workspace_token(stack, "acme", false);
+    hostile_t *shared = hostile_open(stack, "pool/default/worker/h", 1);
+    hostile_t *own = hostile_open(stack, "pool/acme-pool/worker/a", 1);
+    stack_submit(stack, "globex", "tables=1", "");
+    const Nv__Lease *lease = take_task(shared)->lease;
+    const Nv__CredentialReply *reply = ask_credential(shared, lease, "databricks");
+    assert_int_equal(reply->error_code, NV_PERMISSION_DENIED);
+    assert_null(reply->databricks);
+    assert_non_null(strstr(reply->error_message, "--databricks-shared-pools"));
+    set_workspace_token(stack, "globex", true);
+    assert_string_equal(ask_credential(shared, lease, "databricks")->databricks->access_token,
+                        "token-of-the-workspace");
+    stack_submit(stack, "acme", "tables=1", "");
+    assert_string_equal(ask_credential(own, take_task(own)->lease, "databricks")->databricks->access_token,
+                        "token-of-the-workspace");
+    hostile_close(own);
+    hostile_close(shared);
+}
+
+static void a_removed_credential_is_gone(void **state)
+{
+    plane_stack_t *stack = *state;
+    make_scene(stack);
+    set_workspace_token(stack, "globex", true);
+    set_secret(stack, "globex", true);
+    hostile_t *worker = hostile_open(stack, "pool/default/worker/h", 1);
+    stack_submit(stack, "globex", "tables=1", "");
+    const Nv__Lease *lease = take_task(worker)->lease;
+    assert_int_equal(ask_credential(worker, lease, "llm")->error_code, 0);
+    remove_credential(stack, "globex", "llm");
+    assert_int_equal(ask_credential(worker, lease, "llm")->error_code, NV_NOT_FOUND);
+    assert_int_equal(ask_credential(worker, lease, "databricks")->error_code, 0); /* the other one stays */
+    hostile_close(worker);
+}
+
 static void a_model_of_the_workspace_takes_its_token(void **state)
 {
     plane_stack_t *stack = *state;
@@ -258,23 +331,18 @@ static void a_model_of_the_workspace_takes_its_token(void **state)
     llm.model = stack_text("endpoint");
     databricks.host = stack_text("https://workspace.example");
     databricks.token = stack_text("token-of-the-workspace");
+    databricks.allow_shared_pools = true;
     request.tenant = stack_text("globex");
     request.llm = &llm;
     request.databricks = &databricks;
     stack_call(stack, "AdminService/SetCredential", &request.base, &nv__tenant__descriptor);
     hostile_t *worker = hostile_open(stack, "pool/default/worker/h", 1);
     stack_submit(stack, "globex", "tables=1", "");
-    Nv__CredentialRequest credential = NV__CREDENTIAL_REQUEST__INIT;
-    credential.request_id = 7;
-    credential.lease = take_task(worker)->lease;
-    credential.kind = stack_text("llm");
-    say(worker, NV__WORKER_MESSAGE__BODY_CREDENTIAL_REQUEST, &credential);
-    const Nv__ControlMessage *answer = await(worker, NV__CONTROL_MESSAGE__BODY_CREDENTIAL, 5000);
-    assert_non_null(answer);
-    assert_int_equal(answer->credential->error_code, 0);
-    assert_string_equal(answer->credential->llm->api_key, "token-of-the-workspace");
-    assert_string_equal(answer->credential->llm->base_url, "https://workspace.example/serving-endpoints");
-    assert_true(answer->credential->expires_unix_ms > 0);
+    const Nv__CredentialReply *reply = ask_credential(worker, take_task(worker)->lease, "llm");
+    assert_int_equal(reply->error_code, 0);
+    assert_string_equal(reply->llm->api_key, "token-of-the-workspace");
+    assert_string_equal(reply->llm->base_url, "https://workspace.example/serving-endpoints");
+    assert_true(reply->expires_unix_ms > 0);
     hostile_close(worker);
 }
 
@@ -456,6 +524,8 @@ int main(int argc, char **argv)
         WITH_STACK(a_dedicated_pool_gets_no_task_of_another_tenant),
         WITH_STACK(a_worker_of_an_unknown_pool_is_refused),
         WITH_STACK(a_copied_lease_opens_nothing),
+        WITH_STACK(a_personal_token_stays_out_of_shared_pools),
+        WITH_STACK(a_removed_credential_is_gone),
         WITH_STACK(a_model_of_the_workspace_takes_its_token),
         WITH_STACK(documents_are_for_holders_of_the_run_only),
         WITH_STACK(a_result_without_its_documents_is_a_failure),

@@ -619,6 +619,11 @@ static void test_tenants_pools_credentials(void **state)
     assert_int_equal(credential.sealed.length, 1);
     assert_fails(f, NV_NOT_FOUND,
                  store_credential_get(f->store, f->ctx, "evil", "llm", &credential, &f->err));
+    assert_fails(f, NV_NOT_FOUND, store_credential_delete(f->store, "evil", "llm", &f->err));
+    assert_fails(f, NV_NOT_FOUND, store_credential_delete(f->store, "acme", "databricks", &f->err));
+    assert_ok(f, store_credential_delete(f->store, "acme", "llm", &f->err));
+    assert_fails(f, NV_NOT_FOUND,
+                 store_credential_get(f->store, f->ctx, "acme", "llm", &credential, &f->err));
 }
 
 static void test_revocations(void **state)
