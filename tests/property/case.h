@@ -4,6 +4,7 @@
 
 #include "common/core/error.h"
 #include "common/core/mem.h"
+#include "nuvyn/value.pb-c.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -24,6 +25,8 @@ typedef struct cell {
     bool bad;          /* says something that cannot be read as its column's type */
 } cell_t;
 
+typedef enum case_packing { CASE_PLAIN, CASE_GZIP, CASE_ZSTD } case_packing_t;
+
 typedef struct case_row {
     cell_t *cells;
     int batch; /* 1 or 2 */
@@ -38,6 +41,11 @@ typedef struct case_table {
     size_t n_rows, cap_rows;
     int parts;      /* files of the first batch */
     bool conflicts; /* several different rows of one key: which one wins depends on their order */
+    bool json;      /* JSON lines, not CSV */
+    case_packing_t packing;
+    /* The second day's header: columns in another order (by index, n_columns of them), and one that nobody knows yet. */
+    size_t *later;
+    const char *added; /* NULL: none */
 } case_table_t;
 
 typedef struct source_case {
@@ -53,11 +61,15 @@ typedef struct case_style {
     bool shout;       /* headers in capitals */
 } case_style_t;
 
+/* A file of the case for the reference, with the header of its own that files of a later day may have. */
+Nv__SourceFile *case_source_file(nv_mem_t *ctx, const source_case_t *source, const char *folder,
+                                 const char *name, bool later);
+
 /* The files of one batch into a folder that is made. */
 bool case_write(const source_case_t *source, int batch, const char *folder, case_style_t style,
                 nv_error_t *err) NV_MUST_CHECK;
 
-/* "customers.csv"; of a table in parts "customers_2.csv", numbered through the batches. */
+/* "customers.csv", "customers.jsonl.zst"; of a table in parts "customers_2.csv", numbered through the batches. */
 char *case_file(nv_mem_t *ctx, const case_table_t *table, int batch, int part);
 
 #endif

@@ -335,6 +335,23 @@ static void add_lines(maker_t *m, table_plan_t *header)
         repeat(m, table, 1);
 }
 
+/* What a table's files are, and how the second day's header differs. Thrown with dice of their own: what a case holds stays what it
+ * was before files could differ. */
+static void dress(nv_mem_t *ctx, case_table_t *table, dice_t *dice)
+{
+    table->json = dice_chance(dice, 0.2);
+    table->packing = dice_chance(dice, 0.3) ? (case_packing_t)(1 + dice_below(dice, 2)) : CASE_PLAIN;
+    table->added = dice_chance(dice, 0.25) ? "loaded_by" : NULL;
+    if (!dice_chance(dice, 0.4))
+        return;
+    table->later = NV_NEW_ARRAY(ctx, size_t, table->n_columns);
+    for (size_t i = 0; i < table->n_columns; i++) {
+        size_t k = (size_t)dice_below(dice, (int)i + 1); /* Fisher, Yates, inside out */
+        table->later[i] = table->later[k];
+        table->later[k] = i;
+    }
+}
+
 source_case_t *case_generate(nv_mem_t *ctx, uint64_t seed)
 {
     maker_t m = {
@@ -354,5 +371,8 @@ source_case_t *case_generate(nv_mem_t *ctx, uint64_t seed)
     table_plan_t *orders = add_fact(&m);
     if (dice_chance(&m.dice, 0.5))
         add_lines(&m, orders);
+    dice_t dice = {.state = seed ^ 0x6a09e667f3bcc908u};
+    for (size_t i = 0; i < m.out->n_tables; i++)
+        dress(ctx, m.out->tables[i], &dice);
     return m.out;
 }

@@ -7,6 +7,7 @@
 typedef struct laws_tally {
     int cases, checks, comparisons;
     int facts, dimensions, bridges, histories;
+    int policies, stopped; /* declared; loads that a rule stopped, rightly */
 } laws_tally_t;
 
 /* Generates, writes (below folder), designs and loads the case of a seed, and holds every law against it. An error names the

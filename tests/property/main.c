@@ -84,12 +84,14 @@ static int run_all(const options_t *options)
         total.dimensions += tallies[job].dimensions;
         total.bridges += tallies[job].bridges;
         total.histories += tallies[job].histories;
+        total.policies += tallies[job].policies;
+        total.stopped += tallies[job].stopped;
     }
-    printf(
-        "%d cases (%d dimensions, %d facts, %d bridges, %d histories looked at), %d checks of the Tester, %d "
-        "comparisons, %d broken\n",
-        total.cases, total.dimensions, total.facts, total.bridges, total.histories, total.checks,
-        total.comparisons, broken);
+    printf("%d cases (%d dimensions, %d facts, %d bridges, %d histories looked at, %d policies, %d loads "
+           "rightly "
+           "stopped), %d checks of the Tester, %d comparisons, %d broken\n",
+           total.cases, total.dimensions, total.facts, total.bridges, total.histories, total.policies,
+           total.stopped, total.checks, total.comparisons, broken);
     return broken || total.cases == 0 ? 1 : 0;
 }
 

@@ -72,32 +72,54 @@ static const char *row_value(const naive_t *naive, const naive_source_t *s, size
                     &bad);
 }
 
-static bool tolerated(const Nv__SttmSource *source, const char *silver)
+/* What becomes of a value that does not parse. */
+static Nv__Severity parse_tier(const Nv__SttmSource *source, const char *silver)
 {
     for (size_t i = 0; i < source->n_rules; i++)
         if (source->rules[i]->kind == NV__RULE_KIND__RULE_KIND_PARSES &&
-            source->rules[i]->severity == NV__SEVERITY__SEVERITY_WARN &&
             strcmp(source->rules[i]->columns[0], silver) == 0)
+            return source->rules[i]->severity;
+    return NV__SEVERITY__SEVERITY_QUARANTINE;
+}
+
+static bool is_accepted(const Nv__QualityRule *rule, const char *value)
+{
+    for (size_t i = 0; i < rule->n_values; i++)
+        if (strcmp(rule->values[i], value) == 0)
             return true;
     return false;
 }
 
-static bool is_refused(const naive_t *naive, const naive_source_t *s, size_t row)
+/* Whether a rule of a row is broken. */
+static bool breaks(const naive_t *naive, const naive_source_t *s, size_t row, const Nv__QualityRule *rule)
+{
+    if (rule->kind == NV__RULE_KIND__RULE_KIND_NOT_NULL)
+        return !row_value(naive, s, row, rule->columns[0]);
+    if (rule->kind != NV__RULE_KIND__RULE_KIND_ACCEPTED)
+        return false;
+    const char *value = row_value(naive, s, row, rule->columns[0]);
+    return value && !is_accepted(rule, value);
+}
+
+static bool is_unread(const naive_t *naive, const naive_source_t *s, size_t row,
+                      const Nv__SttmSourceColumn *column)
+{
+    bool bad;
+    value_of(naive->ctx, column, &s->table->rows[row].cells[column_index(s->table, column->name)], &bad);
+    return bad;
+}
+
+/* Refused or dropped, for what the row is by itself. */
+static bool is_out(const naive_t *naive, const naive_source_t *s, size_t row, Nv__Severity severity)
 {
     for (size_t i = 0; i < s->source->n_columns; i++) {
         const Nv__SttmSourceColumn *column = s->source->columns[i];
-        bool bad;
-        value_of(naive->ctx, column, &s->table->rows[row].cells[column_index(s->table, column->name)], &bad);
-        if (bad && !tolerated(s->source, column->silver_name))
+        if (is_unread(naive, s, row, column) && parse_tier(s->source, column->silver_name) == severity)
             return true;
     }
-    for (size_t i = 0; i < s->source->n_rules; i++) {
-        const Nv__QualityRule *rule = s->source->rules[i];
-        if (rule->kind == NV__RULE_KIND__RULE_KIND_NOT_NULL &&
-            rule->severity == NV__SEVERITY__SEVERITY_QUARANTINE &&
-            !row_value(naive, s, row, rule->columns[0]))
+    for (size_t i = 0; i < s->source->n_rules; i++)
+        if (s->source->rules[i]->severity == severity && breaks(naive, s, row, s->source->rules[i]))
             return true;
-    }
     return false;
 }
 
@@ -139,31 +161,130 @@ static bool newer(const naive_t *naive, const naive_source_t *s, size_t a, size_
     return r->file != o->file ? r->file > o->file : a > b;
 }
 
+static bool is_marker(const naive_t *naive, const naive_source_t *s, size_t row)
+{
+    const Nv__SourcePolicy *policy = s->source->policy;
+    if (!policy || policy->deletes != NV__DELETE_MODE__DELETE_MODE_MARKER)
+        return false;
+    const char *value = row_value(naive, s, row, policy->delete_column);
+    return value && strcmp(value, policy->delete_values[0]) == 0;
+}
+
+static bool is_here(const naive_source_t *s, size_t row, int last_batch)
+{
+    return s->table->rows[row].batch <= last_batch;
+}
+
+/* Some row of the other source that is good by itself has these values. */
+static bool leads_somewhere(const naive_t *naive, const naive_source_t *other, const Nv__QualityRule *rule,
+                            const char *values, int last_batch)
+{
+    for (size_t k = 0; k < other->table->n_rows; k++)
+        if (is_here(other, k, last_batch) && !is_out(naive, other, k, NV__SEVERITY__SEVERITY_QUARANTINE) &&
+            !is_out(naive, other, k, NV__SEVERITY__SEVERITY_DROP) &&
+            strcmp(text_of(naive, other, k, rule->ref_columns, rule->n_ref_columns), values) == 0)
+            return true;
+    return false;
+}
+
+static bool is_orphan(const naive_t *naive, const naive_source_t *s, size_t row, int last_batch)
+{
+    for (size_t i = 0; i < s->source->n_rules; i++) {
+        const Nv__QualityRule *rule = s->source->rules[i];
+        if (rule->kind != NV__RULE_KIND__RULE_KIND_REFERENCE ||
+            rule->severity != NV__SEVERITY__SEVERITY_QUARANTINE)
+            continue;
+        const char *values = text_of(naive, s, row, rule->columns, rule->n_columns);
+        for (size_t k = 0; !strchr(values, '\x01') && k < naive->n_sources; k++)
+            if (strcmp(naive->sources[k].source->name, rule->ref_target) == 0 &&
+                !leads_somewhere(naive, &naive->sources[k], rule, values, last_batch))
+                return true;
+    }
+    return false;
+}
+
+/* Loaded rows of which a later row says that they are gone, or that the last batch of the source lacks. */
+static void find_deleted(const naive_t *naive, naive_source_t *s, char *const *keys, const bool *marks,
+                         int last_batch)
+{
+    Nv__DeleteMode mode =
+        s->source->policy ? s->source->policy->deletes : NV__DELETE_MODE__DELETE_MODE_UNSPECIFIED;
+    size_t n = s->table->n_rows;
+    int newest_batch = 0;
+    for (size_t i = 0; i < n; i++)
+        if (is_here(s, i, last_batch) && s->table->rows[i].batch > newest_batch)
+            newest_batch = s->table->rows[i].batch;
+    for (size_t i = 0; i < n; i++) {
+        bool seen = false, marked = false;
+        for (size_t k = 0; s->loaded[i] && k < n; k++) {
+            if (!is_here(s, k, last_batch) || strcmp(identity(naive, s, k), keys[i]) != 0)
+                continue;
+            seen = seen || s->table->rows[k].batch == newest_batch;
+            marked = marked || (marks[k] && newer(naive, s, k, i));
+        }
+        s->gone[i] = s->loaded[i] && ((mode == NV__DELETE_MODE__DELETE_MODE_SNAPSHOT && !seen) ||
+                                      (mode == NV__DELETE_MODE__DELETE_MODE_MARKER && marked));
+    }
+}
+
+/* The newest of each key. */
+static void keep_newest(const naive_t *naive, naive_source_t *s, char *const *keys, size_t row)
+{
+    s->loaded[row] = true;
+    s->kept++;
+    for (size_t k = 0; k < row; k++) {
+        if (!s->loaded[k] || strcmp(keys[k], keys[row]) != 0)
+            continue;
+        s->loaded[newer(naive, s, row, k) ? k : row] = false;
+        s->kept--;
+        s->duplicates++;
+        return; /* at most one of a key is loaded at a time */
+    }
+}
+
 static void load_source(const naive_t *naive, naive_source_t *s, int last_batch)
 {
     size_t n = s->table->n_rows;
     char **keys = NV_NEW_ARRAY(naive->ctx, char *, n + 1);
-    s->loaded = NV_NEW_ARRAY(naive->ctx, bool, n + 1);
+    bool *marks = NV_NEW_ARRAY(naive->ctx, bool, n + 1);
     for (size_t i = 0; i < n; i++) {
-        if (s->table->rows[i].batch > last_batch)
+        if (!is_here(s, i, last_batch))
             continue;
         s->rows++;
-        if (is_refused(naive, s, i)) {
-            s->refused++;
-            continue;
-        }
         keys[i] = identity(naive, s, i);
-        s->loaded[i] = true;
-        s->kept++;
-        for (size_t k = 0; k < i; k++) {
-            if (!s->loaded[k] || strcmp(keys[k], keys[i]) != 0)
-                continue;
-            s->loaded[newer(naive, s, i, k) ? k : i] = false;
-            s->kept--;
-            s->duplicates++;
-            break; /* at most one of a key is loaded at a time */
+        if (is_out(naive, s, i, NV__SEVERITY__SEVERITY_QUARANTINE) || is_orphan(naive, s, i, last_batch))
+            s->refused++;
+        else if (is_out(naive, s, i, NV__SEVERITY__SEVERITY_DROP) || (marks[i] = is_marker(naive, s, i)))
+            s->duplicates++; /* or dropped, or deleting: none of them stands in a table */
+        else
+            keep_newest(naive, s, keys, i);
+    }
+    if (s->source->policy)
+        find_deleted(naive, s, keys, marks, last_batch);
+}
+
+const char *naive_stops(const naive_t *naive, int batch)
+{
+    for (size_t i = 0; i < naive->n_sources; i++) {
+        const naive_source_t *s = &naive->sources[i];
+        for (size_t r = 0; r < s->source->n_rules; r++) {
+            const Nv__QualityRule *rule = s->source->rules[r];
+            bool parses = rule->kind == NV__RULE_KIND__RULE_KIND_PARSES;
+            bool loaded = rule->severity == NV__SEVERITY__SEVERITY_WARN;
+            int64_t broken = 0, of = 0;
+            for (size_t row = 0; rule->threshold > 0 && row < s->table->n_rows; row++) {
+                if (loaded ? !s->loaded[row] : s->table->rows[row].batch != batch)
+                    continue;
+                of++;
+                broken += parses ? is_unread(naive, s, row, model_source_column(s->source, rule->columns[0]))
+                                 : breaks(naive, s, row, rule);
+            }
+            if ((!loaded || parses) && (double)broken > rule->threshold * (double)of)
+                return nv_printf(naive->ctx, "%s: %s is broken by %lld of %lld rows", s->source->name,
+                                 rule->id, (long long)broken, (long long)of);
         }
     }
+    return NULL;
 }
 
 static const case_table_t *table_named(const source_case_t *source, const char *name)
@@ -191,8 +312,11 @@ bool naive_load(nv_mem_t *ctx, const source_case_t *source, const Nv__Sttm *sttm
             if (column_index(s->table, s->source->columns[c]->name) < 0)
                 return nv_fail(err, NV_INTERNAL, "%s: the mapping has a column %s, the case has none",
                                s->source->name, s->source->columns[c]->name);
-        load_source(naive, s, last_batch);
+        s->loaded = NV_NEW_ARRAY(ctx, bool, s->table->n_rows + 1);
+        s->gone = NV_NEW_ARRAY(ctx, bool, s->table->n_rows + 1);
     }
+    for (size_t i = 0; i < sttm->n_sources; i++)
+        load_source(naive, &naive->sources[i], last_batch);
     *out = naive;
     return true;
 }
@@ -221,6 +345,11 @@ static bool copies(const Nv__SttmColumn *column)
     return t->op == NV__TRANSFORM_OP__TRANSFORM_OP_COPY && strcmp(t->inputs[0]->alias, "d") == 0;
 }
 
+static bool is_living(const naive_source_t *s, size_t row)
+{
+    return s->loaded[row] && !s->gone[row];
+}
+
 bool naive_sum(const naive_t *naive, const Nv__SttmTarget *target, const Nv__SttmColumn *column, int64_t *out)
 {
     const naive_source_t *s = driving(naive, target);
@@ -231,7 +360,7 @@ bool naive_sum(const naive_t *naive, const Nv__SttmTarget *target, const Nv__Stt
     *out = 0;
     for (size_t i = 0; i < s->table->n_rows; i++) {
         const char *value =
-            s->loaded[i] ? row_value(naive, s, i, column->transform->inputs[0]->column) : NULL;
+            is_living(s, i) ? row_value(naive, s, i, column->transform->inputs[0]->column) : NULL;
         *out += value ? ten_thousandths(value) : 0;
     }
     return true;
@@ -271,6 +400,7 @@ bool naive_unknown(const naive_t *naive, const Nv__SttmTarget *target, const Nv_
     const naive_source_t *s = driving(naive, target);
     char **members, **inputs = NV_NEW_ARRAY(naive->ctx, char *, t->n_inputs + 1);
     size_t n_members;
+    bool inferred = model_inferred(model_target(naive->sttm, t->dimension)) != NULL;
     *nowhere = *empty = 0;
     for (size_t k = 0; k < t->n_inputs; k++) {
         inputs[k] = t->inputs[k]->column;
@@ -280,12 +410,12 @@ bool naive_unknown(const naive_t *naive, const Nv__SttmTarget *target, const Nv_
     if (!members_of(naive, model_target(naive->sttm, t->dimension), &members, &n_members))
         return false;
     for (size_t i = 0; i < s->table->n_rows; i++) {
-        if (!s->loaded[i])
+        if (!is_living(s, i))
             continue;
         char *text = text_of(naive, s, i, inputs, t->n_inputs);
         if (strchr(text, '\x01'))
             ++*empty;
-        else if (!bsearch(&text, members, n_members, sizeof *members, compare_texts))
+        else if (!inferred && !bsearch(&text, members, n_members, sizeof *members, compare_texts))
             ++*nowhere;
     }
     return true;

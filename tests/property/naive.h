@@ -9,8 +9,8 @@
 typedef struct naive_source {
     const Nv__SttmSource *source;
     const case_table_t *table;
-    bool *loaded; /* per row of the table */
-    int64_t rows, kept, refused, duplicates;
+    bool *loaded, *gone;                     /* per row of the table; gone: loaded, and deleted since */
+    int64_t rows, kept, refused, duplicates; /* duplicates: and what is dropped or only deletes */
 } naive_source_t;
 
 typedef struct naive {
@@ -23,6 +23,9 @@ typedef struct naive {
 /* The state after all batches up to last_batch. INTERNAL when the mapping names what the case does not have. */
 bool naive_load(nv_mem_t *ctx, const source_case_t *source, const Nv__Sttm *sttm, int last_batch,
                 naive_t **out, nv_error_t *err) NV_MUST_CHECK;
+
+/* The rule that must stop the load of a batch, in words; NULL: none. */
+const char *naive_stops(const naive_t *naive, int batch);
 
 /* Sum of a column that the target copies from its driving source, in ten-thousandths; false where it copies none. */
 bool naive_sum(const naive_t *naive, const Nv__SttmTarget *target, const Nv__SttmColumn *column,

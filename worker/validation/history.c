@@ -27,11 +27,16 @@ static const Nv__SttmColumn *from_column(const Nv__SttmTarget *target)
     return model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM);
 }
 
+/* A value that comes with a version; what it refers to does not. */
+static bool is_value(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    return target_computes(target, column) && column->transform->op != NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP;
+}
+
 /* A column that decides whether an event is a version. */
 static bool is_tracked(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
 {
-    return column->scd == NV__SCD_TYPE__SCD_TYPE_2 && target_computes(target, column) &&
-           column->transform->op != NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP;
+    return column->scd == NV__SCD_TYPE__SCD_TYPE_2 && is_value(target, column);
 }
 
 static char *key_list(const planner_t *p, const Nv__SttmTarget *target)
@@ -54,6 +59,17 @@ static char *keys_given(const planner_t *p, const Nv__SttmTarget *target)
     return text;
 }
 
+/* "a, b, " */
+static char *value_names(const planner_t *p, const Nv__SttmTarget *target)
+{
+    char *text = nv_strdup(p->ctx, "");
+    for (size_t i = 0; i < target->n_columns; i++)
+        if (is_value(target, target->columns[i]))
+            text = nv_printf(p->ctx, "%s%s, ", text,
+                             sql_identifier(p->ctx, p->oracle, target->columns[i]->name));
+    return text;
+}
+
 /* One row per version: the events of a day are one, the greatest of them, as the mapping orders them; an event that changes
  * nothing that is tracked is none. */
 char *history_relation(const planner_t *p, const Nv__SttmTarget *target)
@@ -66,7 +82,7 @@ char *history_relation(const planner_t *p, const Nv__SttmTarget *target)
     for (size_t i = 0; i < target->n_columns; i++) {
         const Nv__SttmColumn *c = target->columns[i];
         char *name = sql_identifier(p->ctx, p->oracle, c->name);
-        if (!target_computes(target, c) || c->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP)
+        if (!is_value(target, c))
             continue;
         nv_buf_printf(&values, "%s AS %s, ", relation_value(p, target, c), name);
         nv_buf_printf(&order, "%s%s DESC NULLS LAST", order.length ? ", " : "", name);
@@ -74,26 +90,35 @@ char *history_relation(const planner_t *p, const Nv__SttmTarget *target)
             tracked = nv_printf(p->ctx, "%s, %s", tracked, name);
     }
     relation_joins(p, &joins, target);
-    char *by = key_list(p, target);
+    char *by = key_list(p, target), *names = value_names(p, target);
     const char *events =
         nv_printf(p->ctx,
                   "SELECT * FROM (SELECT %sCAST(coalesce(CAST(%s AS TIMESTAMP), TIMESTAMP '1900-01-01') AS "
                   "%s) AS nuvyn_from "
-                  "FROM %s AS d%s) AS dated WHERE %s",
+                  "FROM %s AS d%s) AS dated WHERE %s AND NOT (%s OR %s)",
                   nv_buf_text(&values), sql_column(p->ctx, p->oracle, "d", target->effective_from),
                   type_sql(p->ctx, p->oracle, from->type, from->precision, from->scale),
                   planner_clean(p, model_source(p->in->sttm, target->driving_source)), nv_buf_text(&joins),
-                  keys_given(p, target));
+                  keys_given(p, target), target_refuses(p, target, NV__SEVERITY__SEVERITY_QUARANTINE),
+                  target_refuses(p, target, NV__SEVERITY__SEVERITY_DROP));
     events = planner_first(p, events, nv_printf(p->ctx, "%s, nuvyn_from", by), nv_buf_text(&order));
     const char *in_order = nv_printf(p->ctx, "WINDOW w AS (PARTITION BY %s ORDER BY nuvyn_from)", by);
     const char *row = p->oracle == SQL_DUCKDB ? "row" : "struct";
-    return nv_printf(
+    char *versions = nv_printf(
         p->ctx,
-        "SELECT *, CASE WHEN lag(nuvyn_from) OVER w IS NOT NULL THEN nuvyn_from END AS nuvyn_starts, "
+        "SELECT %snuvyn_from, CASE WHEN lag(nuvyn_from) OVER w IS NOT NULL THEN nuvyn_from END AS "
+        "nuvyn_starts, "
         "lead(nuvyn_from) OVER w AS nuvyn_ends FROM (SELECT *, row_number() OVER w = 1 OR lag(%s(%s)) OVER w "
         "IS "
         "DISTINCT FROM %s(%s) AS nuvyn_changes FROM (%s) AS events %s) AS versions WHERE nuvyn_changes %s",
-        row, tracked, row, tracked, events, in_order, in_order);
+        names, row, tracked, row, tracked, events, in_order, in_order);
+    if (!model_inferred(target))
+        return versions;
+    return nv_printf(
+        p->ctx,
+        "%s UNION ALL SELECT %sCAST('1900-01-01' AS %s), NULL, NULL FROM %s WHERE nuvyn_is = 'inferred'",
+        versions, names, type_sql(p->ctx, p->oracle, from->type, from->precision, from->scale),
+        planner_want(p, target));
 }
 
 /* Key, start and tracked attributes of a version, as one text. */

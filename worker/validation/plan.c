@@ -107,46 +107,99 @@ void planner_close(planner_t *p, const char *warehouse_from, const char *oracle_
     p->group->oracle_sql = asked ? oracle.data : NULL;
 }
 
-/* What a mapping may ask of the pipeline and the oracle does not compute: then it must not be asked, rather than be wrong. */
-static const char *not_told(const Nv__SttmSource *source)
+void mark_source(const planner_t *p, const Nv__SttmSource *source, bool *needs)
 {
-    if (source->policy && source->policy->deletes != NV__DELETE_MODE__DELETE_MODE_UNSPECIFIED)
-        return "its rows may be deleted, which the second computation does not follow";
-    if (source->policy && source->policy->changed_types == NV__DRIFT_ACTION__DRIFT_ACTION_WIDEN)
-        return "its types may be widened, which the second computation does not follow";
+    needs[planner_source_index(p, source)] = true;
     for (size_t i = 0; i < source->n_rules; i++) {
         const Nv__QualityRule *rule = source->rules[i];
-        bool of_others =
-            rule->kind == NV__RULE_KIND__RULE_KIND_REFERENCE || rule->kind == NV__RULE_KIND__RULE_KIND_UNIQUE;
-        if (rule->severity == NV__SEVERITY__SEVERITY_DROP ||
-            (of_others && rule->severity == NV__SEVERITY__SEVERITY_QUARANTINE))
-            return "rows are kept out by a rule that the second computation does not follow";
+        const Nv__SttmSource *other = rule->kind == NV__RULE_KIND__RULE_KIND_REFERENCE &&
+                                              rule->severity == NV__SEVERITY__SEVERITY_QUARANTINE
+                                          ? model_source(p->in->sttm, rule->ref_target)
+                                          : NULL;
+        if (other)
+            needs[planner_source_index(p, other)] = true;
     }
-    return NULL;
 }
 
-static bool keeps_rows_out(Nv__QualityRule *const *rules, size_t n)
+static bool has_later_batch(const Nv__SttmSource *source)
 {
-    for (size_t i = 0; i < n; i++)
-        if (rules[i]->severity == NV__SEVERITY__SEVERITY_QUARANTINE ||
-            rules[i]->severity == NV__SEVERITY__SEVERITY_DROP)
+    for (size_t i = 0; i < source->n_files; i++)
+        if (source->files[i]->batch > 0)
             return true;
     return false;
 }
 
-static const char *not_told_of_target(const Nv__SttmTarget *target)
+/* A later file has columns that the load adds to silver, where they are part of what makes a row of a source without a key. */
+static bool grows_identity(const Nv__SttmSource *source)
 {
-    const char *refused = "a table refuses rows of it, which the second computation does not follow";
-    if (keeps_rows_out(target->rules, target->n_rules))
-        return refused;
-    for (size_t i = 0; i < target->n_columns; i++) {
-        const Nv__Transform *t = target->columns[i]->transform;
-        if (keeps_rows_out(target->columns[i]->rules, target->columns[i]->n_rules))
-            return refused;
-        if (t->op == NV__TRANSFORM_OP__TRANSFORM_OP_AUDIT && strcmp(t->constant, "inferred") == 0)
-            return "its dimension infers members, which the second computation does not follow";
-    }
+    if (source->n_key > 0 || source->policy->new_columns != NV__DRIFT_ACTION__DRIFT_ACTION_ADD)
+        return false;
+    for (size_t i = 0; i < source->n_files; i++)
+        if (source->files[i]->n_columns > source->n_columns)
+            return true;
+    return false;
+}
+
+/* What a mapping may ask of the pipeline and the oracle does not compute: then it must not be asked, rather than be wrong. */
+static const char *not_told_of_source(const planner_t *p, const Nv__SttmSource *source)
+{
+    Nv__DeleteMode deletes = source_deletes(source);
+    if (source->policy && source->policy->changed_types == NV__DRIFT_ACTION__DRIFT_ACTION_WIDEN)
+        return "its types may be widened, which the second computation does not follow";
+    if (source->policy && grows_identity(source))
+        return "it has no key, and columns that a later file added tell its rows apart";
+    if (deletes == NV__DELETE_MODE__DELETE_MODE_SNAPSHOT && source_rejected_lines(p, source) > 0)
+        return "lines of it are no rows, but may show that a key is still there";
+    if (deletes != NV__DELETE_MODE__DELETE_MODE_UNSPECIFIED && p->oracle == SQL_SPARK &&
+        has_later_batch(source))
+        return "its rows may be deleted, and in the workspace the files do not tell which batch brought them";
     return NULL;
+}
+
+/* The oracle knows of a reference only whether it leads anywhere. */
+static bool is_foretold(const Nv__QualityRule *rule, const Nv__SttmTarget *target, const char *column)
+{
+    const Nv__SttmColumn *c = model_column(target, column);
+    bool refuses =
+        rule->severity == NV__SEVERITY__SEVERITY_QUARANTINE || rule->severity == NV__SEVERITY__SEVERITY_DROP;
+    if (!refuses ||
+        (c && target_computes(target, c) && c->transform->op != NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP))
+        return true;
+    return c && target_computes(target, c) && !model_is_history(target) &&
+           (rule->kind == NV__RULE_KIND__RULE_KIND_NOT_NULL ||
+            (rule->kind == NV__RULE_KIND__RULE_KIND_RANGE && !rule->high[0] && strcmp(rule->low, "0") == 0));
+}
+
+static const char *not_told_of_target(const planner_t *p, const Nv__SttmTarget *target)
+{
+    static const char *const refused =
+        "a rule refuses rows of it by a column that the second computation does not know";
+    const Nv__SttmSource *source = model_source(p->in->sttm, target->driving_source);
+    if (source && target->effective_from[0] && model_is_history(target) &&
+        source_deletes(source) != NV__DELETE_MODE__DELETE_MODE_UNSPECIFIED)
+        return "its versions are dated by the data and its members may be deleted: whether a deletion comes "
+               "before a "
+               "version, only the batches' times tell";
+    for (size_t i = 0; i < target->n_rules; i++)
+        for (size_t k = 0; k < target->rules[i]->n_columns; k++)
+            if (!is_foretold(target->rules[i], target, target->rules[i]->columns[k]))
+                return refused;
+    for (size_t i = 0; i < target->n_columns; i++)
+        for (size_t k = 0; k < target->columns[i]->n_rules; k++)
+            if (!is_foretold(target->columns[i]->rules[k], target, target->columns[i]->name))
+                return refused;
+    return NULL;
+}
+
+const char *planner_not_told(const planner_t *p, const Nv__SttmTarget *target)
+{
+    const char *reason = not_told_of_target(p, target);
+    for (size_t i = 0; !reason && i < target->n_columns; i++) {
+        const Nv__Transform *t = target->columns[i]->transform;
+        if (t->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP)
+            reason = not_told_of_target(p, model_target(p->in->sttm, t->dimension));
+    }
+    return reason;
 }
 
 static void note_not_told(planner_t *p)
@@ -154,13 +207,7 @@ static void note_not_told(planner_t *p)
     const Nv__Sttm *sttm = p->in->sttm;
     p->plan->not_told = NV_NEW_ARRAY(p->ctx, const char *, sttm->n_sources + 1);
     for (size_t i = 0; i < sttm->n_sources; i++)
-        p->plan->not_told[i] = not_told(sttm->sources[i]);
-    for (size_t i = 0; i < sttm->n_targets; i++) {
-        const Nv__SttmSource *source = model_source(sttm, sttm->targets[i]->driving_source);
-        const char *reason = not_told_of_target(sttm->targets[i]);
-        if (source && reason)
-            p->plan->not_told[planner_source_index(p, source)] = reason;
-    }
+        p->plan->not_told[i] = not_told_of_source(p, sttm->sources[i]);
 }
 
 validation_plan_t *validation_plan(nv_mem_t *ctx, const validation_input_t *input)
@@ -171,6 +218,10 @@ validation_plan_t *validation_plan(nv_mem_t *ctx, const validation_input_t *inpu
                    .oracle = input->pushed_down ? SQL_SPARK : SQL_DUCKDB,
                    .plan = NV_NEW(ctx, validation_plan_t)};
     note_not_told(&p);
+    for (size_t i = 0; i < input->sttm->n_sources; i++)
+        plan_typed(&p, input->sttm->sources[i]);
+    for (size_t i = 0; i < input->sttm->n_sources; i++)
+        plan_rows(&p, input->sttm->sources[i]);
     for (size_t i = 0; i < input->sttm->n_sources; i++)
         plan_source(&p, input->sttm->sources[i]);
     for (size_t i = 0; i < input->sttm->n_targets; i++)

@@ -1,159 +1,52 @@
-/* A raw table: parse, refuse, deduplicate; then count what must be in silver and in the quarantine. */
+/* A raw table: what must be in silver and in the quarantine. */
+#include "worker/codegen/rules.h"
 #include "worker/pushdown/scan.h"
 #include "worker/validation/plan.h"
 
 #include <string.h>
 
-/* The table as the profiler would describe it, out of the mapping alone. */
-Nv__TableProfile *source_profile(nv_mem_t *ctx, const Nv__SttmSource *source)
+char *planner_typed(const planner_t *p, const Nv__SttmSource *source)
 {
-    Nv__TableProfile *table = NV_NEW(ctx, Nv__TableProfile);
-    nv__table_profile__init(table);
-    table->name = source->name;
-    table->files = source->files;
-    table->n_files = source->n_files;
-    table->dialect = source->dialect;
-    table->n_columns = source->n_columns;
-    table->columns = NV_NEW_ARRAY(ctx, Nv__ColumnProfile *, source->n_columns);
-    for (size_t i = 0; i < source->n_columns; i++) {
-        Nv__ColumnProfile *column = NV_NEW(ctx, Nv__ColumnProfile);
-        nv__column_profile__init(column);
-        column->name = source->columns[i]->name;
-        column->type = source->columns[i]->type;
-        column->precision = source->columns[i]->precision;
-        column->scale = source->columns[i]->scale;
-        column->parse = source->columns[i]->parse;
-        table->columns[i] = column;
-    }
-    return table;
+    char *name = nv_printf(p->ctx, "typed_%d", planner_source_index(p, source));
+    return p->of_reference ? sql_table(p->ctx, SQL_DUCKDB, p->in->catalog, p->in->schema, name)
+                           : planner_relation(p, name);
 }
 
-/* A value of the column that does not parse only becomes null: a rule says so. */
-static bool only_warns(const Nv__SttmSource *source, const char *column)
+/* "rows_3": every row of a source with what became of it. */
+static char *rows_relation(const planner_t *p, const Nv__SttmSource *source)
 {
-    for (size_t i = 0; i < source->n_rules; i++) {
-        const Nv__QualityRule *rule = source->rules[i];
-        if (rule->kind != NV__RULE_KIND__RULE_KIND_PARSES || rule->severity != NV__SEVERITY__SEVERITY_WARN)
-            continue;
-        for (size_t k = 0; k < rule->n_columns; k++)
-            if (strcmp(rule->columns[k], column) == 0)
-                return true;
-    }
-    return false;
+    return planner_relation(p, nv_printf(p->ctx, "rows_%d", planner_source_index(p, source)));
 }
 
-static char *plain_list(const planner_t *p, char *const *names, size_t n)
+/* The number of the batch that brought a row: raw_scan_sql marks the files of later ones. */
+static const char *batch_of_row(const planner_t *p)
 {
-    char *text = nv_strdup(p->ctx, "");
-    for (size_t i = 0; i < n; i++)
-        text = nv_printf(p->ctx, "%s%s%s", text, i ? ", " : "", sql_identifier(p->ctx, p->oracle, names[i]));
-    return text;
+    return p->oracle == SQL_DUCKDB ? "CASE WHEN starts_with(nuvyn_file, chr(1114111)) THEN "
+                                     "CAST(substr(nuvyn_file, 2, 9) AS INTEGER) ELSE 0 END"
+                                   : "0";
 }
 
-char *source_typed(planner_t *p, const Nv__SttmSource *source, const char *raw_table)
+void plan_typed(planner_t *p, const Nv__SttmSource *source)
 {
     Nv__TableProfile *table = source_profile(p->ctx, source);
-    nv_buf_t sql = nv_buf_make(p->ctx, PLAN_SQL_MAX);
-    nv_buf_t bad = nv_buf_make(p->ctx, PLAN_SQL_MAX);
-    nv_buf_puts(&sql, p->oracle == SQL_DUCKDB ? "SELECT rowid AS nuvyn_row, nuvyn_file"
-                                              : "SELECT nuvyn_row, nuvyn_file");
-    for (size_t i = 0; i < source->n_columns; i++) {
-        char *raw = sql_identifier(p->ctx, p->oracle, source->columns[i]->name);
-        nv_buf_printf(&sql, ", %s AS %s", parse_rule_sql(p->ctx, p->oracle, table->columns[i], raw),
-                      sql_identifier(p->ctx, p->oracle, source->columns[i]->silver_name));
-        if (!only_warns(source, source->columns[i]->silver_name))
-            nv_buf_printf(&bad, " OR %s", parse_invalid_sql(p->ctx, p->oracle, table->columns[i], raw));
-    }
-    nv_buf_printf(&sql, ", (false%s) AS nuvyn_bad FROM %s", nv_buf_text(&bad), raw_table);
-    return sql.data;
+    char *raw = nv_printf(p->ctx, "raw_%d", planner_source_index(p, source));
+    bool there = p->oracle == SQL_SPARK;
+    if (!there)
+        planner_setup(p, nv_printf(p->ctx, "CREATE TEMP TABLE %s AS SELECT * FROM %s", raw,
+                                   raw_scan_sql(p->ctx, table)));
+    planner_create(p, planner_typed(p, source),
+                   nv_printf(p->ctx, "SELECT *, %s AS nuvyn_batch FROM (%s) AS nuvyn_typed", batch_of_row(p),
+                             source_typed(p, source, there ? scan_named_sql(p->ctx, table) : raw)));
+    if (!there)
+        planner_setup(p, nv_printf(p->ctx, "DROP TABLE %s", raw));
 }
 
-/* "typed_3": the oracle's relation of a source's rows, good and bad. */
-static char *typed_relation(const planner_t *p, int index)
+void plan_rows(planner_t *p, const Nv__SttmSource *source)
 {
-    return planner_relation(p, nv_printf(p->ctx, "typed_%d", index));
-}
-
-/* typed_N: every row with its values, its place, and whether it is refused for a value. */
-static void setup_typed(planner_t *p, const Nv__SttmSource *source, int index)
-{
-    Nv__TableProfile *table = source_profile(p->ctx, source);
-    char *raw = nv_printf(p->ctx, "raw_%d", index);
-    if (p->oracle == SQL_SPARK) {
-        planner_create(p, typed_relation(p, index), source_typed(p, source, scan_named_sql(p->ctx, table)));
-        return;
-    }
-    planner_setup(
-        p, nv_printf(p->ctx, "CREATE TEMP TABLE %s AS SELECT * FROM %s", raw, raw_scan_sql(p->ctx, table)));
-    planner_create(p, typed_relation(p, index), source_typed(p, source, raw));
-    planner_setup(p, nv_printf(p->ctx, "DROP TABLE %s", raw));
-}
-
-/* Conditions of the rules that refuse a row, over the typed values. */
-static char *refusing_rules(planner_t *p, const Nv__SttmSource *source)
-{
-    nv_buf_t sql = nv_buf_make(p->ctx, PLAN_SQL_MAX);
-    for (size_t i = 0; i < source->n_rules; i++) {
-        const Nv__QualityRule *rule = source->rules[i];
-        if (rule->severity != NV__SEVERITY__SEVERITY_QUARANTINE)
-            continue;
-        for (size_t k = 0; k < rule->n_columns; k++) {
-            const Nv__SttmSourceColumn *c = model_source_column(source, rule->columns[k]);
-            char *name = sql_identifier(p->ctx, p->oracle, rule->columns[k]);
-            char *type = c ? type_sql(p->ctx, p->oracle, c->type, c->precision, c->scale)
-                           : nv_strdup(p->ctx, "STRING");
-            char *condition = rule_sql(p->ctx, p->oracle, rule, &name, 1, type);
-            if (condition)
-                nv_buf_printf(&sql, " AND %s", condition);
-        }
-    }
-    return nv_strdup(p->ctx, nv_buf_text(&sql));
-}
-
-char *source_good(planner_t *p, const Nv__SttmSource *source)
-{
-    return nv_printf(p->ctx, "(NOT nuvyn_bad%s)", refusing_rules(p, source));
-}
-
-char *source_newest(planner_t *p, const Nv__SttmSource *source, const char *load_order)
-{
-    nv_buf_t order = nv_buf_make(p->ctx, PLAN_SQL_MAX);
-    for (size_t i = 0; i < source->n_latest_by; i++)
-        nv_buf_printf(&order, "%s DESC NULLS LAST, ",
-                      sql_identifier(p->ctx, p->oracle, source->latest_by[i]));
-    nv_buf_puts(&order, load_order);
-    return order.data;
-}
-
-/* The columns that identify a record: its key, or the whole row. */
-char *source_identity(planner_t *p, const Nv__SttmSource *source)
-{
-    if (source->n_key > 0)
-        return plain_list(p, source->key, source->n_key);
-    char **names = NV_NEW_ARRAY(p->ctx, char *, source->n_columns + 1);
-    for (size_t i = 0; i < source->n_columns; i++)
-        names[i] = source->columns[i]->silver_name;
-    return plain_list(p, names, source->n_columns);
-}
-
-/* clean_N: the good rows, the newest per key. */
-static void setup_clean(planner_t *p, const Nv__SttmSource *source, int index, const char *good)
-{
-    planner_create(
-        p, planner_clean(p, source),
-        planner_first(p, nv_printf(p->ctx, "SELECT * FROM %s WHERE %s", typed_relation(p, index), good),
-                      source_identity(p, source),
-                      source_newest(p, source, "nuvyn_file DESC, nuvyn_row DESC")));
-}
-
-int64_t source_rejected_lines(const planner_t *p, const Nv__SttmSource *source)
-{
-    if (source->rejected_count > 0) /* of all its batches; a run has profiled only the last one */
-        return source->rejected_count;
-    for (size_t i = 0; i < p->in->n_profiles; i++)
-        if (strcmp(p->in->profiles[i]->name, source->name) == 0)
-            return p->in->profiles[i]->rejected_count;
-    return 0;
+    char *rows = rows_relation(p, source);
+    planner_create(p, rows, source_rows(p, source));
+    planner_create(p, planner_clean(p, source),
+                   nv_printf(p->ctx, "SELECT * FROM %s WHERE nuvyn_outcome = 'loaded'", rows));
 }
 
 /* Files in bronze that this run did not see: then the raw files at hand do not tell what must be in the tables. */
@@ -169,37 +62,71 @@ static char *unknown_files(planner_t *p, const Nv__SttmSource *source)
                      bronze, known.length ? nv_buf_text(&known) : "''");
 }
 
-void plan_source(planner_t *p, const Nv__SttmSource *source)
+static char *count_of(const planner_t *p, const char *rows, const char *outcomes)
 {
-    int index = planner_source_index(p, source);
+    return nv_printf(p->ctx, "(SELECT count(*) FROM %s WHERE nuvyn_outcome IN (%s))", rows, outcomes);
+}
+
+static void check_counts(planner_t *p, const Nv__SttmSource *source, const char *silver)
+{
     const validation_input_t *in = p->in;
-    char *good = source_good(p, source);
-    char *silver = sql_table(p->ctx, p->warehouse, in->catalog, in->schema, source->silver_name);
+    char *rows = rows_relation(p, source);
     char *bronze =
         sql_table(p->ctx, p->warehouse, in->catalog, in->schema, codegen_bronze_table(p->ctx, source));
     char *refused = nv_printf(p->ctx, "(SELECT count(*) FROM %s WHERE source = %s)",
                               sql_table(p->ctx, p->warehouse, in->catalog, in->schema, CODEGEN_QUARANTINE),
                               sql_literal(p->ctx, p->warehouse, source->name));
     char *lines = nv_printf(p->ctx, "%lld", (long long)source_rejected_lines(p, source));
-    char *typed = typed_relation(p, index), *clean = planner_clean(p, source);
-    setup_typed(p, source, index);
-    setup_clean(p, source, index, good);
-    validation_group_t *group = planner_group(p, source->silver_name);
-    group->source = index;
-    group->needs[index] = true;
-    planner_check(p, "source_files", source->name, "", VALIDATION_WARN, unknown_files(p, source), NULL);
     planner_check(p, "reconcile_source", source->name, "generate", VALIDATION_EQUAL,
                   nv_printf(p->ctx, "(SELECT count(*) FROM %s)", bronze),
-                  nv_printf(p->ctx, "(SELECT count(*) + %s FROM %s)", lines, typed));
+                  nv_printf(p->ctx, "(SELECT count(*) + %s FROM %s)", lines, rows));
     planner_check(p, "reconcile_loaded", source->name, "generate", VALIDATION_EQUAL,
-                  nv_printf(p->ctx, "(SELECT count(*) FROM %s)", silver),
-                  nv_printf(p->ctx, "(SELECT count(*) FROM %s)", clean));
+                  nv_printf(p->ctx, "(SELECT count(*) FROM %s)", silver), count_of(p, rows, "'loaded'"));
     planner_check(p, "reconcile_quarantined", source->name, "generate", VALIDATION_EQUAL, refused,
-                  nv_printf(p->ctx, "(SELECT count(*) + %s FROM %s WHERE NOT %s)", lines, typed, good));
+                  nv_printf(p->ctx, "%s + %s", count_of(p, rows, "'quarantined'"), lines));
     planner_check(p, "reconcile_duplicates", source->name, "generate", VALIDATION_EQUAL,
                   nv_printf(p->ctx, "(SELECT count(*) FROM %s) - (SELECT count(*) FROM %s) - %s", bronze,
                             silver, refused),
-                  nv_printf(p->ctx, "(SELECT count(*) FROM %s WHERE %s) - (SELECT count(*) FROM %s)", typed,
-                            good, clean));
+                  count_of(p, rows, "'duplicate', 'dropped', 'deleting'"));
+}
+
+/* What a rule of tier FAIL lets pass at most is all that silver may hold of it. */
+static void check_failing_rule(planner_t *p, const Nv__SttmSource *source, const Nv__QualityRule *rule,
+                               const char *silver)
+{
+    for (size_t k = 0; k < rule->n_columns; k++) {
+        const Nv__SttmSourceColumn *c = model_source_column(source, rule->columns[k]);
+        char *name = sql_identifier(p->ctx, p->warehouse, rule->columns[k]);
+        char *condition = c ? rule_sql(p->ctx, p->warehouse, rule, &name, 1,
+                                       type_sql(p->ctx, p->warehouse, c->type, c->precision, c->scale))
+                            : NULL;
+        if (condition)
+            planner_check(
+                p, "tier_fail", nv_printf(p->ctx, "%s.%s", source->name, rule->columns[k]), "generate",
+                VALIDATION_ZERO,
+                nv_printf(p->ctx,
+                          "(SELECT CASE WHEN count(*) FILTER (WHERE NOT %s) > %.17g * count(*) THEN count(*) "
+                          "FILTER (WHERE NOT %s) ELSE 0 END FROM %s)",
+                          condition, rule->threshold, condition, silver),
+                NULL);
+    }
+}
+
+void plan_source(planner_t *p, const Nv__SttmSource *source)
+{
+    int index = planner_source_index(p, source);
+    char *silver = sql_table(p->ctx, p->warehouse, p->in->catalog, p->in->schema, source->silver_name);
+    validation_group_t *group = planner_group(p, source->silver_name);
+    group->source = index;
+    mark_source(p, source, group->needs);
+    planner_check(p, "source_files", source->name, "", VALIDATION_WARN, unknown_files(p, source), NULL);
+    check_counts(p, source, silver);
+    if (source_deletes(source) != NV__DELETE_MODE__DELETE_MODE_UNSPECIFIED)
+        planner_check(p, "reconcile_deleted", source->name, "generate", VALIDATION_EQUAL,
+                      nv_printf(p->ctx, "(SELECT count(_deleted_at) FROM %s)", silver),
+                      nv_printf(p->ctx, "(SELECT count(nuvyn_deleted) FROM %s)", planner_clean(p, source)));
+    for (size_t i = 0; i < source->n_rules; i++)
+        if (source->rules[i]->severity == NV__SEVERITY__SEVERITY_FAIL)
+            check_failing_rule(p, source, source->rules[i], silver);
     planner_close(p, "", "");
 }

@@ -57,7 +57,7 @@ static void check_keys(planner_t *p, const Nv__SttmTarget *target)
         nv_printf(p->ctx, "%d - (SELECT count(*) FROM %s WHERE %s < 0)", dates ? 1 : 2, table, name), NULL);
 }
 
-/* Half-open intervals that follow each other without gap or overlap, the last one open. */
+/* Half-open intervals that follow each other without gap or overlap, the last one open; only deletions leave gaps. */
 static void check_history(planner_t *p, const Nv__SttmTarget *target)
 {
     if (!model_is_history(target))
@@ -73,16 +73,22 @@ static void check_history(planner_t *p, const Nv__SttmTarget *target)
                                    model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_CURRENT)->name);
     char *surrogate =
         sql_identifier(p->ctx, p->warehouse, model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name);
+    /* While a member was deleted, no version of it is in force. */
+    bool gaps = source_deletes(model_source(p->in->sttm, target->driving_source)) !=
+                NV__DELETE_MODE__DELETE_MODE_UNSPECIFIED;
+    char *apart =
+        gaps ? nv_printf(p->ctx, "coalesce(%s > nuvyn_next, %s IS NULL AND nuvyn_next IS NOT NULL)", to, to)
+             : nv_printf(p->ctx, "%s IS DISTINCT FROM nuvyn_next", to);
     planner_check(
         p, "history_intervals", target->name, "generate", VALIDATION_ZERO,
         nv_printf(
             p->ctx,
-            "(SELECT count(*) FILTER (WHERE %s IS DISTINCT FROM nuvyn_next OR %s IS DISTINCT FROM (%s IS "
+            "(SELECT count(*) FILTER (WHERE %s OR %s IS DISTINCT FROM (%s IS "
             "NULL) OR "
             "coalesce(%s <= %s, false)) "
             "FROM (SELECT *, lead(%s) OVER (PARTITION BY %s ORDER BY %s) AS nuvyn_next FROM %s WHERE %s "
             ">= 0))",
-            to, current, to, to, from, from, by, from, table_of(p, target), surrogate),
+            apart, current, to, to, from, from, by, from, table_of(p, target), surrogate),
         NULL);
 }
 
@@ -299,56 +305,130 @@ static void check_not_null(planner_t *p, const Nv__SttmTarget *target)
     }
 }
 
+static void mark_alias(const planner_t *p, const Nv__SttmTarget *target, const char *alias, bool *needs)
+{
+    mark_source(p, model_alias(p->in->sttm, target, alias), needs);
+}
+
+/* Whoever refers to the dimension has a part in who its members are. */
+static void mark_referring(const planner_t *p, const Nv__SttmTarget *dimension, bool *needs)
+{
+    for (size_t i = 0; model_inferred(dimension) && i < p->in->sttm->n_targets; i++) {
+        const Nv__SttmTarget *target = p->in->sttm->targets[i];
+        for (size_t c = 0; c < target->n_columns; c++)
+            if (target->columns[c]->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP &&
+                strcmp(target->columns[c]->transform->dimension, dimension->name) == 0)
+                mark_alias(p, target, target->columns[c]->transform->inputs[0]->alias, needs);
+    }
+}
+
+static void mark_dated(const planner_t *p, bool *needs)
+{
+    model_date_use_t *uses;
+    size_t n = model_date_uses(p->ctx, p->in->sttm, &uses);
+    for (size_t i = 0; i < n; i++)
+        mark_source(p, uses[i].source, needs);
+}
+
 /* The oracle side needs the target's sources, and those of the dimensions it looks into. */
 static void mark_needs(const planner_t *p, const Nv__SttmTarget *target, bool *needs)
 {
-    const Nv__SttmSource *driving = model_source(p->in->sttm, target->driving_source);
-    if (driving)
-        needs[planner_source_index(p, driving)] = true;
+    if (target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION) {
+        mark_dated(p, needs);
+        return;
+    }
+    mark_alias(p, target, "d", needs);
     for (size_t i = 0; i < target->n_joins; i++)
-        needs[planner_source_index(p, model_source(p->in->sttm, target->joins[i]->source))] = true;
+        mark_alias(p, target, target->joins[i]->alias, needs);
+    mark_referring(p, target, needs);
     for (size_t i = 0; i < target->n_columns; i++) {
         const Nv__Transform *t = target->columns[i]->transform;
         const Nv__SttmTarget *dimension =
             t->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP ? model_target(p->in->sttm, t->dimension) : NULL;
-        const Nv__SttmSource *members =
-            dimension ? model_source(p->in->sttm, dimension->driving_source) : NULL;
-        if (members)
-            needs[planner_source_index(p, members)] = true;
+        if (!dimension)
+            continue;
+        mark_alias(p, dimension, "d", needs);
+        mark_referring(p, dimension, needs);
     }
 }
 
-static char *days(const planner_t *p, const Nv__SttmTarget *target)
+static const Nv__SttmColumn *audit_column(const Nv__SttmTarget *target, const char *what)
 {
-    return nv_printf(p->ctx,
-                     p->oracle == SQL_DUCKDB ? "date_diff('day', CAST(%s AS DATE), CAST(%s AS DATE)) + 1"
-                                             : "-datediff(CAST(%s AS DATE), CAST(%s AS DATE)) + 1",
-                     sql_literal(p->ctx, p->oracle, target->date_first),
-                     sql_literal(p->ctx, p->oracle, target->date_last));
+    for (size_t i = 0; model_is_dimension(target) && i < target->n_columns; i++)
+        if (target->columns[i]->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_AUDIT &&
+            strcmp(target->columns[i]->transform->constant, what) == 0)
+            return target->columns[i];
+    return NULL;
+}
+
+/* Rows that are there, or aside, because the mapping declares a policy. */
+static void check_policies(planner_t *p, const Nv__SttmTarget *target)
+{
+    char *want = planner_want(p, target);
+    const Nv__SttmColumn *inferred = model_inferred(target), *deleted = audit_column(target, "deleted_at");
+    if (inferred)
+        planner_check(p, "reconcile_inferred", target->name, "generate", VALIDATION_EQUAL,
+                      nv_printf(p->ctx, "count(*) FILTER (WHERE %s)",
+                                sql_identifier(p->ctx, p->warehouse, inferred->name)),
+                      "count(*) FILTER (WHERE nuvyn_is = 'inferred')");
+    if (deleted && !model_is_history(target))
+        planner_check(p, "reconcile_deleted", target->name, "generate", VALIDATION_EQUAL,
+                      nv_printf(p->ctx, "count(%s)", sql_identifier(p->ctx, p->warehouse, deleted->name)),
+                      "count(nuvyn_deleted)");
+    if (target_has_refusing(target, NV__SEVERITY__SEVERITY_QUARANTINE) && !model_is_history(target))
+        planner_check(p, "reconcile_refused", target->name, "generate", VALIDATION_EQUAL,
+                      nv_printf(p->ctx, "(SELECT count(*) FROM %s)",
+                                sql_table(p->ctx, p->warehouse, p->in->catalog, p->in->schema,
+                                          nv_printf(p->ctx, "%s_refused", target->name))),
+                      nv_printf(p->ctx, "(SELECT count(*) FROM %s WHERE nuvyn_is = 'held')", want));
+}
+
+/* As many days as the span has, from its first to its last. */
+static void check_days(planner_t *p, const Nv__SttmTarget *target)
+{
+    bool duckdb = p->oracle == SQL_DUCKDB;
+    char *key =
+        sql_identifier(p->ctx, p->warehouse, model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name);
+    planner_check(p, "reconcile_rows", target->name, "generate", VALIDATION_EQUAL, "count(*)",
+                  duckdb ? "date_diff('day', nuvyn_first, nuvyn_last) + 1"
+                         : "datediff(nuvyn_last, nuvyn_first) + 1");
+    planner_check(
+        p, "reconcile_span", target->name, "generate", VALIDATION_EQUAL,
+        nv_printf(p->ctx, "concat(min(%s), '-', max(%s))", key, key),
+        duckdb ? "strftime(nuvyn_first, '%Y%m%d') || '-' || strftime(nuvyn_last, '%Y%m%d')"
+               : "concat(date_format(nuvyn_first, 'yyyyMMdd'), '-', date_format(nuvyn_last, 'yyyyMMdd'))");
+}
+
+static void check_rows(planner_t *p, const Nv__SttmTarget *target)
+{
+    planner_check(p, "reconcile_rows", target->name, "generate", VALIDATION_EQUAL, "count(*)", "count(*)");
+    check_records(p, target);
+    check_policies(p, target);
+    if (history_is_told(p, target))
+        history_check(p, target);
 }
 
 void plan_target(planner_t *p, const Nv__SttmTarget *target)
 {
     bool dates = target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
     char *want = planner_want(p, target);
-    if (!dates)
-        planner_create(p, want, target_relation(p, target));
+    planner_create(p, want,
+                   dates ? calendar_span(p, target) : with_inferred(p, target, target_relation(p, target)));
     if (history_is_told(p, target))
         planner_create(p, planner_versions(p, target), history_relation(p, target));
     validation_group_t *group = planner_group(p, target->name);
     mark_needs(p, target, group->needs);
-    planner_check(p, "reconcile_rows", target->name, "generate", VALIDATION_EQUAL, "count(*)",
-                  dates ? days(p, target) : "count(*)");
+    group->not_told = planner_not_told(p, target);
+    if (dates)
+        check_days(p, target);
+    else
+        check_rows(p, target);
     check_keys(p, target);
     check_history(p, target);
     check_not_null(p, target);
-    if (!dates)
-        check_records(p, target);
-    if (history_is_told(p, target))
-        history_check(p, target);
     for (size_t i = 0; i < target->n_columns; i++)
         check_column(p, target, target->columns[i]);
     check_rules(p, target);
     planner_close(p, nv_printf(p->ctx, "%s WHERE %s", table_of(p, target), real_rows(p, target)),
-                  dates ? "" : want);
+                  dates ? want : nv_printf(p->ctx, "%s WHERE nuvyn_is IN (" WANT_REAL ")", want));
 }

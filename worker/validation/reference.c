@@ -34,18 +34,30 @@ static char *declared_columns(const planner_t *p, const Nv__SttmSource *source)
     return nv_strdup(p->ctx, nv_buf_text(&sql));
 }
 
+/* Flags of a typed row: what it is by itself, and what of it does not parse where that is counted. */
+static char *flag_columns(const planner_t *p, const Nv__SttmSource *source)
+{
+    char *text = nv_strdup(
+        p->ctx, "nuvyn_bad BOOLEAN, nuvyn_lost BOOLEAN, nuvyn_refused BOOLEAN, nuvyn_dropped BOOLEAN, "
+                "nuvyn_marks BOOLEAN");
+    for (size_t i = 0; i < source->n_columns; i++)
+        if (source_is_limited(source, source->columns[i]->silver_name))
+            text = nv_printf(p->ctx, "%s, %s BOOLEAN", text, source_unread(p, i));
+    return text;
+}
+
 /* typed_N holds every row that ever came, silver the newest good one per key. */
 static void create_source(planner_t *p, const Nv__SttmSource *source)
 {
     char *columns = declared_columns(p, source);
+    planner_setup(p, nv_printf(p->ctx,
+                               "CREATE TABLE %s (nuvyn_batch BIGINT, nuvyn_row BIGINT, nuvyn_file VARCHAR, "
+                               "%s%s)",
+                               planner_typed(p, source), columns, flag_columns(p, source)));
     planner_setup(
         p, nv_printf(p->ctx,
-                     "CREATE TABLE %s (nuvyn_batch BIGINT, nuvyn_row BIGINT, nuvyn_file VARCHAR, "
-                     "%snuvyn_bad BOOLEAN)",
-                     reference_table(p, nv_printf(p->ctx, "typed_%d", planner_source_index(p, source))),
-                     columns));
-    planner_setup(p, nv_printf(p->ctx, "CREATE TABLE %s (%s_source_file VARCHAR, _changed_at TIMESTAMP)",
-                               reference_table(p, source->silver_name), columns));
+                     "CREATE TABLE %s (%s_source_file VARCHAR, _changed_at TIMESTAMP, _deleted_at TIMESTAMP)",
+                     reference_table(p, source->silver_name), columns));
     planner_setup(p, nv_printf(p->ctx, "CREATE TABLE %s (_source_file VARCHAR, _fingerprint VARCHAR)",
                                reference_table(p, codegen_bronze_table(p->ctx, source))));
 }
@@ -56,6 +68,8 @@ reference_sql_t reference_create(nv_mem_t *ctx, const validation_input_t *input)
     planner_setup(&p, nv_printf(ctx, "CREATE SCHEMA IF NOT EXISTS %s.%s",
                                 sql_identifier(ctx, SQL_DUCKDB, input->catalog),
                                 sql_identifier(ctx, SQL_DUCKDB, input->schema)));
+    planner_setup(&p, nv_printf(ctx, "CREATE TABLE %s (nuvyn_number INTEGER, nuvyn_time TIMESTAMP)",
+                                reference_table(&p, "nuvyn_batch")));
     planner_setup(&p, nv_printf(ctx, "CREATE TABLE %s (source VARCHAR, _source_file VARCHAR)",
                                 reference_table(&p, CODEGEN_QUARANTINE)));
     for (size_t i = 0; i < input->sttm->n_sources; i++)
@@ -80,12 +94,8 @@ static Nv__TableProfile *brought(planner_t *p, const Nv__SttmSource *source, con
     table->files = NV_NEW_ARRAY(p->ctx, Nv__SourceFile *, batch->n_files + 1);
     table->n_files = 0;
     for (size_t i = 0; i < batch->n_files; i++) {
-        if (fnmatch(source->file_pattern, base_name(batch->files[i]), 0) != 0)
-            continue;
-        Nv__SourceFile *file = NV_NEW(p->ctx, Nv__SourceFile);
-        nv__source_file__init(file);
-        file->path = nv_strdup(p->ctx, batch->files[i]);
-        table->files[table->n_files++] = file;
+        if (fnmatch(source->file_pattern, base_name(batch->files[i]->path), 0) == 0)
+            table->files[table->n_files++] = (Nv__SourceFile *)batch->files[i];
     }
     return table->n_files ? table : NULL;
 }
@@ -105,8 +115,7 @@ static char *fingerprint(const planner_t *p, const Nv__SttmSource *source)
 static void load_bronze(planner_t *p, const Nv__SttmSource *source, const reference_batch_t *batch)
 {
     Nv__TableProfile *table = brought(p, source, batch);
-    int index = planner_source_index(p, source);
-    char *typed = reference_table(p, nv_printf(p->ctx, "typed_%d", index));
+    char *typed = planner_typed(p, source);
     char *bronze = reference_table(p, codegen_bronze_table(p->ctx, source));
     if (table) {
         planner_setup(p, nv_printf(p->ctx, "CREATE TEMP TABLE brought AS SELECT * FROM %s",
@@ -124,23 +133,44 @@ static void load_bronze(planner_t *p, const Nv__SttmSource *source, const refere
 }
 
 /* Lines that are no rows stay in the quarantine; refused rows are counted anew. */
-static void load_quarantine(planner_t *p, const Nv__SttmSource *source, const reference_batch_t *batch)
+static void load_quarantine(planner_t *p, const source_load_t *load)
 {
-    char *name = sql_literal(p->ctx, SQL_DUCKDB, source->name);
+    char *name = sql_literal(p->ctx, SQL_DUCKDB, load->source->name);
     char *quarantine = reference_table(p, CODEGEN_QUARANTINE);
-    char *typed = reference_table(p, nv_printf(p->ctx, "typed_%d", planner_source_index(p, source)));
-    if (batch->number == 1)
+    if (load->batch == 1)
         planner_setup(p, nv_printf(p->ctx, "INSERT INTO %s SELECT %s, '' FROM range(%lld)", quarantine, name,
-                                   (long long)source_rejected_lines(p, source)));
+                                   (long long)source_rejected_lines(p, load->source)));
     planner_setup(
         p, nv_printf(p->ctx, "DELETE FROM %s WHERE source = %s AND _source_file <> ''", quarantine, name));
-    planner_setup(p, nv_printf(p->ctx, "INSERT INTO %s SELECT %s, nuvyn_file FROM %s WHERE NOT %s",
-                               quarantine, name, typed, source_good(p, source)));
+    planner_setup(
+        p,
+        nv_printf(p->ctx, "INSERT INTO %s SELECT %s, nuvyn_file FROM %s WHERE nuvyn_outcome = 'quarantined'",
+                  quarantine, name, load->rows));
+}
+
+/* A snapshot that lacks more of the living keys than may be deleted at once stops the load. */
+static void stop_shrunk(planner_t *p, const source_load_t *load)
+{
+    const Nv__SourcePolicy *policy = load->source->policy;
+    if (source_deletes(load->source) != NV__DELETE_MODE__DELETE_MODE_SNAPSHOT)
+        return;
+    char *silver = planner_clean(p, load->source);
+    char *says = sql_literal(p->ctx, SQL_DUCKDB,
+                             nv_printf(p->ctx, "%s: the snapshot lacks too many keys", load->source->name));
+    planner_setup(
+        p,
+        nv_printf(
+            p->ctx,
+            "SELECT CASE WHEN (SELECT count(nuvyn_deleted) FROM %s WHERE nuvyn_outcome = 'loaded') - (SELECT "
+            "count(_deleted_at) FROM %s) > %.17g * (SELECT count(*) - count(_deleted_at) FROM %s) THEN "
+            "error(%s) END",
+            load->rows, silver, policy->max_delete_share > 0 ? policy->max_delete_share : 0.5, silver, says));
 }
 
 /* A row that is there already, value by value, keeps its place and the time of its last change. */
-static void load_silver(planner_t *p, const Nv__SttmSource *source, const reference_batch_t *batch)
+static void load_silver(planner_t *p, const source_load_t *load, const char *time)
 {
+    const Nv__SttmSource *source = load->source;
     nv_buf_t names = nv_buf_make(p->ctx, PLAN_SQL_MAX);
     nv_buf_t same = nv_buf_make(p->ctx, PLAN_SQL_MAX);
     for (size_t i = 0; i < source->n_columns; i++) {
@@ -149,27 +179,39 @@ static void load_silver(planner_t *p, const Nv__SttmSource *source, const refere
         nv_buf_printf(&same, " AND n.%s IS NOT DISTINCT FROM o.%s", name, name);
     }
     planner_setup(
-        p,
-        nv_printf(p->ctx,
-                  "CREATE OR REPLACE TABLE %s AS SELECT %scoalesce(o._source_file, n.nuvyn_file) AS "
-                  "_source_file, coalesce(o._changed_at, CAST(%s AS TIMESTAMP)) AS _changed_at FROM "
-                  "(SELECT * FROM %s WHERE %s QUALIFY row_number() OVER (PARTITION BY %s ORDER BY %s) = 1) "
-                  "AS n LEFT JOIN %s AS o ON true%s",
-                  planner_clean(p, source), nv_buf_text(&names), sql_literal(p->ctx, SQL_DUCKDB, batch->time),
-                  reference_table(p, nv_printf(p->ctx, "typed_%d", planner_source_index(p, source))),
-                  source_good(p, source), source_identity(p, source),
-                  source_newest(p, source, "nuvyn_batch DESC, nuvyn_file DESC, nuvyn_row DESC"),
-                  planner_clean(p, source), nv_buf_text(&same)));
+        p, nv_printf(
+               p->ctx,
+               "CREATE OR REPLACE TABLE %s AS SELECT %scoalesce(o._source_file, n.nuvyn_file) AS "
+               "_source_file, coalesce(o._changed_at, CAST(%s AS TIMESTAMP)) AS _changed_at, b.nuvyn_time AS "
+               "_deleted_at FROM "
+               "(SELECT * FROM %s WHERE nuvyn_outcome = 'loaded') AS n LEFT JOIN %s AS b ON b.nuvyn_number = "
+               "n.nuvyn_deleted LEFT JOIN %s AS o ON o._deleted_at IS NOT DISTINCT FROM b.nuvyn_time%s",
+               planner_clean(p, source), nv_buf_text(&names), sql_literal(p->ctx, SQL_DUCKDB, time),
+               load->rows, reference_table(p, "nuvyn_batch"), planner_clean(p, source), nv_buf_text(&same)));
+}
+
+static void load_source(planner_t *p, const Nv__SttmSource *source, const reference_batch_t *batch)
+{
+    source_load_t load = {.source = source, .rows = "outcomes", .batch = batch->number};
+    planner_setup(
+        p, nv_printf(p->ctx, "CREATE OR REPLACE TEMP TABLE %s AS %s", load.rows, source_rows(p, source)));
+    source_stops(p, &load);
+    stop_shrunk(p, &load);
+    load_silver(p, &load, batch->time);
+    load_quarantine(p, &load);
+    planner_setup(p, nv_printf(p->ctx, "DROP TABLE %s", load.rows));
 }
 
 reference_sql_t reference_load(nv_mem_t *ctx, const validation_input_t *input, const reference_batch_t *batch)
 {
     planner_t p = planner_of(ctx, input);
-    for (size_t i = 0; i < input->sttm->n_sources; i++) {
+    planner_setup(&p, nv_printf(ctx, "INSERT INTO %s VALUES (%d, CAST(%s AS TIMESTAMP))",
+                                reference_table(&p, "nuvyn_batch"), batch->number,
+                                sql_literal(ctx, SQL_DUCKDB, batch->time)));
+    for (size_t i = 0; i < input->sttm->n_sources; i++)
         load_bronze(&p, input->sttm->sources[i], batch);
-        load_silver(&p, input->sttm->sources[i], batch);
-        load_quarantine(&p, input->sttm->sources[i], batch);
-    }
+    for (size_t i = 0; i < input->sttm->n_sources; i++)
+        load_source(&p, input->sttm->sources[i], batch);
     for (size_t i = 0; i < input->sttm->n_targets; i++)
         reference_load_target(&p, input->sttm->targets[i]);
     return statements_of(&p);

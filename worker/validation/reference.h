@@ -17,8 +17,9 @@ typedef struct reference_batch {
     int number; /* from 1; orders the batches */
     const char
         *time; /* ISO 8601, UTC: when the batch was first seen; dates versions that the data do not date */
-    const char *const
-        *files; /* taken by the sources whose file_pattern they match; NULL: the mapping's own files */
+    /* Taken by the sources whose file_pattern they match (path; columns, where the header is not the table's); NULL: the mapping's
+     * own files. */
+    const Nv__SourceFile *const *files;
     size_t n_files;
 } reference_batch_t;
 
@@ -30,7 +31,9 @@ typedef struct reference_sql {
 /* Empty tables. */
 reference_sql_t reference_create(nv_mem_t *ctx, const validation_input_t *input);
 
-/* One batch onto what is there. The lines that are no rows (profiles' rejected_count) are counted with batch 1. */
+/* One batch onto what is there. Where a policy or a rule of the mapping stops the load (tier FAIL, a threshold, a snapshot that lacks too
+ * much), a statement fails with "quality checks failed: …" or "…: the snapshot lacks …" before any table of silver or the star is
+ * touched by its source. The lines that are no rows (profiles' rejected_count) are counted with batch 1. */
 reference_sql_t reference_load(nv_mem_t *ctx, const validation_input_t *input,
                                const reference_batch_t *batch);
 

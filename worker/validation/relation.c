@@ -50,15 +50,13 @@ static char *joined(const planner_t *p, const Nv__SttmTarget *target, const Nv__
 
 static char *date_key(const planner_t *p, const char *moment)
 {
-    const Nv__SttmTarget *dates = model_date_dimension(p->in->sttm);
-    return nv_printf(
-        p->ctx,
-        "CASE WHEN CAST(%s AS DATE) BETWEEN CAST(%s AS DATE) AND CAST(%s AS DATE) THEN CAST(%s(%s, %s) AS "
-        "BIGINT) ELSE -1 END",
-        moment, sql_literal(p->ctx, p->oracle, dates->date_first),
-        sql_literal(p->ctx, p->oracle, dates->date_last),
-        p->oracle == SQL_DUCKDB ? "strftime" : "date_format", moment,
-        p->oracle == SQL_DUCKDB ? "'%Y%m%d'" : "'yyyyMMdd'");
+    return nv_printf(p->ctx,
+                     "CASE WHEN CAST(%s AS DATE) BETWEEN CAST('%s' AS DATE) AND CAST('%s' AS DATE) THEN "
+                     "CAST(%s(%s, %s) AS "
+                     "BIGINT) ELSE -1 END",
+                     moment, MODEL_FIRST_DAY, MODEL_LAST_DAY,
+                     p->oracle == SQL_DUCKDB ? "strftime" : "date_format", moment,
+                     p->oracle == SQL_DUCKDB ? "'%Y%m%d'" : "'yyyyMMdd'");
 }
 
 char *relation_any_null(const planner_t *p, const Nv__Transform *t)
@@ -166,8 +164,9 @@ static void put_members(const planner_t *p, nv_buf_t *sql, const Nv__SttmColumn 
                   version ? ", nuvyn_from, nuvyn_starts, nuvyn_ends" : "");
     for (size_t k = 0; k < n_key; k++)
         nv_buf_printf(sql, ", %s", sql_identifier(p->ctx, p->oracle, key[k]));
-    nv_buf_printf(sql, " FROM %s) AS m%zu ON true",
-                  version ? planner_versions(p, dimension) : planner_want(p, dimension), n);
+    nv_buf_printf(sql, " FROM %s%s) AS m%zu ON true",
+                  version ? planner_versions(p, dimension) : planner_want(p, dimension),
+                  version ? "" : " WHERE nuvyn_is IN (" WANT_MEMBERS ")", n);
     for (size_t k = 0; k < n_key && k < t->n_inputs; k++)
         nv_buf_printf(sql, " AND m%zu.%s = %s", n, sql_identifier(p->ctx, p->oracle, key[k]),
                       relation_input(p, t, k));
@@ -193,23 +192,23 @@ static char *one_per_member(const planner_t *p, const char *rows, const Nv__Sttm
         if (target_computes(target, target->columns[i]))
             nv_buf_printf(&order, ", %s DESC NULLS LAST",
                           sql_identifier(p->ctx, p->oracle, target->columns[i]->name));
-    return planner_first(
-        p, nv_printf(p->ctx, "SELECT * FROM (%s) AS members WHERE %s", rows, nv_buf_text(&given)),
-        nv_buf_text(&by), nv_buf_text(&order));
+    rows = nv_printf(
+        p->ctx,
+        "SELECT *, bool_and(nuvyn_deleted IS NOT NULL) OVER (PARTITION BY %s) AS nuvyn_gone FROM (%s) AS "
+        "members WHERE %s",
+        nv_buf_text(&by), rows, nv_buf_text(&given));
+    return planner_first(p, rows, nv_buf_text(&by), nv_buf_text(&order));
 }
 
-char *target_relation(const planner_t *p, const Nv__SttmTarget *target)
+/* The driving rows as the mapping projects them, and nuvyn_deleted. */
+static char *projected(const planner_t *p, const Nv__SttmTarget *target)
 {
     nv_buf_t sql = nv_buf_make(p->ctx, PLAN_SQL_MAX);
     const Nv__SttmSource *driving = model_source(p->in->sttm, target->driving_source);
-    bool member = model_is_dimension(target);
-    nv_buf_puts(&sql, "SELECT ");
-    if (member)
-        nv_buf_printf(&sql, "%s AS nuvyn_version",
-                      target->effective_from[0] ? sql_column(p->ctx, p->oracle, "d", target->effective_from)
-                                                : "CAST(NULL AS INTEGER)");
-    else
-        nv_buf_puts(&sql, "true AS nuvyn_version");
+    nv_buf_printf(&sql, "SELECT d.nuvyn_deleted, %s AS nuvyn_version",
+                  model_is_dimension(target) && target->effective_from[0]
+                      ? sql_column(p->ctx, p->oracle, "d", target->effective_from)
+                      : "CAST(NULL AS INTEGER)");
     for (size_t i = 0; i < target->n_columns; i++) {
         const Nv__SttmColumn *c = target->columns[i];
         if (!target_computes(target, c))
@@ -225,5 +224,25 @@ char *target_relation(const planner_t *p, const Nv__SttmTarget *target)
     for (size_t i = 0; i < target->n_columns; i++)
         if (is_op(target->columns[i], NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP))
             put_members(p, &sql, target->columns[i], i);
-    return member ? one_per_member(p, nv_buf_text(&sql), target) : sql.data;
+    return sql.data;
+}
+
+char *target_relation(const planner_t *p, const Nv__SttmTarget *target)
+{
+    char *rows = projected(p, target);
+    char *held = target_refuses(p, target, NV__SEVERITY__SEVERITY_QUARANTINE);
+    char *dropped = target_refuses(p, target, NV__SEVERITY__SEVERITY_DROP);
+    if (model_is_history(target))
+        return nv_printf(
+            p->ctx, "SELECT *, CASE WHEN nuvyn_gone THEN 'gone' ELSE 'row' END AS nuvyn_is FROM (%s) AS w",
+            one_per_member(
+                p, nv_printf(p->ctx, "SELECT * FROM (%s) AS given WHERE NOT (%s OR %s)", rows, held, dropped),
+                target));
+    rows = model_is_dimension(target)
+               ? one_per_member(p, rows, target)
+               : nv_printf(p->ctx, "SELECT * FROM (%s) AS living WHERE nuvyn_deleted IS NULL", rows);
+    return nv_printf(
+        p->ctx,
+        "SELECT *, CASE WHEN %s THEN 'held' WHEN %s THEN 'dropped' ELSE 'row' END AS nuvyn_is FROM (%s) AS w",
+        held, dropped, rows);
 }

@@ -59,8 +59,9 @@ typedef struct validation_group {
     char *oracle_sql; /* NULL: none of the checks needs it */
     validation_check_t *checks;
     size_t n_checks;
-    bool *needs; /* per source of the mapping: the oracle side depends on it */
-    int source;  /* index of the source that a group is about, or -1 */
+    bool *needs;          /* per source of the mapping: the oracle side depends on it */
+    int source;           /* index of the source that a group is about, or -1 */
+    const char *not_told; /* why the oracle does not follow the table, or NULL */
 } validation_group_t;
 
 typedef struct validation_plan {

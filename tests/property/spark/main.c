@@ -22,6 +22,7 @@ enum { EXPECTED_MAX = 8 * 1024 * 1024 };
 typedef struct export_case {
     nv_mem_t *ctx;
     const char *folder;
+    const source_case_t *source;
     star_t star;
     oracle_t *db;
     const char *schema; /* of the pipeline's tables on Spark */
@@ -182,15 +183,15 @@ static bool expect_tables(export_t *e, const char *batch, nv_error_t *err)
     return true;
 }
 
-static reference_batch_t second_day(export_t *e)
+static reference_batch_t second_day(const export_t *e)
 {
     size_t n = 0, cap = 1;
-    const char **files = NV_NEW_ARRAY(e->ctx, const char *, cap);
+    const Nv__SourceFile **files = NV_NEW_ARRAY(e->ctx, const Nv__SourceFile *, cap);
     const char *folder = nv_printf(e->ctx, "%s/day2", e->folder);
     DIR *dir = opendir(folder);
     for (struct dirent *entry; dir && (entry = readdir(dir));)
         if (entry->d_name[0] != '.')
-            NV_PUSH(e->ctx, files, n, cap) = nv_printf(e->ctx, "%s/%s", folder, entry->d_name);
+            NV_PUSH(e->ctx, files, n, cap) = case_source_file(e->ctx, e->source, folder, entry->d_name, true);
     if (dir)
         closedir(dir);
     return (reference_batch_t){.number = 2, .time = "2026-01-02 00:00:00", .files = files, .n_files = n};
@@ -227,7 +228,7 @@ static bool export_case(nv_mem_t *ctx, uint64_t seed, const char *folder, nv_err
 {
     export_t e = {
         .ctx = ctx, .folder = folder, .schema = nv_printf(ctx, "seed_%llu", (unsigned long long)seed)};
-    const source_case_t *source = case_generate(ctx, seed);
+    const source_case_t *source = e.source = case_generate(ctx, seed);
     char *first = nv_printf(ctx, "%s/day1", folder), *text;
     size_t length;
     if (mkdir(folder, 0755) != 0 && errno != EEXIST)

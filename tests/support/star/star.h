@@ -28,6 +28,9 @@ bool star_open(nv_mem_t *ctx, oracle_t **out, nv_error_t *err) NV_MUST_CHECK;
 
 validation_input_t star_input(const star_t *star, const char *schema);
 
+/* A file of a later batch, with the table's own header. */
+Nv__SourceFile *star_file(nv_mem_t *ctx, const char *path);
+
 /* Empty tables, and one batch onto them; the failing statement is named in the error. */
 bool star_create(oracle_t *db, const star_t *star, const char *schema, nv_error_t *err) NV_MUST_CHECK;
 bool star_load(oracle_t *db, const star_t *star, const char *schema, const reference_batch_t *batch,

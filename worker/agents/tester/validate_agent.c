@@ -158,7 +158,7 @@ static const char *unfit_reason(const validator_t *v, const validation_group_t *
     for (size_t i = 0; i < v->sttm->n_sources; i++)
         if (group->needs[i] && v->unfit[i])
             return v->unfit[i];
-    return NULL;
+    return group->not_told;
 }
 
 /* Bronze holds files of other runs: this run's raw files are not all that the tables are made of. */

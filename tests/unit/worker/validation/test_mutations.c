@@ -1,8 +1,8 @@
 /* Every kind of damage to loaded tables is seen: the reference stands in for the warehouse, one thing in it is broken at a
  * time, and the Tester's plan must fail on the check that is there for it, naming the table. The last test is the other way
  * round: each kind of check that the plan knows is one that some damage has broken. */
-#include "common/contract/codec.h"
 #include "tests/support/star/star.h"
+#include "tests/unit/worker/validation/mapping.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -13,8 +13,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-enum { FILE_MAX = 64 * 1024 };
 
 /* Customer 7 moves, then changes nothing; 8 stays. */
 static const char *const files[][2] = {
@@ -97,6 +95,8 @@ static const mutation_t mutations[] = {
      "dim_product"},
     {"the unknown day is gone", "DELETE FROM dim_date WHERE date_key = -1", "unknown_members", "dim_date"},
     {"a day is missing", "DELETE FROM dim_date WHERE date_key = 20240229", "reconcile_rows", "dim_date"},
+    {"a day is another", "UPDATE dim_date SET date_key = 20250101 WHERE date_key = 20241231",
+     "reconcile_span", "dim_date"},
     {"a member is lost", "DELETE FROM dim_product WHERE sku = 'C'", "reconcile_rows", "dim_product"},
     {"a member is there twice",
      "INSERT INTO dim_product SELECT product_key + 1, sku, kind, price FROM dim_product "
@@ -143,31 +143,6 @@ typedef struct fixture {
     validation_plan_t *plan;
 } fixture_t;
 
-static void write_file(const char *path, const char *text)
-{
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-static Nv__Sttm *read_mapping(nv_mem_t *ctx, const char *folder)
-{
-    nv_error_t err = NV_ERROR_INIT;
-    ProtobufCMessage *message = NULL;
-    char *text = nv_alloc(ctx, FILE_MAX);
-    FILE *file = fopen(VALIDATION_TEST_DIR "/shop.json", "rb");
-    assert_non_null(file);
-    text[fread(text, 1, FILE_MAX - 1, file)] = '\0';
-    fclose(file);
-    for (char *at; (at = strstr(text, "@DIR@"));)
-        text = nv_printf(ctx, "%.*s%s%s", (int)(at - text), text, folder, at + 5);
-    if (!nv_json_decode(ctx, &nv__sttm__descriptor, "sttm", text, strlen(text), NV_CODEC_DEFAULT, &message,
-                        &err))
-        fail_msg("%s", err.message);
-    return (Nv__Sttm *)message;
-}
-
 static void run(const fixture_t *f, const char *sql)
 {
     nv_error_t err = NV_ERROR_INIT;
@@ -185,8 +160,8 @@ static int set_up(void **state)
     strcpy(f->folder, "/tmp/nuvyn-mutations-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
     for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
-        write_file(nv_printf(ctx, "%s/%s.csv", f->folder, files[i][0]), files[i][1]);
-    f->star.sttm = read_mapping(ctx, f->folder);
+        test_write_file(f->folder, nv_printf(ctx, "%s.csv", files[i][0]), files[i][1]);
+    f->star.sttm = test_mapping(ctx, "shop.json", f->folder);
     if (!star_open(ctx, &f->db, &err) || !star_create(f->db, &f->star, "star", &err) ||
         !star_load(f->db, &f->star, "star", &first, &err))
         fail_msg("%s", err.message);

@@ -1,5 +1,5 @@
 /* The oracle on a small dirty export whose answers can be told by hand, and the comparison. */
-#include "common/contract/codec.h"
+#include "tests/unit/worker/validation/mapping.h"
 #include "worker/validation/oracle.h"
 #include "worker/validation/validation.h"
 
@@ -13,8 +13,6 @@
 
 #include <cmocka.h>
 
-enum { FILE_MAX = 64 * 1024 };
-
 /* 5 rows: 7 twice (the later since wins), one line too short, one bad date. */
 static const char customers[] = "id,\"it's \"\"name\"\"\",since\n"
                                 "7,old,2024-01-01\n"
@@ -22,7 +20,7 @@ static const char customers[] = "id,\"it's \"\"name\"\"\",since\n"
                                 "9,bad,2024-02-31\n"
                                 "7,new,2024-03-01\n"
                                 "10\n";
-/* 7 rows: 1 twice, 3 negative (refused), 4 not a number (refused), 5 an orphan outside the calendar, 6 without customer. */
+/* 7 rows: 1 twice, 3 negative (refused), 4 not a number (refused), 5 an orphan of another year, 6 without customer. */
 static const char orders[] = "no;customer;day;amount\n"
                              "1;7;2024-05-01;1.234,56\n"
                              "1;7;2024-05-01;1.234,56\n"
@@ -41,34 +39,6 @@ typedef struct fixture {
     oracle_t *oracle;
 } fixture_t;
 
-static void write_file(const char *folder, const char *name, const char *text)
-{
-    char path[256];
-    snprintf(path, sizeof path, "%s/%s", folder, name);
-    FILE *file = fopen(path, "wb");
-    assert_non_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
-/* The mapping, with @DIR@ replaced by the folder. */
-static Nv__Sttm *read_mapping(nv_mem_t *ctx, const char *folder)
-{
-    nv_error_t err = NV_ERROR_INIT;
-    ProtobufCMessage *message = NULL;
-    char *text = nv_alloc(ctx, FILE_MAX);
-    FILE *file = fopen(VALIDATION_TEST_DIR "/mapping.json", "rb");
-    assert_non_null(file);
-    text[fread(text, 1, FILE_MAX - 1, file)] = '\0';
-    fclose(file);
-    for (char *at; (at = strstr(text, "@DIR@"));)
-        text = nv_printf(ctx, "%.*s%s%s", (int)(at - text), text, folder, at + 5);
-    if (!nv_json_decode(ctx, &nv__sttm__descriptor, "sttm", text, strlen(text), NV_CODEC_DEFAULT, &message,
-                        &err))
-        fail_msg("%s", err.message);
-    return (Nv__Sttm *)message;
-}
-
 static int set_up(void **state)
 {
     nv_mem_t *ctx = nv_mem_root("test");
@@ -77,9 +47,9 @@ static int set_up(void **state)
     f->ctx = ctx;
     strcpy(f->folder, "/tmp/nuvyn-validation-XXXXXX");
     assert_non_null(mkdtemp(f->folder));
-    write_file(f->folder, "customers.csv", customers);
-    write_file(f->folder, "orders.csv", orders);
-    f->sttm = read_mapping(ctx, f->folder);
+    test_write_file(f->folder, "customers.csv", customers);
+    test_write_file(f->folder, "orders.csv", orders);
+    f->sttm = test_mapping(ctx, "mapping.json", f->folder);
     nv__table_profile__init(&f->profile);
     f->profile.name = nv_strdup(ctx, "customers");
     f->profile.rejected_count = 1;
@@ -156,7 +126,8 @@ static void counts_rows_of_sources(void **state)
 static void computes_what_tables_must_hold(void **state)
 {
     const fixture_t *f = *state;
-    expect(f, "dim_date", "reconcile_rows", "dim_date", "366");
+    expect(f, "dim_date", "reconcile_rows", "dim_date", "731");
+    expect(f, "dim_date", "reconcile_span", "dim_date", "20240101-20251231");
     expect(f, "dim_customer", "reconcile_rows", "dim_customer", "2");
     expect(f, "fact_order", "reconcile_rows", "fact_order", "4");
     expect(f, "fact_order", "reconcile_sum", "fact_order.amount", "1250.00");
@@ -226,19 +197,45 @@ static void says_what_it_does_not_follow(void **state)
     const fixture_t *f = *state;
     validation_input_t input = {.sttm = f->sttm, .catalog = "main", .schema = "shop"};
     Nv__SourcePolicy policy = NV__SOURCE_POLICY__INIT;
-    Nv__QualityRule *rule = f->sttm->sources[1]->rules[0];
-    Nv__Severity severity = rule->severity;
     validation_plan_t *plan = validation_plan(f->ctx, &input);
     assert_null(plan->not_told[0]);
     assert_null(plan->not_told[1]);
-    policy.deletes = NV__DELETE_MODE__DELETE_MODE_SNAPSHOT;
+    policy.changed_types = NV__DRIFT_ACTION__DRIFT_ACTION_WIDEN;
     f->sttm->sources[0]->policy = &policy;
-    rule->severity = NV__SEVERITY__SEVERITY_DROP;
+    plan = validation_plan(f->ctx, &input);
+    assert_non_null(strstr(plan->not_told[0], "widened"));
+    policy = (Nv__SourcePolicy)NV__SOURCE_POLICY__INIT;
+    policy.deletes = NV__DELETE_MODE__DELETE_MODE_SNAPSHOT;
+    input.profiles = (const Nv__TableProfile *const[]){&f->profile};
+    input.n_profiles = 1;
     plan = validation_plan(f->ctx, &input);
     f->sttm->sources[0]->policy = NULL;
-    rule->severity = severity;
-    assert_non_null(strstr(plan->not_told[0], "deleted"));
-    assert_non_null(strstr(plan->not_told[1], "kept out"));
+    assert_non_null(strstr(plan->not_told[0], "no rows"));
+    assert_null(plan->not_told[1]);
+}
+
+/* A refusal that hangs on what a reference leads to is known only as far as it leads anywhere. */
+static void says_which_rules_it_does_not_follow(void **state)
+{
+    const fixture_t *f = *state;
+    validation_input_t input = {.sttm = f->sttm, .catalog = "main", .schema = "shop"};
+    Nv__QualityRule rule = NV__QUALITY_RULE__INIT, *rules[] = {&rule};
+    Nv__SttmTarget *fact = f->sttm->targets[2];
+    rule.kind = NV__RULE_KIND__RULE_KIND_RANGE;
+    rule.severity = NV__SEVERITY__SEVERITY_DROP;
+    rule.columns = (char *[]){(char *)"customer_key"};
+    rule.n_columns = 1;
+    rule.low = (char *)"0";
+    fact->rules = rules;
+    fact->n_rules = 1;
+    validation_plan_t *plan = validation_plan(f->ctx, &input);
+    const char *known = plan->groups[plan->n_groups - 1].not_told;
+    rule.low = (char *)"1000";
+    plan = validation_plan(f->ctx, &input);
+    fact->n_rules = 0;
+    assert_null(known);
+    assert_non_null(strstr(plan->groups[plan->n_groups - 1].not_told, "does not know"));
+    assert_null(plan->groups[plan->n_groups - 2].not_told);
 }
 
 /* Where only the workspace reaches the files, the same plan is Spark SQL that leaves nothing behind. */
@@ -299,6 +296,7 @@ int main(void)
         cmocka_unit_test(quotes_names),
         cmocka_unit_test(judges),
         cmocka_unit_test(says_what_it_does_not_follow),
+        cmocka_unit_test(says_which_rules_it_does_not_follow),
         cmocka_unit_test(speaks_spark),
         cmocka_unit_test(concludes),
     };
