@@ -19,7 +19,8 @@ enum {
     BACKOFF_MIN_MS = 100,
     BACKOFF_MAX_MS = 10000,
     BACKOFF_BUSY_MAX_MS = 1000, /* with tasks in hand: their leases wait for us after a restart */
-    WELCOME_MS = 10000
+    WELCOME_MS = 10000,
+    DRAIN_ALONE_MS = 10000 /* a leaving worker waits so long for a control plane that restarts */
 };
 
 static void stop_signals(sigset_t *out)
@@ -140,7 +141,7 @@ typedef struct loop {
     shell_t *shell;
     int64_t next_heartbeat;
     int64_t next_connect;
-    int64_t drain_deadline;
+    int64_t drain_deadline, drain_began;
     bool was_welcomed;
     bool ever_welcomed;
 } loop_t;
@@ -179,6 +180,17 @@ static void try_connect(loop_t *loop)
     loop->next_connect = nv_rpc_now_ms() + next_backoff(loop->shell);
 }
 
+static void send_drain_notice(shell_t *shell)
+{
+    Nv__WorkerMessage message = NV__WORKER_MESSAGE__INIT;
+    Nv__DrainAck ack = NV__DRAIN_ACK__INIT;
+    nv_error_t err = NV_ERROR_INIT;
+    message.body_case = NV__WORKER_MESSAGE__BODY_DRAIN_ACK;
+    message.drain_ack = &ack;
+    if (!shell_send(shell, &message, 64, &err))
+        nv_log(shell->config->log, NV_DEBUG, "stream", "no drain notice", "error", err.message, NULL);
+}
+
 static void keep_alive(loop_t *loop, int64_t silent_ms)
 {
     shell_t *shell = loop->shell;
@@ -186,6 +198,8 @@ static void keep_alive(loop_t *loop, int64_t silent_ms)
     if (!loop->was_welcomed) {
         loop->was_welcomed = loop->ever_welcomed = true;
         loop->next_heartbeat = now + shell->heartbeat_ms;
+        if (shell->draining)
+            send_drain_notice(shell); /* this session does not know yet */
         send_waiting_events(shell);
     }
     if (now >= loop->next_heartbeat) {
@@ -202,18 +216,20 @@ static void keep_alive(loop_t *loop, int64_t silent_ms)
 static void start_drain(loop_t *loop)
 {
     shell_t *shell = loop->shell;
-    Nv__WorkerMessage message = NV__WORKER_MESSAGE__INIT;
-    Nv__DrainAck ack = NV__DRAIN_ACK__INIT;
-    nv_error_t err = NV_ERROR_INIT;
-    message.body_case = NV__WORKER_MESSAGE__BODY_DRAIN_ACK;
-    message.drain_ack = &ack;
     pthread_mutex_lock(&shell->lock);
     shell->draining = true;
     pthread_mutex_unlock(&shell->lock);
-    loop->drain_deadline = nv_rpc_now_ms() + shell->config->drain_ms;
-    if (!shell_send(shell, &message, 64, &err))
-        nv_log(shell->config->log, NV_DEBUG, "stream", "no drain notice", "error", err.message, NULL);
+    loop->drain_began = nv_rpc_now_ms();
+    loop->drain_deadline = loop->drain_began + shell->config->drain_ms;
+    send_drain_notice(shell);
     nv_log(shell->config->log, NV_INFO, "worker", "stopping: running tasks may finish", NULL);
+}
+
+/* Nobody is there who could take a result, and has not been for as long as a restart takes. */
+static bool alone_too_long(const loop_t *loop, const state_t *state)
+{
+    return !state->welcomed && state->alone_ms > DRAIN_ALONE_MS &&
+           nv_rpc_now_ms() - loop->drain_began > DRAIN_ALONE_MS;
 }
 
 /* One turn; false to leave the loop (with err set when it is an error). */
@@ -223,7 +239,7 @@ static bool turn(loop_t *loop, nv_error_t *err)
     state_t state = snapshot(shell);
     if (state.ended && !on_stream_ended(loop, err))
         return false;
-    if (!shell->stream && !shell->draining) {
+    if (!shell->stream && !(shell->draining && state.idle)) {
         try_connect(loop);
         state.silent_ms = shell->stream ? 0 : state.silent_ms; /* a new stream has just begun to wait */
     }
@@ -238,7 +254,7 @@ static bool turn(loop_t *loop, nv_error_t *err)
         return true;
     if (state.idle)
         return false;
-    if (nv_rpc_now_ms() > loop->drain_deadline)
+    if (nv_rpc_now_ms() > loop->drain_deadline || alone_too_long(loop, &state))
         shell_cancel_all(shell, true);
     return true;
 }

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -151,6 +152,66 @@ static void a_leaving_worker_hands_its_work_on(void **state)
     stack_wait_run(stack, "acme", run, "succeeded", 5);
 }
 
+/* The result of a worker that leaves reaches a control plane that restarts meanwhile. */
+static void a_leaving_worker_waits_for_a_restart(void **state)
+{
+    plane_stack_t *stack = *state;
+    events_t events = {0};
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    char *began = nv_printf(stack->ctx, "%s/began", stack->dir);
+    char *run = stack_submit(stack, "acme",
+                             nv_printf(stack->ctx, "tables=1,slow=execute,slow_ms=4000,began=%s", began), "");
+    stack_wait_running(stack, "acme", run, "execute");
+    stack_kill_control(stack, SIGKILL);
+    stack_signal_worker(stack, 0, SIGTERM);
+    usleep(1500000);
+    stack_start_control(stack);
+    stack_start_worker(stack, 1, "default"); /* for what comes after */
+    stack_watch_through(stack, "acme", run, &events);
+    stack_check_events(&events);
+    stack_wait_run(stack, "acme", run, "succeeded", 5);
+    assert_int_equal(stack_count_words(stack, began, "execute"), 1); /* not done again */
+}
+
+static int seconds_until_gone(pid_t pid, int most)
+{
+    for (int i = 0; i < most * 10; i++) {
+        if (waitpid(pid, NULL, WNOHANG) == pid)
+            return i / 10;
+        usleep(100000);
+    }
+    return most;
+}
+
+static void a_leaving_worker_does_not_wait_for_nobody(void **state)
+{
+    plane_stack_t *stack = *state;
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    char *run = stack_submit(stack, "acme", "tables=1,slow=execute,slow_ms=60000", "");
+    stack_wait_running(stack, "acme", run, "execute");
+    stack_kill_control(stack, SIGKILL);
+    usleep(300000);
+    stack_signal_worker(stack, 0, SIGTERM);
+    assert_in_range(seconds_until_gone(stack->workers[0], 30), 7,
+                    20); /* ten, and a restart would have been in time */
+    stack->workers[0] = 0;
+    stack_start_control(stack);
+}
+
+/* With the grace that real workers have. */
+static int patient_worker(void **state)
+{
+    return setenv("NUVYN_TEST_DRAIN_MS", "30000", 1) == 0 ? stack_open(state) : -1;
+}
+
+static int close_patient(void **state)
+{
+    unsetenv("NUVYN_TEST_DRAIN_MS");
+    return stack_close(state);
+}
+
 static void many_runs_survive_a_crash_together(void **state)
 {
     plane_stack_t *stack = *state;
@@ -184,6 +245,9 @@ int main(int argc, char **argv)
         WITH_STACK(a_thawed_worker_is_refused),
         WITH_STACK(a_drained_worker_gets_nothing_new),
         WITH_STACK(a_leaving_worker_hands_its_work_on),
+        cmocka_unit_test_setup_teardown(a_leaving_worker_waits_for_a_restart, patient_worker, close_patient),
+        cmocka_unit_test_setup_teardown(a_leaving_worker_does_not_wait_for_nobody, patient_worker,
+                                        close_patient),
         WITH_STACK(many_runs_survive_a_crash_together),
     };
     if (argc > 1)

@@ -172,10 +172,11 @@ int main(int argc, char **argv)
     shell_block_signals();
     signal(SIGPIPE, SIG_IGN);
     nv_log_t *log = nv_log_new(STDERR_FILENO, "nuvyn-test-worker", NV_INFO, NV_LOG_TEXT);
+    const char *drain = getenv("NUVYN_TEST_DRAIN_MS");
     shell_config_t config = {.address = argv[1],
                              .tls = {argv[2], argv[3], argv[4]},
                              .slots = argc > 5 ? atoi(argv[5]) : 2,
-                             .drain_ms = 3000,
+                             .drain_ms = drain ? atoi(drain) : 3000,
                              .log = log,
                              .find = find,
                              .kinds = kinds,
