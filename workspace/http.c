@@ -1,5 +1,6 @@
 #include "workspace/http.h"
 
+#include "workspace/certificate.h"
 #include "workspace/fault.h"
 #include "workspace/router.h"
 
@@ -9,8 +10,6 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <netinet/in.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -24,7 +23,7 @@ struct ws_http {
     nv_log_t *log;
     _Atomic(ws_app_t *) app;
     int log_fd;
-    char tls_error[256];
+    ws_certificate_t *certificate; /* NULL: plain HTTP */
 };
 
 static const char *reason_of(int status)
@@ -294,21 +293,8 @@ static int handle(struct mg_connection *connection, void *user_data)
 static int set_up_tls(void *ssl_context, void *user_data)
 {
     ws_http_t *http = user_data;
-    SSL_CTX *context = ssl_context;
-    SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
-    const char *what = NULL;
-    if (SSL_CTX_use_certificate_chain_file(context, http->config.tls_cert) != 1) {
-        what = http->config.tls_cert;
-    } else if (SSL_CTX_use_PrivateKey_file(context, http->config.tls_key, SSL_FILETYPE_PEM) != 1) {
-        what = http->config.tls_key;
-    } else if (SSL_CTX_check_private_key(context) != 1) {
-        what = "the key does not belong to the certificate";
-    }
-    if (what) {
-        snprintf(http->tls_error, sizeof http->tls_error, "%s: %s", what,
-                 ERR_reason_error_string(ERR_peek_last_error()));
-        return -1;
-    }
+    SSL_CTX_set_min_proto_version(ssl_context, TLS1_2_VERSION);
+    ws_certificate_serve(http->certificate, ssl_context);
     return 1;
 }
 
@@ -379,8 +365,7 @@ static bool start(ws_http_t *http, nv_error_t *err)
     struct mg_error_data problem = {.text = text, .text_buffer_size = sizeof text};
     http->context = mg_start2(&init, &problem);
     if (!http->context) {
-        return nv_fail(err, NV_FAILED_PRECONDITION, "the HTTP server did not start: %s",
-                       *http->tls_error ? http->tls_error : text);
+        return nv_fail(err, NV_FAILED_PRECONDITION, "the HTTP server did not start: %s", text);
     }
     mg_set_request_handler(http->context, "**", handle, http);
     return true;
@@ -388,7 +373,6 @@ static bool start(ws_http_t *http, nv_error_t *err)
 
 static bool open_request_log(ws_http_t *http, nv_error_t *err)
 {
-    http->log_fd = -1;
     if (http->config.request_log) {
         http->log_fd = open(http->config.request_log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
         if (http->log_fd < 0) {
@@ -407,7 +391,10 @@ bool ws_http_open(const ws_http_config_t *config, nv_log_t *log, ws_http_t **out
     ws_http_t *http = NV_NEW(NULL, ws_http_t);
     http->config = *config;
     http->log = log;
-    if (!open_request_log(http, err) || !start(http, err)) {
+    bool secure = !config->tls_cert ||
+                  ws_certificate_open(config->tls_cert, config->tls_key, log, &http->certificate, err);
+    http->log_fd = -1;
+    if (!secure || !open_request_log(http, err) || !start(http, err)) {
         ws_http_close(http);
         return false;
     }
@@ -438,5 +425,6 @@ void ws_http_close(ws_http_t *http)
         close(http->log_fd);
     }
     mg_exit_library();
+    ws_certificate_free(http->certificate);
     nv_mem_free(http);
 }

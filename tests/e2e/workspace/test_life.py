@@ -18,7 +18,7 @@ from databricks.sdk import WorkspaceClient, errors
 from databricks.sdk.service import catalog, jobs
 from databricks.sdk.service.workspace import ImportFormat
 
-from server import BINARY, Server
+from server import BINARY, Server, make_certificate
 
 
 def gone(pid):
@@ -132,6 +132,26 @@ class Life(unittest.TestCase):
         with self.assertRaises((ssl.SSLError, ConnectionError)), socket.create_connection((host, int(port))) as raw:
             context.wrap_socket(raw, server_hostname=host)
 
+    def served(self, server):
+        """The certificate of a new connection."""
+        host, port = server.url.removeprefix("https://").split(":")
+        return ssl.get_server_certificate((host, int(port)))
+
+    def test_certificates_reload(self):
+        server = self.server(tls=True).start()
+        first = self.served(server)
+        key = server.state / "tls.key"
+        whole = key.read_bytes()
+        key.write_text("no key")
+        time.sleep(1.1)
+        self.assertEqual(self.served(server), first)  # what cannot be used changes nothing
+        key.write_bytes(whole)
+        make_certificate(server.state)
+        self.assertTrue(wait_for(lambda: self.served(server) != first, 10))
+        self.assertEqual(self.served(server).split(), server.cert.read_text().split())
+        self.assertEqual(server.health()["status"], "ok")
+        self.assertIn("the one before stays", (server.state / "server.log").read_text())
+
     def run_binary(self, *options, state=None):
         folder = state or self.server().state
         return subprocess.run([BINARY, "--state-dir", str(folder), *options], capture_output=True, text=True, timeout=30)
@@ -171,7 +191,10 @@ class Life(unittest.TestCase):
         bare = {"PATH": "/nonexistent", "JAVA_HOME": ""}
         server = self.server(env=bare).start()
         self.assertTrue(wait_for(lambda: server.health()["spark"] == "broken", 30))
-        self.assertIn("Spark did not start", server.health()["spark_message"])
+        message = server.health()["spark_message"]
+        self.assertIn("Spark did not start", message)
+        self.assertIn("no Java", message)
+        self.assertIn("JAVA_HOME", message)
 
     def raw(self, server, data):
         host, port = server.url.removeprefix("http://").split(":")
