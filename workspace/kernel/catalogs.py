@@ -108,6 +108,36 @@ class Catalogs:
             return []
         return sorted(n for n in os.listdir(folder) if not n.startswith("."))
 
+    def schemas(self, catalog):
+        folder = self._at(self.name("catalog", catalog))
+        return sorted(n for n in os.listdir(folder) if os.path.isfile(os.path.join(folder, n, "schema.json")))
+
+    def comment(self, catalog, schema=None):
+        names = (catalog, schema, "schema.json") if schema else (catalog, "catalog.json")
+        return self._kept(self._at(*names)).get("comment")
+
+    @staticmethod
+    def _kept(path):
+        try:
+            with open(path, encoding="utf-8") as file:
+                return json.load(file)
+        except (FileNotFoundError, NotADirectoryError):
+            return {}
+
+    def tables(self, catalog, schema):
+        """(name, MANAGED, EXTERNAL or VIEW, what its file says) of every table and view."""
+        base = self._at(*self._schema(catalog, schema))
+        managed, external = os.path.join(base, "tables"), os.path.join(base, "external")
+        found = []
+        for name in os.listdir(managed) if os.path.isdir(managed) else []:
+            if os.path.isdir(os.path.join(managed, name, "_delta_log")):
+                found.append((name, "MANAGED", {}))
+        for name in os.listdir(external) if os.path.isdir(external) else []:
+            if name.endswith(".json") and not name.startswith("."):
+                kept = self._kept(os.path.join(external, name))
+                found.append((name[:-len(".json")], kept.get("table_type") or "EXTERNAL", kept))
+        return sorted(found, key=lambda table: table[0])
+
     # ---- views
 
     def _external(self, catalog, schema, name):

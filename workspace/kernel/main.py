@@ -14,6 +14,7 @@ import time
 import traceback
 
 import catalogs
+import interrupt
 import notebook
 import session
 import statement
@@ -22,6 +23,7 @@ import wire
 
 
 MAX_STATEMENTS = 8  # at once; more wait their turn
+ABANDON_SECONDS = {"notebook": 5, "python": 5, "statement": 20}
 
 
 class Kernel:
@@ -45,6 +47,7 @@ class Kernel:
             raise
         self.volumes.install()
         notebook.install_output()
+        interrupt.install_sleep()
         self.wire.send({"event": "ready", "seconds": time.monotonic() - started, "spark": self.spark.version})
         threading.Thread(target=self._warm, name="warm", daemon=True).start()
         threading.Thread(target=self._watch_jvm, name="watch", daemon=True).start()
@@ -80,21 +83,24 @@ class Kernel:
         thread = threading.Thread(target=self._carry_out, args=(run, request), name=f"{request['op']}-{request['id']}",
                                   daemon=True)
         with self._lock:
-            self._running[request["id"]] = thread
+            self._running[request["id"]] = (thread, request)
         thread.start()
 
     def _carry_out(self, run, request):
-        """Runs the request and answers it, once, whatever a cancel throws into this thread and when."""
+        """Runs the request and answers it, once, whatever a cancel throws into this thread and when; unless _interrupt has
+        given it up and answered already."""
         result = None
         while True:
             try:
                 result = result or self._result_of(run, request)
                 with self._lock:  # _interrupt throws under this lock too: after it nothing more comes
-                    self._running.pop(request["id"], None)
+                    given_up = self._running.pop(request["id"], None) is None
                     self._cancelled.discard(request["id"])
                 break
-            except notebook.Cancelled:
+            except interrupt.Cancelled:
                 result = result or {"state": "CANCELED", "error": "The run was cancelled"}
+        if given_up:
+            return
         if result.get("state") == "FAILED" and self._driver_is_dead(result):
             threading.Event().wait()  # the process ends, and the server says why
         self._answer(request["id"], result)
@@ -115,7 +121,7 @@ class Kernel:
         try:
             self.spark.sparkContext.setJobGroup(request["group"], request["op"], interruptOnCancel=True)
             result = run(request)
-        except notebook.Cancelled:
+        except interrupt.Cancelled:
             raise
         except BaseException as error:  # whatever it was, the server must get an answer
             result = {"state": "FAILED", "error_code": "INTERNAL_ERROR", "message": str(error),
@@ -138,22 +144,32 @@ class Kernel:
     def _cancel(self, number):
         """Stops the Spark jobs of a request, then its Python. It answers the request itself."""
         with self._lock:
-            thread = self._running.get(number)
-            if thread is None:
+            if number not in self._running:
                 return
             self._cancelled.add(number)
-        threading.Thread(target=self._interrupt, args=(number, thread), daemon=True).start()
+            thread, request = self._running[number]
+        threading.Thread(target=self._interrupt, args=(thread, request), daemon=True).start()
 
-    def _interrupt(self, number, thread):
-        for _ in range(100):
-            self.spark.sparkContext.cancelJobGroup(f"nuvyn-{number}")
+    def _interrupt(self, thread, request):
+        """A cancel reaches a thread between two bytecodes only. What is inside of one long call in C is given up: the request
+        is answered, and the thread ends as soon as the call does, before it carries out anything else."""
+        end = time.monotonic() + ABANDON_SECONDS.get(request["op"], 20)
+        given_up = False
+        while not given_up:
+            self.spark.sparkContext.cancelJobGroup(f"nuvyn-{request['id']}")
             thread.join(0.2)
             with self._lock:
-                if number not in self._running:
+                if request["id"] not in self._running:
                     return
-                if thread.name.startswith(("notebook", "python")):
+                if request["op"] in ("notebook", "python"):
                     ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident),
-                                                               ctypes.py_object(notebook.Cancelled))
+                                                               ctypes.py_object(interrupt.Cancelled))
+                given_up = time.monotonic() >= end
+                if given_up:
+                    self._running.pop(request["id"])
+        logs = request.get("logs")
+        self._answer(request["id"], {"state": "CANCELED", "logs": logs.text() if logs else "",
+                                     "error": "The run was cancelled inside of a call that cannot be interrupted"})
 
     def _statement(self, request):
         while not self._statements.acquire(timeout=0.2):
@@ -189,7 +205,7 @@ class Kernel:
         try:
             fields = own.table(name).schema.fields
         except Exception as error:  # dropped or broken meanwhile: the others are still wanted
-            return {"error": session.outward(str(error))}
+            return {"error": session.outward(session.reason(error))}
         columns = []
         for position, field in enumerate(fields):
             info = statement.column_info(field, position)

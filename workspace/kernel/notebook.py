@@ -11,6 +11,7 @@ import traceback
 import source
 import sqltext
 from dbutils import DBUtils, NotebookExit
+from interrupt import Cancelled
 from session import WorkspaceSession, outward
 
 MAX_RESULT = 5 * 1024 * 1024
@@ -18,10 +19,6 @@ MAX_LOGS = 5 * 1024 * 1024
 MAX_DEPTH = 16
 _output = threading.local()
 _compiling = threading.Lock()  # CPython 3.11 loses count when two threads build syntax trees at once: SystemError
-
-
-class Cancelled(BaseException):
-    """Raised in the thread of a run that was cancelled."""
 
 
 class ThreadOutput:
@@ -90,6 +87,7 @@ class NotebookRun:
     def run(self):
         """The outcome as the server stores it."""
         logs = Logs()
+        self.request.setdefault("logs", logs)  # of the top notebook, for whoever gives it up
         outer, _output.logs = getattr(_output, "logs", None), logs
         previous = self.session.enter()
         try:

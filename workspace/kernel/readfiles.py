@@ -8,6 +8,8 @@ is refused by name.
 
 import re
 
+from py4j.protocol import Py4JJavaError
+
 import sqltext
 from catalogs import CatalogError
 
@@ -22,9 +24,13 @@ _REFUSED = ("rescueddatacolumn", "schemahints", "schemaevolutionmode", "infersch
 def listing(session, path):
     """The rows of LIST: path, name, size, modification time. Folders have a slash at the end of their name."""
     jvm, conf = session._jvm, session._jsparkSession.sessionState().newHadoopConf()
-    folder = jvm.org.apache.hadoop.fs.Path(path)
     rows = []
-    for status in folder.getFileSystem(conf).listStatus(folder):
+    try:
+        folder = jvm.org.apache.hadoop.fs.Path(path)
+        found = folder.getFileSystem(conf).listStatus(folder)
+    except Py4JJavaError as error:
+        raise CatalogError(f"[UNSUPPORTED] LIST {path}: {error.java_exception.getMessage()}") from None
+    for status in found:
         name = status.getPath().getName() + ("/" if status.isDirectory() else "")
         rows.append((path.rstrip("/") + "/" + name, name, status.getLen(), status.getModificationTime()))
     frame = session.createDataFrame(sorted(rows), "path string, name string, size bigint, ms bigint")

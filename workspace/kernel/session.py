@@ -4,10 +4,14 @@ import glob
 import logging
 import os
 import re
+import shutil
 import threading
 
+from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+import grants
+import infoschema
 import readfiles
 import sqltext
 from catalogs import CatalogError
@@ -18,11 +22,19 @@ _CONTEXT = "io.nuvyn.workspace.VolumesFileContext"
 _current = threading.local()
 
 
+def _java_folder():
+    """Where Spark's scripts look for java."""
+    home = os.environ.get("JAVA_HOME")
+    return os.path.join(home, "bin") if home else os.environ.get("PATH", "")
+
+
 def start(options):
     """Starts Spark. options: root, jars, work, cores, memory, jit.
 
     jit "quick" leaves out the JVM's second compiler: on small data, most of its work would never pay off (measured: a third
     off the time of a series of CREATE, MERGE and joins over 20,000 rows). "full" is for long runs over much data."""
+    if shutil.which("java", path=_java_folder()) is None:
+        raise RuntimeError(f"there is no Java in {_java_folder()}: install openjdk-17-jre-headless, or set JAVA_HOME")
     jars = sorted(glob.glob(os.path.join(options.jars, "*.jar")))
     if not any("delta-spark" in jar for jar in jars) or not any("nuvyn-catalog" in jar for jar in jars):
         raise RuntimeError(f"{options.jars}: the Delta Lake and catalog jars are not there; run workspace/kernel/install.sh")
@@ -56,6 +68,7 @@ def start(options):
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.databricks.delta.vacuum.parallelDelete.enabled": "false",
         "spark.hadoop.nuvyn.unity.root": options.root,
+        "spark.hadoop.io.compression.codecs": "io.nuvyn.workspace.ZstdCodec",
         "spark.hadoop.fs.file.impl": _FILES,
         "spark.hadoop.fs.dbfs.impl": _FILES,
         "spark.hadoop.fs.AbstractFileSystem.file.impl": _CONTEXT,
@@ -92,7 +105,8 @@ class WorkspaceSession(SparkSession):
     """A session that also carries out the statements only Databricks knows: catalogs, volumes, views by full name."""
 
     def __init__(self, base, catalogs):
-        self._catalogs = catalogs
+        self._catalogs = self.catalogs = catalogs
+        self.grants = grants.Grants(catalogs.root)
         super().__init__(base.sparkContext, base._jsparkSession.newSession())
         self._root = base.conf.get("spark.hadoop.nuvyn.unity.root", None) or catalogs.root
         self.refresh_catalogs()
@@ -124,7 +138,7 @@ class WorkspaceSession(SparkSession):
         self.refresh_catalogs()
         known = None if kwargs else sqltext.recognize(sqlQuery)
         if known is None:
-            return super().sql(readfiles.expand(self, sqlQuery), args, **kwargs)
+            return super().sql(readfiles.expand(self, infoschema.expand(self, sqlQuery)), args, **kwargs)
         kind, groups = known
         try:
             return getattr(self, "_" + kind)(groups, sqlQuery, args)
@@ -187,8 +201,31 @@ class WorkspaceSession(SparkSession):
         found = readfiles.listing(self, sqltext.literal(groups["path"]))
         return found.limit(int(groups["limit"])) if groups["limit"] else found
 
-    def _grant(self, groups, text, *_):
-        raise CatalogError(f"[UNSUPPORTED] {text.split(None, 1)[0].upper()}: the local workspace has one user and no grants")
+    def _securable(self, groups):
+        """(kind, name) of what a GRANT is on."""
+        kind = grants.kind_of("METASTORE" if groups["metastore"] else groups["kind"])
+        if kind in ("TABLE", "VOLUME"):
+            return kind, self._full(groups["name"])
+        found = sqltext.parts(groups["name"] or "")
+        if kind == "SCHEMA" and len(found) == 1:
+            found = [self.catalog.currentCatalog(), *found]
+        if len(found) != grants.name_parts(kind):
+            raise CatalogError(f"[PARSE_SYNTAX_ERROR] {groups['name']} is no name of a {kind.lower()}")
+        return kind, found
+
+    def _grant(self, groups, *_):
+        self.grants.change(*self._securable(groups), groups["principal"].strip("`"), grants.privileges(groups["privileges"]),
+                           not groups["revoke"], self._catalogs.write)
+        return self._none()
+
+    def _show_grants(self, groups, *_):
+        principal = groups["principal"].strip("`") if groups["principal"] else None
+        rows = self.grants.show(*self._securable(groups), principal)
+        return self._rows(["Principal", "ActionType", "ObjectType", "ObjectKey"], rows)
+
+    def _bad_grant(self, groups, text, *_):
+        raise CatalogError(f"[PARSE_SYNTAX_ERROR] {text.strip()[:200]}: expected GRANT privileges ON [kind] name TO principal, "
+                           "REVOKE … FROM principal or SHOW GRANTS [principal] ON [kind] name")
 
     def _create_view(self, groups, text, args):
         catalog, schema, name = self._full(groups["name"])
@@ -225,6 +262,16 @@ class WorkspaceSession(SparkSession):
         self._catalogs.drop_view(catalog, schema, name)
         super().sql(f"DROP VIEW IF EXISTS spark_catalog.`{catalog.lower()}__{schema.lower()}`.`{name.lower()}`")
         return self._none()
+
+
+def reason(error):
+    """What went wrong, without the Java stack that Python's bridge puts into its text."""
+    if not isinstance(error, Py4JJavaError):
+        return str(error) or type(error).__name__
+    thrown = error.java_exception
+    kind = thrown.getClass().getSimpleName()
+    message = thrown.getMessage()
+    return f"{kind}: {message}" if message else kind
 
 
 def outward(text):

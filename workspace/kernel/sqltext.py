@@ -2,8 +2,10 @@
 
 import re
 
-_IDENT = r"(?:`(?:[^`]|``)+`|[A-Za-z_][\w]*)"
+IDENT = _IDENT = r"(?:`(?:[^`]|``)+`|[A-Za-z_][\w]*)"
 _NAME = rf"{_IDENT}(?:\s*\.\s*{_IDENT}){{0,2}}"
+_SECURABLE = (rf"(?:(?P<metastore>METASTORE)|(?:(?P<kind>CATALOG|SCHEMA|DATABASE|TABLE|VIEW|VOLUME|FUNCTION)\s+)?"
+              rf"(?P<name>{_NAME}))")
 _COMMENT = r"(?:\s+COMMENT\s+(?P<comment>'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\"))?"
 
 _PATTERNS = [(kind, re.compile(pattern + r"\s*;?\s*\Z", re.IGNORECASE | re.DOTALL)) for kind, pattern in (
@@ -19,7 +21,10 @@ _PATTERNS = [(kind, re.compile(pattern + r"\s*;?\s*\Z", re.IGNORECASE | re.DOTAL
                     r"(?P<rest>[\s(].*)"),
     ("drop_view", rf"DROP\s+VIEW\s+(?P<quiet>IF\s+EXISTS\s+)?(?P<name>{_NAME})"),
     ("list", r"LIST\s+(?P<path>'(?:[^'\\]|\\.|'')*'|\"(?:[^\"\\]|\\.)*\")(?:\s+LIMIT\s+(?P<limit>\d+))?"),
-    ("grant", r"(?:GRANT|REVOKE)\b.*"),
+    ("grant", rf"(?:GRANT|(?P<revoke>REVOKE))\s+(?P<privileges>[A-Za-z_,\s]+?)\s+ON\s+{_SECURABLE}\s+(?:TO|FROM)\s+"
+              r"(?P<principal>`[^`]+`|[^\s;`]+)"),
+    ("show_grants", rf"SHOW\s+GRANTS?(?:\s+(?:TO\s+)?(?P<principal>`[^`]+`|(?!ON\s)[^\s;`]+))?\s+ON\s+{_SECURABLE}"),
+    ("bad_grant", r"(?:GRANT|REVOKE|SHOW\s+GRANTS?)\b.*"),
 )]
 
 

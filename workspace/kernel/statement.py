@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql import types as T
 
 from catalogs import CatalogError
-from session import WorkspaceSession, outward
+from session import WorkspaceSession, outward, reason
 
 _TYPE_NAMES = {
     T.ByteType: "BYTE", T.ShortType: "SHORT", T.IntegerType: "INT", T.LongType: "LONG", T.FloatType: "FLOAT",
@@ -149,7 +149,7 @@ def run(kernel, request):
     except Exception as error:  # Spark raises many kinds; each is the statement's failure
         if kernel.is_cancelled(request["id"]):
             return {"state": "CANCELED"}
-        return failed("BAD_REQUEST", str(error) or type(error).__name__)
+        return failed("BAD_REQUEST", reason(error))
     finally:
         session.leave(previous)
 

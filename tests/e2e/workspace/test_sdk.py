@@ -2,6 +2,7 @@
 
 import base64
 import datetime
+import gzip
 import io
 import os
 import time
@@ -211,6 +212,25 @@ class Jobs(Base):
         self.w.jobs.cancel_run(waiter.run_id)
         self.assertEqual(self.finish(waiter.run_id).state.result_state.value, "CANCELED")
 
+    def test_blocking_python_is_cancelled(self):
+        calls = {"sleep": "import time\ntime.sleep(3600)", "wait": "import threading\nthreading.Event().wait()",
+                 "child": "import subprocess\nsubprocess.run(['sleep', '60'])"}
+        for name, call in calls.items():
+            path = self.put_notebook(f"block_{name}", notebook(f"print('begun')\n{call}\nprint('went on')"))
+            waiter = self.w.jobs.submit(run_name=name, tasks=[jobs.SubmitTask(
+                task_key="t", notebook_task=jobs.NotebookTask(notebook_path=path))])
+            while self.w.jobs.get_run(waiter.run_id).tasks[0].state.life_cycle_state.value != "RUNNING":
+                time.sleep(0.1)
+            time.sleep(1)
+            begin = time.monotonic()
+            self.w.jobs.cancel_run(waiter.run_id)
+            run = self.finish(waiter.run_id, 30)
+            self.assertEqual(run.state.result_state.value, "CANCELED", name)
+            self.assertLess(time.monotonic() - begin, 15, name)
+            self.assertNotIn("went on", self.w.jobs.get_run_output(run.tasks[0].run_id).logs or "", name)
+        run = self.run_job([self.task("t", path, timeout_seconds=2)])
+        self.assertEqual(run.tasks[0].state.result_state.value, "TIMEDOUT")
+
     def test_idempotency_token(self):
         path = self.put_notebook("once", notebook("1"))
         job = self.w.jobs.create(name="once", tasks=[self.task("t", path)])
@@ -415,6 +435,60 @@ class Catalog(Base):
         self.assertEqual(self.w.tables.get(f"main.{self.schema}.v").table_type.value, "VIEW")
         self.rows(f"DROP VIEW main.{self.schema}.v")
         self.assertFalse(self.w.tables.exists(f"main.{self.schema}.v").table_exists)
+
+    def test_grants(self):
+        name = f"main.{self.schema}.granted"
+        self.rows(f"CREATE TABLE {name} AS SELECT 1 AS x")
+        self.rows(f"GRANT SELECT, MODIFY ON TABLE {name} TO `data engineers`")
+        self.rows(f"GRANT USE SCHEMA ON SCHEMA main.{self.schema} TO analysts")
+        self.rows(f"REVOKE MODIFY ON {name} FROM `data engineers`")
+        self.assertEqual(self.rows(f"SHOW GRANTS ON TABLE {name}"),
+                         [["analysts", "USE SCHEMA", "SCHEMA", f"main.{self.schema}"],
+                          ["data engineers", "SELECT", "TABLE", name]])
+        self.assertEqual(self.rows(f"SHOW GRANTS analysts ON {name}"),
+                         [["analysts", "USE SCHEMA", "SCHEMA", f"main.{self.schema}"]])
+        self.assertEqual(self.rows("SELECT grantee, privilege_type, inherited_from FROM main.information_schema.table_privileges "
+                                   f"WHERE table_schema = '{self.schema}' AND table_name = 'granted' ORDER BY 1"),
+                         [["analysts", "USE_SCHEMA", "SCHEMA"], ["data engineers", "SELECT", "NONE"]])
+        self.rows(f"DROP TABLE {name}")
+        self.assertIn("does not exist", self.sql(f"SHOW GRANTS ON TABLE {name}").status.error.message)
+        for text, words in (("GRANT FLY ON TABLE t TO x", "'FLY' is unknown"), ("GRANT SELECT TO x", "expected GRANT"),
+                            ("GRANT SELECT ON FUNCTION f TO x", "FUNCTION")):
+            self.assertIn(words, self.sql(text).status.error.message)
+
+    def test_information_schema(self):
+        self.rows(f"CREATE TABLE main.{self.schema}.info (a INT NOT NULL COMMENT 'first', `b-c` DECIMAL(9,2), "
+                  "d ARRAY<STRING>) COMMENT 'told'")
+        self.rows(f"CREATE VIEW main.{self.schema}.seen AS SELECT a FROM main.{self.schema}.info")
+        here = {"catalog": "main", "schema": self.schema}
+        self.assertEqual(self.rows("SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = "
+                                   f"'{self.schema}' AND table_name IN ('info', 'seen') ORDER BY 1", **here),
+                         [["info", "MANAGED"], ["seen", "VIEW"]])
+        self.assertEqual(self.rows("SELECT column_name, ordinal_position, is_nullable, full_data_type, data_type, "
+                                   "numeric_scale, comment FROM `main`.`information_schema`.`columns` WHERE table_schema = "
+                                   f"'{self.schema}' AND table_name = 'info' ORDER BY ordinal_position"),
+                         [["a", "0", "NO", "int", "INT", None, "first"], ["b-c", "1", "YES", "decimal(9,2)", "DECIMAL", "2", None],
+                          ["d", "2", "YES", "array<string>", "ARRAY", None, None]])
+        self.assertEqual(self.rows("SELECT count(*) FROM system.information_schema.schemata s JOIN "
+                                   "main.information_schema.schemata m USING (catalog_name, schema_name) WHERE schema_name = "
+                                   f"'{self.schema}'"), [["1"]])
+        self.assertEqual(self.rows("SELECT * FROM main.information_schema.table_constraints"), [])
+        self.assertEqual(self.rows("SELECT 'information_schema.tables' AS x"), [["information_schema.tables"]])
+        error = self.sql("SELECT * FROM main.information_schema.nonsense").status.error.message
+        self.assertIn("information_schema.nonsense", error)
+
+    def test_packed_files(self):
+        lines = b'{"a": 1}\n{"a": 2}\n'
+        self.w.volumes.create("main", self.schema, "packed", catalog.VolumeType.MANAGED)
+        folder = f"/Volumes/main/{self.schema}/packed"
+        self.w.files.upload(f"{folder}/x.jsonl.gz", io.BytesIO(gzip.compress(lines)))
+        self.assertEqual(self.rows(f"SELECT a FROM read_files('{folder}/x.jsonl.gz', format => 'json') ORDER BY a"),
+                         [["1"], ["2"]])
+        for text in ("LIST 's3://bucket/folder'", "SELECT * FROM read_files('s3://bucket/f.csv', format => 'csv')"):
+            message = self.sql(text).status.error.message
+            self.assertIn("s3", message)
+            self.assertNotIn("\tat ", message)
+        self.assertIn("does not exist", self.sql(f"LIST '{folder}/none'").status.error.message)
 
     def test_catalogs_schemas_volumes(self):
         other = f"c{uuid.uuid4().hex[:8]}"

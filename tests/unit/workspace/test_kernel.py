@@ -1,14 +1,19 @@
 """The kernel's pure Python: notebook source, SQL text, catalogs, volumes, dbutils. Needs no Spark."""
 
+import ctypes
 import pathlib
 import sys
 import tempfile
+import threading
+import time
 import unittest
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "workspace" / "kernel"))
 
 import catalogs
 import dbutils
+import grants
+import interrupt
 import source
 import sqltext
 import volumes
@@ -69,6 +74,82 @@ class SqlText(unittest.TestCase):
         self.assertEqual(sqltext.literal("'it''s'"), "it's")
         for text in ("SELECT 1", "CREATE TEMP VIEW v AS SELECT 1", "CREATE SCHEMA a.b", "SHOW TABLES", "CREATE TABLE viewer (a INT)"):
             self.assertIsNone(sqltext.recognize(text), text)
+
+
+class Grants(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.catalogs = catalogs.Catalogs(folder.name)
+        self.catalogs.create_catalog("main", False, None)
+        self.catalogs.create_volume("main", "default", "v", False, None)
+        self.grants = grants.Grants(folder.name)
+
+    def change(self, text, kind, name, principal, granted=True):
+        self.grants.change(kind, name, principal, grants.privileges(text), granted, self.catalogs.write)
+
+    def test_recognized(self):
+        kind, groups = sqltext.recognize("GRANT SELECT, MODIFY ON TABLE main.a.`b c` TO `data engineers`;")
+        self.assertEqual((kind, groups["kind"], groups["name"], groups["principal"], groups["revoke"]),
+                         ("grant", "TABLE", "main.a.`b c`", "`data engineers`", None))
+        kind, groups = sqltext.recognize("revoke use catalog on catalog main from x@y.z")
+        self.assertEqual((kind, groups["privileges"], groups["principal"], groups["revoke"]),
+                         ("grant", "use catalog", "x@y.z", "revoke"))
+        kind, groups = sqltext.recognize("SHOW GRANTS `a b` ON SCHEMA main.default")
+        self.assertEqual((kind, groups["principal"], groups["kind"]), ("show_grants", "`a b`", "SCHEMA"))
+        kind, groups = sqltext.recognize("SHOW GRANTS ON main.default.t")
+        self.assertEqual((kind, groups["principal"], groups["name"]), ("show_grants", None, "main.default.t"))
+        self.assertEqual(sqltext.recognize("GRANT SELECT TO x")[0], "bad_grant")
+
+    def test_change_and_show(self):
+        self.change("USE CATALOG", "CATALOG", ["main"], "a")
+        self.change("READ_VOLUME, write volume", "VOLUME", ["main", "default", "V"], "b")
+        self.change("WRITE VOLUME", "VOLUME", ["main", "default", "v"], "b", granted=False)
+        rows = [("a", "USE CATALOG", "CATALOG", "main"), ("b", "READ VOLUME", "VOLUME", "main.default.v")]
+        self.assertEqual(self.grants.show("VOLUME", ["main", "default", "v"]), rows)
+        self.assertEqual(self.grants.show("VOLUME", ["main", "default", "v"], "b"), rows[1:])
+        self.assertEqual(self.grants.show("SCHEMA", ["main", "default"]), rows[:1])
+
+    def test_they_end_with_their_object(self):
+        self.change("READ VOLUME", "VOLUME", ["main", "default", "v"], "b")
+        self.catalogs.drop_volume("main", "default", "v", False)
+        with self.assertRaisesRegex(catalogs.CatalogError, "does not exist"):
+            self.grants.show("VOLUME", ["main", "default", "v"])
+        time.sleep(0.002)  # objects are told apart by the millisecond of their making
+        self.catalogs.create_volume("main", "default", "v", False, None)
+        self.assertEqual(self.grants.show("VOLUME", ["main", "default", "v"]), [])
+
+    def test_refused(self):
+        with self.assertRaisesRegex(catalogs.CatalogError, "'FLY' is unknown"):
+            grants.privileges("SELECT, FLY")
+        with self.assertRaisesRegex(catalogs.CatalogError, "FUNCTION"):
+            grants.kind_of("function")
+
+
+class Sleep(unittest.TestCase):
+    def test_takes_as_long_as_said_and_can_be_interrupted(self):
+        whole = time.sleep
+        self.addCleanup(setattr, time, "sleep", whole)
+        interrupt.install_sleep()
+        begin = time.monotonic()
+        time.sleep(0.25)
+        self.assertAlmostEqual(time.monotonic() - begin, 0.25, delta=0.2)
+        for wrong, kind in ((-1, ValueError), ("1", TypeError)):
+            with self.assertRaises(kind):
+                time.sleep(wrong)
+        ended = threading.Event()
+
+        def run():
+            try:
+                time.sleep(3600)
+            except interrupt.Cancelled:
+                ended.set()
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        whole(0.2)
+        ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(interrupt.Cancelled))
+        self.assertTrue(ended.wait(5))
 
 
 class OnDisk(unittest.TestCase):
