@@ -21,7 +21,7 @@ cmd_run() {
     done
     [ -n "$source" ] || die "run: expected --source-dir DIR, a folder of raw files"
     case $source in
-    /Volumes/* | *://*) ;; # only the workspace reaches it, and says so when it does not
+    /Volumes/* | dbfs:/* | *://*) ;; # only the workspace reaches it, and says so when it does not
     *)
         [ -d "$source" ] || die "run: --source-dir $source: no such folder"
         [ -r "$source" ] && [ -x "$source" ] || die "run: --source-dir $source: the folder cannot be read"

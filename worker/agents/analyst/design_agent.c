@@ -5,6 +5,7 @@
 #include "worker/design/proposal.h"
 #include "worker/design/sttm_check.h"
 #include "worker/knowledge/fingerprint.h"
+#include "worker/pushdown/remote_survey.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,13 @@ static const char *folder_name(nv_mem_t *ctx, const char *path)
     return n > start ? nv_strndup(ctx, path + start, n - start) : "warehouse";
 }
 
+/* The project's name, after which its schema is called too: not like the one that the source tables are in. */
+static const char *project_name(nv_mem_t *ctx, const char *source)
+{
+    const char *name = folder_name(ctx, source);
+    return source_kind(source) == SOURCE_CATALOG ? nv_printf(ctx, "%s_star", name) : name;
+}
+
 static bool read_inputs(designing_t *d, nv_error_t *err)
 {
     ProtobufCMessage *relations = NULL, *review = NULL, *validation = NULL, *human = NULL, *earlier = NULL,
@@ -52,7 +60,7 @@ static bool read_inputs(designing_t *d, nv_error_t *err)
         return nv_fail(err, NV_FAILED_PRECONDITION, "no relations were found before the design");
     const Nv__RunSpec *spec = d->task->assignment->spec;
     const char *name =
-        spec != NULL && spec->name[0] != '\0' ? spec->name : folder_name(d->ctx, d->profile->source);
+        spec != NULL && spec->name[0] != '\0' ? spec->name : project_name(d->ctx, d->profile->source);
     d->input = (design_input_t){.name = name,
                                 .profile = d->profile,
                                 .relations = (Nv__Relations *)relations,
