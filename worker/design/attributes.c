@@ -18,6 +18,8 @@ static bool has_word(const dsc_column_t *column, const char *words)
 
 const char *column_junk_reason(const plan_table_t *table, const dsc_column_t *column, nv_mem_t *ctx)
 {
+    if (plan_is_key(table, column->p->name))
+        return NULL;
     if (column->filled <= 0 && table->t->rows > 0)
         return "holds no value in any row";
     if (has_word(column, " synced fivetran airbyte etl dbt ingested ") && column->kind == CLASS_DATE)
@@ -25,7 +27,7 @@ const char *column_junk_reason(const plan_table_t *table, const dsc_column_t *co
     if (strcmp(column->bare.n > 0 ? column->bare.word[0] : "", "rowguid") == 0)
         return "replication identifier without meaning";
     if (column->distinct == 1 && column->null_share <= 0 && table->t->rows >= 20 &&
-        !plan_is_key(table, column->p->name) && column->kind != CLASS_DATE && column->kind != CLASS_NUMBER)
+        column->kind != CLASS_DATE && column->kind != CLASS_NUMBER)
         return nv_printf(ctx, "constant: every one of %.0f rows holds the same value", table->t->rows);
     return NULL;
 }

@@ -224,7 +224,9 @@ static void take_column(builder_t *b, int t, const dsc_column_t *column)
     }
     const plan_join_t *join = plan_join_of(plan, t, name);
     bool to_dimension = join != NULL && plan->tables[join->to].dimension != NULL && join->from != join->to;
-    if (plan_is_key(table, name) || (b->whole_row && (to_dimension || column->kind == CLASS_DATE)))
+    bool tells_apart =
+        to_dimension || column->kind == CLASS_DATE || star_split_part(plan, t, name) == SPLIT_KEY;
+    if (plan_is_key(table, name) || (b->whole_row && tells_apart))
         add_degenerate(b, t, name);
     else if (join != NULL && !to_dimension)
         add_degenerate(b, t, name);
@@ -268,7 +270,8 @@ static void set_grain(builder_t *b)
     b->out->grain_columns = NV_NEW_ARRAY(plan->ctx, char *, n + 1);
     for (size_t i = 0; i < n; i++) {
         const char *column = b->whole_row ? table->t->columns[i].p->name : table->key->columns[i];
-        if (b->whole_row && column_junk_reason(table, &table->t->columns[i], plan->ctx) != NULL)
+        if (b->whole_row && (column_junk_reason(table, &table->t->columns[i], plan->ctx) != NULL ||
+                             star_split_part(plan, b->table, column) == SPLIT_ATTRIBUTE))
             continue;
         b->out->grain_columns[b->out->n_grain_columns++] = nv_strdup(plan->ctx, column);
     }

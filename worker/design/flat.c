@@ -19,10 +19,13 @@ typedef struct split {
     double support;
 } split_t;
 
-static bool holds(const Nv__FunctionalDependency *fd, double rows)
+/* Rows without a key are told apart by what stays with them, so what leaves them must follow from it without exception. */
+static bool holds(const Nv__FunctionalDependency *fd, const plan_table_t *table)
 {
+    double rows = table->t->rows;
+    double violations_max = table->key != NULL ? 0.002 * rows : 0;
     return fd->n_determinant == 1 && fd->support >= least_support && fd->groups >= 2 &&
-           (double)fd->violations <= 0.002 * rows && (double)fd->groups <= 0.7 * rows;
+           (double)fd->violations <= violations_max && (double)fd->groups <= 0.7 * rows;
 }
 
 /* A word that names the thing, shared by key and attribute: customer_id, customer_city. */
@@ -69,7 +72,7 @@ static split_t collect(const plan_t *plan, int t, int c, const split_t *earlier,
     split_t split = {.key = c, .support = 1};
     for (size_t i = 0; i < table->t->p->n_dependencies && split.n < DEPENDENTS_MAX; i++) {
         const Nv__FunctionalDependency *fd = table->t->p->dependencies[i];
-        if (!holds(fd, table->t->rows) || strcmp(fd->determinant[0], table->t->columns[c].p->name) != 0)
+        if (!holds(fd, table) || strcmp(fd->determinant[0], table->t->columns[c].p->name) != 0)
             continue;
         int d = schema_find_column(table->t, fd->dependent);
         if (d < 0 || d == c || is_taken(earlier, n_earlier, d) || plan_is_key(table, fd->dependent) ||
@@ -168,4 +171,20 @@ void star_split_flat(plan_t *plan)
             NV_PUSH(plan->ctx, plan->star->dimensions, plan->star->n_dimensions, cap) =
                 make_dimension(plan, t, &splits[i]);
     }
+}
+
+split_part_t star_split_part(const plan_t *plan, int t, const char *column)
+{
+    for (size_t i = 0; i < plan->star->n_dimensions; i++) {
+        const Nv__DimensionDesign *dimension = plan->star->dimensions[i];
+        if (!dimension->from_flat || strcmp(dimension->source, plan->tables[t].t->p->name) != 0)
+            continue;
+        for (size_t k = 0; k < dimension->n_business_key; k++)
+            if (strcmp(dimension->business_key[k], column) == 0)
+                return SPLIT_KEY;
+        for (size_t k = 0; k < dimension->n_attributes; k++)
+            if (strcmp(dimension->attributes[k]->source->column, column) == 0)
+                return SPLIT_ATTRIBUTE;
+    }
+    return SPLIT_NONE;
 }

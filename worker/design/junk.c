@@ -87,7 +87,8 @@ void star_gather_junk(plan_t *plan)
 {
     size_t cap = plan->star->n_dimensions;
     for (int t = 0; t < plan->n_tables; t++) {
-        if (plan->tables[t].kind != PLAN_FACT || !has_measure(plan, t))
+        /* Rows without a key are told apart by their flags, too: those stay. */
+        if (plan->tables[t].kind != PLAN_FACT || plan->tables[t].key == NULL || !has_measure(plan, t))
             continue;
         flags_t flags = collect(plan, t);
         if (flags.n >= FLAGS_LEAST)

@@ -73,7 +73,14 @@ Nv__ScdType column_scd(const plan_table_t *table, const dsc_column_t *column, co
 bool column_is_event_date(const dsc_column_t *column);
 
 /* --- parts of the star --- */
-void star_split_flat(plan_t *plan);      /* flat.c */
+typedef enum split_part {
+    SPLIT_NONE,
+    SPLIT_KEY,      /* leads to a dimension that was split out of the column's own table */
+    SPLIT_ATTRIBUTE /* moved there */
+} split_part_t;
+
+void star_split_flat(plan_t *plan); /* flat.c */
+split_part_t star_split_part(const plan_t *plan, int t, const char *column);
 void star_gather_junk(plan_t *plan);     /* junk.c */
 void star_make_dimensions(plan_t *plan); /* dimensions.c */
 void star_make_facts(plan_t *plan);      /* facts.c */

@@ -249,11 +249,118 @@ static void test_two_flags_stay_on_the_fact(void **state)
     nv_mem_free(f.ctx);
 }
 
+/* Rows without a key: their flags stay with them, because they tell them apart. */
+static void test_rows_without_a_key_keep_their_flags(void **state)
+{
+    (void)state;
+    fixture_t f = {0};
+    nv_error_t err = NV_ERROR_INIT;
+    design_sales(&f, 3);
+    f.relations->n_primary_keys = 0;
+    if (!fixture_design(&f, &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(f.star->n_dimensions, 0);
+    assert_int_equal(f.star->facts[0]->n_grain_columns, 5);
+    assert_int_equal(sttm_find_problems(f.ctx, f.sttm, f.input.profile).n, 0);
+    nv_mem_free(f.ctx);
+}
+
+static void add_dependency(fixture_t *f, Nv__TableProfile *table, const char *determinant,
+                           const char *dependent, int64_t violations)
+{
+    Nv__FunctionalDependency *fd = NV_NEW(f->ctx, Nv__FunctionalDependency);
+    nv__functional_dependency__init(fd);
+    fd->determinant = NV_NEW_ARRAY(f->ctx, char *, 1);
+    fd->determinant[fd->n_determinant++] = nv_strdup(f->ctx, determinant);
+    fd->dependent = nv_strdup(f->ctx, dependent);
+    fd->support = 0.99;
+    fd->groups = 20;
+    fd->violations = violations;
+    size_t cap = table->n_dependencies;
+    NV_PUSH(f->ctx, table->dependencies, table->n_dependencies, cap) = fd;
+}
+
+/* A flat file without a key: what follows from a customer's number moves away, the number itself stays in the grain. */
+static Nv__StarSchema *design_flat(fixture_t *f, int64_t violations)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    f->ctx = nv_mem_root("flat");
+    f->mini = mini_new(f->ctx);
+    f->relations = NV_NEW(f->ctx, Nv__Relations);
+    nv__relations__init(f->relations);
+    char *csv = nv_strdup(f->ctx, "customer_id,customer_name,customer_city,quantity,amount\n");
+    for (int i = 0; i < 90; i++)
+        csv = nv_printf(f->ctx, "%sC%02d,Name %d,City %d,%d,%d.50\n", csv, i % 20, i % 20, i % 4, i % 7, i);
+    assert_true(mini_add_csv(f->mini, "sales", csv, &err));
+    fixture_role(f, "sales", NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    f->input = (design_input_t){.name = "s", .profile = mini_profile(f->mini), .relations = f->relations};
+    Nv__TableProfile *table = f->input.profile->tables[0];
+    add_dependency(f, table, "customer_id", "customer_name", violations);
+    add_dependency(f, table, "customer_id", "customer_city", violations);
+    if (!fixture_design(f, &err))
+        fail_msg("%s", err.message);
+    return f->star;
+}
+
+static void test_flat_rows_without_a_key(void **state)
+{
+    (void)state;
+    fixture_t f = {0};
+    const Nv__StarSchema *star = design_flat(&f, 0);
+    const Nv__DimensionDesign *customer = fixture_dimension(&f, "dim_customer");
+    assert_non_null(customer);
+    assert_int_equal(customer->n_attributes, 2);
+    const Nv__FactDesign *fact = star->facts[0];
+    assert_int_equal(fact->n_grain_columns, 3);
+    assert_string_equal(fact->grain_columns[0], "customer_id");
+    assert_int_equal(fact->n_degenerate, 1);
+    assert_int_equal(sttm_find_problems(f.ctx, f.sttm, f.input.profile).n, 0);
+    nv_mem_free(f.ctx);
+}
+
+/* One row that breaks the rule could be told from its twin by the name alone: nothing moves away. */
+static void test_flat_rows_without_a_key_and_with_an_exception(void **state)
+{
+    (void)state;
+    fixture_t f = {0};
+    const Nv__StarSchema *star = design_flat(&f, 1);
+    assert_int_equal(star->n_dimensions, 0);
+    assert_int_equal(star->facts[0]->n_grain_columns, 5);
+    nv_mem_free(f.ctx);
+}
+
+/* A loader's column that discovery took into a key is kept: the grain needs it. */
+static void test_key_of_bookkeeping_is_kept(void **state)
+{
+    (void)state;
+    fixture_t f = {0};
+    nv_error_t err = NV_ERROR_INIT;
+    f.ctx = nv_mem_root("loader");
+    f.mini = mini_new(f.ctx);
+    f.relations = NV_NEW(f.ctx, Nv__Relations);
+    nv__relations__init(f.relations);
+    assert_true(mini_add_csv(f.mini, "history",
+                             "plan_code,_fivetran_synced,amount\na,2024-01-01 10:00:00,1.50\n"
+                             "a,2024-01-02 10:00:00,2.50\nb,2024-01-01 10:00:00,3.50\n",
+                             &err));
+    fixture_key(&f, "history", "plan_code", "_fivetran_synced");
+    fixture_role(&f, "history", NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    f.input = (design_input_t){.name = "h", .profile = mini_profile(f.mini), .relations = f.relations};
+    if (!fixture_design(&f, &err))
+        fail_msg("%s", err.message);
+    assert_int_equal(f.star->facts[0]->n_grain_columns, 2);
+    nv_mem_free(f.ctx);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        TEST(test_rows_without_a_key_keep_their_flags),
+        TEST(test_flat_rows_without_a_key),
+        TEST(test_flat_rows_without_a_key_and_with_an_exception),
+        TEST(test_key_of_bookkeeping_is_kept),
         TEST(test_line_grain_with_header),
         TEST(test_additivity),
         TEST(test_snowflake_is_flattened),
