@@ -301,6 +301,8 @@ static bool describe(cli_t *cli, nv_error_t *err)
            run->tenant, run->pool, run->spec ? cli_safe(cli->ctx, run->spec->source) : "", run->state,
            reason[0] && !repeats ? ": " : "", cli_safe(cli->ctx, repeats ? reason + said : reason),
            cli_time(cli->ctx, run->created_unix_ms));
+    if (run->waits[0])
+        printf("waits    %s\n", cli_safe(cli->ctx, run->waits));
     if (run->finished_unix_ms)
         printf("finished %s, after %s\n", cli_time(cli->ctx, run->finished_unix_ms),
                cli_duration(cli->ctx, run->finished_unix_ms - run->created_unix_ms));

@@ -184,6 +184,24 @@ typedef struct nv_sched_tenant_stats {
     uint64_t assigned; /* ever */
 } nv_sched_tenant_stats_t;
 bool nv_sched_tenant_stats(const nv_sched_t *sched, const char *tenant, nv_sched_tenant_stats_t *out);
+/* Why the task of a run that waits longest is not assigned. */
+typedef enum nv_sched_wait {
+    NV_SCHED_WAIT_NONE,     /* nothing waits */
+    NV_SCHED_WAIT_WORKER,   /* the pool has no connected worker */
+    NV_SCHED_WAIT_DRAINING, /* all of them drain */
+    NV_SCHED_WAIT_KIND,     /* those that do not drain cannot do this kind of task */
+    NV_SCHED_WAIT_TENANT,   /* the tenant runs as many tasks as it may */
+    NV_SCHED_WAIT_SLOT,     /* every slot is busy, or others' turn comes first */
+} nv_sched_wait_t;
+typedef struct nv_sched_run_stats {
+    uint32_t running, waiting;
+    nv_sched_wait_t wait;
+    const char *pool, *kind;   /* of the task that waits longest; NULL: nothing waits */
+    int64_t oldest_waiting_ms; /* its age */
+    uint32_t max_running;      /* the tenant's limit; 0: none */
+} nv_sched_run_stats_t;
+/* Takes as long as there are tasks in the run and workers. False: no task of the run is here. */
+bool nv_sched_run_stats(const nv_sched_t *sched, const char *run, int64_t now_ms, nv_sched_run_stats_t *out);
 /* The lease a task has now (epoch 0: waiting), and who holds it (NULL: nobody). False: unknown task. */
 bool nv_sched_find(const nv_sched_t *sched, const char *run, uint64_t task, nv_lease_t *lease,
                    const char **session);

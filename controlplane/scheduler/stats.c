@@ -72,6 +72,44 @@ bool nv_sched_tenant_stats(const nv_sched_t *sched, const char *name, nv_sched_t
     return true;
 }
 
+static nv_sched_wait_t why_waiting(const nv_sched_t *sched, const task_t *task)
+{
+    const pool_t *pool = task->share->pool;
+    bool able = false;
+    if (pool->workers == 0)
+        return NV_SCHED_WAIT_WORKER;
+    if (pool->draining >= pool->workers)
+        return NV_SCHED_WAIT_DRAINING;
+    for (const worker_t *worker = sched->workers; worker && !able; worker = worker->hh.next)
+        able = worker->pool == pool && worker->connected && !worker->draining &&
+               (worker->kinds >> task->kind & 1);
+    if (!able)
+        return NV_SCHED_WAIT_KIND;
+    return queue_tenant_may_run(task->share->tenant) ? NV_SCHED_WAIT_SLOT : NV_SCHED_WAIT_TENANT;
+}
+
+bool nv_sched_run_stats(const nv_sched_t *sched, const char *name, int64_t now_ms, nv_sched_run_stats_t *out)
+{
+    const run_t *run;
+    const task_t *oldest = NULL;
+    *out = (nv_sched_run_stats_t){.wait = NV_SCHED_WAIT_NONE};
+    HASH_FIND_STR(sched->runs, name, run);
+    for (const task_t *task = run ? run->tasks : NULL; task; task = task->run_next) {
+        out->running += task->worker != NULL;
+        out->waiting += task->queue != NULL;
+        if (task->queue && (!oldest || task->queued_ms < oldest->queued_ms))
+            oldest = task;
+    }
+    if (!oldest)
+        return run != NULL;
+    out->wait = why_waiting(sched, oldest);
+    out->pool = oldest->share->pool->name;
+    out->kind = sched->kinds[oldest->kind];
+    out->oldest_waiting_ms = now_ms > oldest->queued_ms ? now_ms - oldest->queued_ms : 0;
+    out->max_running = oldest->share->tenant->max_running;
+    return true;
+}
+
 bool nv_sched_find(const nv_sched_t *sched, const char *run, uint64_t id, nv_lease_t *lease,
                    const char **session)
 {

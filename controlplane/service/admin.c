@@ -198,6 +198,18 @@ bool cp_engine_status(cp_engine_t *engine, Nv__ClusterStatus *out, nv_error_t *e
     return ask(engine, &question, err);
 }
 
+static void answer_waits(cp_engine_t *engine, question_t *question)
+{
+    *(char **)question->out = cp_run_waits(engine, question->ctx, question->pattern, question->pool);
+}
+
+bool cp_engine_run_waits(cp_engine_t *engine, nv_mem_t *ctx, const char *tenant, const char *run_id,
+                         char **out, nv_error_t *err)
+{
+    question_t question = {.answer = answer_waits, .ctx = ctx, .pool = run_id, .pattern = tenant, .out = out};
+    return ask(engine, &question, err);
+}
+
 static void answer_passed(cp_engine_t *engine, question_t *question)
 {
     bool *out = question->out;

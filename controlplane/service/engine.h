@@ -95,6 +95,9 @@ void cp_engine_set_tenant(cp_engine_t *engine, const char *name, int64_t weight,
 bool cp_engine_list_workers(cp_engine_t *engine, nv_mem_t *ctx, const char *pool, Nv__ListWorkersReply *out,
                             nv_error_t *err) NV_MUST_CHECK;
 bool cp_engine_pool_stats(cp_engine_t *engine, Nv__Pool *pool, nv_error_t *err) NV_MUST_CHECK;
+/* Why the run does not move on, in words below ctx; "" where it does, has ended, or another control plane drives it. */
+bool cp_engine_run_waits(cp_engine_t *engine, nv_mem_t *ctx, const char *tenant, const char *run_id,
+                         char **out, nv_error_t *err) NV_MUST_CHECK;
 bool cp_engine_status(cp_engine_t *engine, Nv__ClusterStatus *out, nv_error_t *err) NV_MUST_CHECK;
 /* Whether the run's validation passed (in mode "analyze": its review): what admits a case to the knowledge base. */
 bool cp_engine_run_passed(cp_engine_t *engine, const char *run_id, bool *out, nv_error_t *err) NV_MUST_CHECK;

@@ -96,6 +96,8 @@ void cp_post(cp_engine_t *engine, cp_engine_fn fn, void *arg); /* any thread */
 uint32_t cp_random(cp_engine_t *engine);
 int64_t cp_now_us(void); /* CLOCK_MONOTONIC; any thread */
 cp_run_t *cp_run_find(cp_engine_t *engine, const char *id);
+/* See cp_engine_run_waits(). The engine's thread. */
+char *cp_run_waits(cp_engine_t *engine, nv_mem_t *ctx, const char *tenant, const char *run_id);
 cp_session_t *cp_session_find(cp_engine_t *engine, const char *id);
 
 cp_future_t *cp_future_new(void); /* any thread */

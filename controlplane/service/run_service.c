@@ -130,10 +130,12 @@ bool cp_may_begin(cp_service_t *service, const char *tenant, nv_error_t *err)
 static bool get(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const ProtobufCMessage *request,
                 ProtobufCMessage **reply, nv_error_t *err)
 {
+    cp_service_t *service = arg;
     const Nv__GetRunRequest *asked = (const Nv__GetRunRequest *)request;
     const char *tenant;
     return cp_tenant_of(call, asked->tenant, &tenant, err) &&
-           cp_run_reply(arg, ctx, tenant, asked->run_id, reply, err);
+           cp_run_reply(service, ctx, tenant, asked->run_id, reply, err) &&
+           cp_engine_run_waits(service->engine, ctx, tenant, asked->run_id, &((Nv__Run *)*reply)->waits, err);
 }
 
 static bool list(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const ProtobufCMessage *request,

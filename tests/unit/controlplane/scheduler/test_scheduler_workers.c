@@ -172,6 +172,43 @@ static void join_is_checked(void **state)
     fixture_free(f);
 }
 
+static nv_sched_run_stats_t stats_of(fixture_t *f, const char *run)
+{
+    nv_sched_run_stats_t stats;
+    assert_true(nv_sched_run_stats(f->sched, run, f->now, &stats));
+    return stats;
+}
+
+static void a_run_knows_why_it_waits(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new(NULL);
+    nv_error_t err = NV_ERROR_INIT;
+    nv_sched_run_stats_t stats;
+    assert_false(nv_sched_run_stats(f->sched, "r1", 0, &stats));
+    submit(f, "t1", "r1", 1);
+    submit(f, "t1", "r1", 2);
+    f->now = 700;
+    assert_int_equal(stats_of(f, "r1").wait, NV_SCHED_WAIT_WORKER);
+    assert_int_equal(stats_of(f, "r1").waiting, 2);
+    assert_int_equal(stats_of(f, "r1").oldest_waiting_ms, 700);
+    join(f, "w", "shared", 1);
+    assert_true(nv_sched_drain(f->sched, "shared", "w", f->effects, &err));
+    assert_int_equal(stats_of(f, "r1").wait, NV_SCHED_WAIT_DRAINING);
+    static const char *const other[] = {"something-else"};
+    nv_sched_worker_t worker = {
+        .session = "v", .name = "v", .pool = "shared", .slots = 1, .kinds = other, .kind_count = 1};
+    assert_true(nv_sched_join(f->sched, &worker, NULL, 0, f->now, f->effects, &err));
+    assert_int_equal(stats_of(f, "r1").wait, NV_SCHED_WAIT_KIND);
+    assert_true(nv_sched_undrain(f->sched, "shared", "w"));
+    step(f, 800);
+    assert_int_equal(stats_of(f, "r1").running, 1);
+    assert_int_equal(stats_of(f, "r1").wait, NV_SCHED_WAIT_SLOT);
+    assert_true(nv_sched_set_tenant(f->sched, "t1", 1, 1, &err));
+    assert_int_equal(stats_of(f, "r1").wait, NV_SCHED_WAIT_TENANT);
+    fixture_free(f);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -184,6 +221,7 @@ int main(void)
         cmocka_unit_test(a_drained_worker_finishes_and_gets_nothing_new),
         cmocka_unit_test(the_heartbeat_interval_sheds_load),
         cmocka_unit_test(join_is_checked),
+        cmocka_unit_test(a_run_knows_why_it_waits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
