@@ -3,11 +3,16 @@
 #include <string.h>
 
 #include "worker/design/identifiers.h"
+#include "worker/design/name_index.h"
 
 typedef struct checker {
     nv_mem_t *ctx;
     const Nv__Sttm *sttm;
     sttm_problems_t *out;
+    name_index_t *names; /* silver columns by source, columns by target; first of a name */
+    name_index_t *used;  /* silver columns that some target reads, by source */
+    name_index_t *
+        unread; /* columns in sttm.unmapped, by the first entry of their table; the entry itself for all columns */
 } checker_t;
 
 static void problem(checker_t *k, const char *path, const char *fmt, ...) NV_PRINTF(3, 4);
@@ -32,22 +37,15 @@ static const Nv__SttmSource *find_source(const checker_t *k, const char *name)
     return NULL;
 }
 
-static const Nv__SttmSourceColumn *find_silver(const Nv__SttmSource *source, const char *column)
+static const Nv__SttmSourceColumn *find_silver(const checker_t *k, const Nv__SttmSource *source,
+                                               const char *column)
 {
-    for (size_t i = 0; source != NULL && i < source->n_columns; i++) {
-        if (strcmp(source->columns[i]->silver_name, column) == 0)
-            return source->columns[i];
-    }
-    return NULL;
+    return source != NULL ? name_index_find(k->names, source, column) : NULL;
 }
 
-static const Nv__SttmColumn *find_column(const Nv__SttmTarget *target, const char *name)
+static const Nv__SttmColumn *find_column(const checker_t *k, const Nv__SttmTarget *target, const char *name)
 {
-    for (size_t i = 0; target != NULL && i < target->n_columns; i++) {
-        if (strcmp(target->columns[i]->name, name) == 0)
-            return target->columns[i];
-    }
-    return NULL;
+    return target != NULL ? name_index_find(k->names, target, name) : NULL;
 }
 
 /* The target if it stands before position `before`. */
@@ -96,8 +94,8 @@ static void check_rules(checker_t *k, const char *path, Nv__QualityRule *const *
             rules[i]->severity == NV__SEVERITY__SEVERITY_UNSPECIFIED)
             problem(k, at, "expected a kind and a severity");
         for (size_t c = 0; c < rules[i]->n_columns; c++) {
-            bool known = source != NULL ? find_silver(source, rules[i]->columns[c]) != NULL
-                                        : find_column(target, rules[i]->columns[c]) != NULL;
+            bool known = source != NULL ? find_silver(k, source, rules[i]->columns[c]) != NULL
+                                        : find_column(k, target, rules[i]->columns[c]) != NULL;
             if (!known)
                 problem(k, at, "\"%s\": expected a column that exists here", rules[i]->columns[c]);
         }
@@ -122,14 +120,13 @@ static void check_source(checker_t *k, size_t i)
     }
     if (source->dialect == NULL)
         problem(k, path, "dialect: expected how the files are read");
-    namer_t names = namer_make(k->ctx);
     for (size_t c = 0; c < source->n_columns; c++) {
         const Nv__SttmSourceColumn *column = source->columns[c];
         const char *at = nv_printf(k->ctx, "%s.columns[%zu]", path, c);
-        if (!identifier_is_valid(column->silver_name) || namer_has(&names, column->silver_name))
+        if (!identifier_is_valid(column->silver_name) ||
+            find_silver(k, source, column->silver_name) != column)
             problem(k, at, "silver_name \"%.80s\": expected a lower-case identifier of its own",
                     column->silver_name);
-        (void)namer_take(&names, column->silver_name);
         if (column->type == NV__VALUE_TYPE__VALUE_TYPE_UNSPECIFIED)
             problem(k, at, "type: expected a value type");
         if (column->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL &&
@@ -139,12 +136,12 @@ static void check_source(checker_t *k, size_t i)
                     column->precision, column->scale);
     }
     for (size_t c = 0; c < source->n_key; c++) {
-        if (find_silver(source, source->key[c]) == NULL)
+        if (find_silver(k, source, source->key[c]) == NULL)
             problem(k, path, "key[%zu]: \"%s\": expected a silver column of %s", c, source->key[c],
                     source->name);
     }
     for (size_t c = 0; c < source->n_latest_by; c++) {
-        if (find_silver(source, source->latest_by[c]) == NULL)
+        if (find_silver(k, source, source->latest_by[c]) == NULL)
             problem(k, path, "latest_by[%zu]: \"%s\": expected a silver column of %s", c,
                     source->latest_by[c], source->name);
     }
@@ -168,8 +165,8 @@ static void check_joins(checker_t *k, const char *path, const Nv__SttmTarget *ta
             problem(k, at, "expected as many columns as to_columns, and at least one");
         for (size_t c = 0; c < join->n_columns && c < join->n_to_columns && source != NULL && parent != NULL;
              c++) {
-            const Nv__SttmSourceColumn *from = find_silver(parent, join->columns[c]),
-                                       *to = find_silver(source, join->to_columns[c]);
+            const Nv__SttmSourceColumn *from = find_silver(k, parent, join->columns[c]),
+                                       *to = find_silver(k, source, join->to_columns[c]);
             if (from == NULL || to == NULL)
                 problem(k, at, "\"%s\" = \"%s\": expected silver columns of %s and %s", join->columns[c],
                         join->to_columns[c], parent->name, source->name);
@@ -189,7 +186,7 @@ static void check_inputs(checker_t *k, const char *path, const Nv__SttmTarget *t
         if (source == NULL)
             problem(k, path, "transform.inputs[%zu].alias: \"%s\": expected \"d\" or an alias of a join", i,
                     input->alias);
-        else if (find_silver(source, input->column) == NULL)
+        else if (find_silver(k, source, input->column) == NULL)
             problem(k, path, "transform.inputs[%zu].column: \"%s\": expected a silver column of %s", i,
                     input->column, source->name);
     }
@@ -201,7 +198,7 @@ static const Nv__SttmSourceColumn *input_column(const checker_t *k, const Nv__St
     if (i >= column->transform->n_inputs)
         return NULL;
     const Nv__SttmInput *input = column->transform->inputs[i];
-    return find_silver(alias_source(k, target, input->alias, target->n_joins), input->column);
+    return find_silver(k, alias_source(k, target, input->alias, target->n_joins), input->column);
 }
 
 static void check_lookup(checker_t *k, const char *path, size_t at, const Nv__SttmColumn *column)
@@ -252,10 +249,8 @@ static void check_column(checker_t *k, size_t at, size_t c)
     if (!identifier_is_valid(column->name))
         problem(k, path, "name \"%.80s\": expected a lower-case identifier that is no reserved word",
                 column->name);
-    for (size_t i = 0; i < c; i++) {
-        if (strcmp(target->columns[i]->name, column->name) == 0)
-            problem(k, path, "name \"%s\": expected a name of its own", column->name);
-    }
+    if (find_column(k, target, column->name) != column)
+        problem(k, path, "name \"%s\": expected a name of its own", column->name);
     if (column->type == NV__VALUE_TYPE__VALUE_TYPE_UNSPECIFIED)
         problem(k, path, "type: expected a value type");
     if (column->transform == NULL || column->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_UNSPECIFIED) {
@@ -292,7 +287,7 @@ static void check_target(checker_t *k, size_t at)
     if (target->n_grain_columns == 0)
         problem(k, path, "grain_columns: expected at least one");
     for (size_t i = 0; i < target->n_grain_columns; i++) {
-        if (find_column(target, target->grain_columns[i]) == NULL)
+        if (find_column(k, target, target->grain_columns[i]) == NULL)
             problem(k, path, "grain_columns[%zu]: \"%s\": expected a column of %s", i,
                     target->grain_columns[i], target->name);
     }
@@ -302,7 +297,7 @@ static void check_target(checker_t *k, size_t at)
                     target->depends_on[i]);
     }
     for (size_t i = 0; i < target->n_cluster_by; i++) {
-        if (find_column(target, target->cluster_by[i]) == NULL)
+        if (find_column(k, target, target->cluster_by[i]) == NULL)
             problem(k, path, "cluster_by[%zu]: \"%s\": expected a column of %s", i, target->cluster_by[i],
                     target->name);
     }
@@ -311,54 +306,54 @@ static void check_target(checker_t *k, size_t at)
         check_column(k, at, c);
     check_rules(k, path, target->rules, target->n_rules, NULL, target);
     if (target->effective_from[0] != '\0' &&
-        find_silver(find_source(k, target->driving_source), target->effective_from) == NULL)
+        find_silver(k, find_source(k, target->driving_source), target->effective_from) == NULL)
         problem(k, path, "effective_from \"%s\": expected a silver column of %s", target->effective_from,
                 target->driving_source);
 }
 
 /* --- coverage ------------------------------------------------------------------------------------------------------------------ */
 
-static bool is_in(char *const *list, size_t n, const char *name)
+static void note_use(checker_t *k, const Nv__SttmSource *source, const char *silver)
 {
-    for (size_t i = 0; i < n; i++) {
-        if (strcmp(list[i], name) == 0)
-            return true;
-    }
-    return false;
+    if (source != NULL)
+        name_index_add(k->used, source, silver, source);
 }
 
-static bool target_uses(const checker_t *k, const Nv__SttmTarget *target, const Nv__SttmSource *source,
-                        const char *silver)
+static void note_uses(checker_t *k, const Nv__SttmTarget *target)
 {
     for (size_t j = 0; j < target->n_joins; j++) {
         const Nv__SttmSourceJoin *join = target->joins[j];
-        if (find_source(k, join->source) == source && is_in(join->to_columns, join->n_to_columns, silver))
-            return true;
-        if (alias_source(k, target, join->parent_alias, j) == source &&
-            is_in(join->columns, join->n_columns, silver))
-            return true;
+        for (size_t c = 0; c < join->n_to_columns; c++)
+            note_use(k, find_source(k, join->source), join->to_columns[c]);
+        for (size_t c = 0; c < join->n_columns; c++)
+            note_use(k, alias_source(k, target, join->parent_alias, j), join->columns[c]);
     }
     for (size_t c = 0; c < target->n_columns; c++) {
         const Nv__Transform *transform = target->columns[c]->transform;
-        for (size_t i = 0; transform != NULL && i < transform->n_inputs; i++) {
-            if (strcmp(transform->inputs[i]->column, silver) == 0 &&
-                alias_source(k, target, transform->inputs[i]->alias, target->n_joins) == source)
-                return true;
-        }
+        for (size_t i = 0; transform != NULL && i < transform->n_inputs; i++)
+            note_use(k, alias_source(k, target, transform->inputs[i]->alias, target->n_joins),
+                     transform->inputs[i]->column);
     }
-    return false;
+}
+
+/* A table's columns stand under its first entry; an entry without a column speaks of them all. */
+static void note_unmapped(checker_t *k)
+{
+    for (size_t i = 0; i < k->sttm->n_unmapped; i++) {
+        const Nv__UnmappedSource *entry = k->sttm->unmapped[i];
+        if (entry->source == NULL || entry->reason[0] == '\0')
+            continue;
+        name_index_add(k->unread, NULL, entry->source->table, entry);
+        name_index_add(k->unread, name_index_find(k->unread, NULL, entry->source->table),
+                       entry->source->column, entry);
+    }
 }
 
 static bool is_unmapped(const checker_t *k, const char *table, const char *column)
 {
-    for (size_t i = 0; i < k->sttm->n_unmapped; i++) {
-        const Nv__UnmappedSource *entry = k->sttm->unmapped[i];
-        bool same = entry->source != NULL && strcmp(entry->source->table, table) == 0 &&
-                    (entry->source->column[0] == '\0' || strcmp(entry->source->column, column) == 0);
-        if (same && entry->reason[0] != '\0')
-            return true;
-    }
-    return false;
+    const void *entries = name_index_find(k->unread, NULL, table);
+    return entries != NULL && (name_index_find(k->unread, entries, "") != NULL ||
+                               name_index_find(k->unread, entries, column) != NULL);
 }
 
 static void check_coverage(checker_t *k, size_t i)
@@ -366,10 +361,8 @@ static void check_coverage(checker_t *k, size_t i)
     const Nv__SttmSource *source = k->sttm->sources[i];
     for (size_t c = 0; c < source->n_columns; c++) {
         const Nv__SttmSourceColumn *column = source->columns[c];
-        bool used = is_unmapped(k, source->name, column->name);
-        for (size_t t = 0; t < k->sttm->n_targets && !used; t++)
-            used = target_uses(k, k->sttm->targets[t], source, column->silver_name);
-        if (!used)
+        if (!is_unmapped(k, source->name, column->name) &&
+            name_index_find(k->used, source, column->silver_name) == NULL)
             problem(k, nv_printf(k->ctx, "sttm.sources[%zu].columns[%zu]", i, c),
                     "\"%s\" of %s: expected to be mapped, or to stand in sttm.unmapped with a reason",
                     column->name, source->name);
@@ -391,10 +384,31 @@ static void check_tables(checker_t *k, const Nv__Profile *profile)
     }
 }
 
+static void index_names(checker_t *k)
+{
+    const Nv__Sttm *sttm = k->sttm;
+    k->names = name_index_new(k->ctx);
+    k->used = name_index_new(k->ctx);
+    k->unread = name_index_new(k->ctx);
+    for (size_t i = 0; i < sttm->n_sources; i++) {
+        for (size_t c = 0; c < sttm->sources[i]->n_columns; c++)
+            name_index_add(k->names, sttm->sources[i], sttm->sources[i]->columns[c]->silver_name,
+                           sttm->sources[i]->columns[c]);
+    }
+    for (size_t i = 0; i < sttm->n_targets; i++) {
+        for (size_t c = 0; c < sttm->targets[i]->n_columns; c++)
+            name_index_add(k->names, sttm->targets[i], sttm->targets[i]->columns[c]->name,
+                           sttm->targets[i]->columns[c]);
+        note_uses(k, sttm->targets[i]);
+    }
+    note_unmapped(k);
+}
+
 sttm_problems_t sttm_find_problems(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__Profile *profile)
 {
     sttm_problems_t out = {0};
     checker_t k = {.ctx = ctx, .sttm = sttm, .out = &out};
+    index_names(&k);
     if (sttm->n_sources == 0 || sttm->n_targets == 0)
         problem(&k, "sttm", "expected at least one source and one target");
     for (size_t i = 0; i < sttm->n_sources; i++)
@@ -404,6 +418,9 @@ sttm_problems_t sttm_find_problems(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv
     for (size_t i = 0; i < sttm->n_sources; i++)
         check_coverage(&k, i);
     check_tables(&k, profile);
+    name_index_free(k.names);
+    name_index_free(k.used);
+    name_index_free(k.unread);
     return out;
 }
 
