@@ -1,5 +1,5 @@
 /* nuvyn-controlplane: wires store, engine and services, and waits for signals. */
-#include "common/config/config.h"
+#include "common/config/service_options.h"
 #include "common/http/http.h"
 #include "common/identity/files.h"
 #include "common/identity/policy.h"
@@ -48,24 +48,7 @@ static const nv_option_t options[] = {
      .env = "NUVYN_VECTOR_EXTENSION",
      .placeholder = "PATH",
      .help = "sqlite-vec's vec0.so; without it, similarity search scans"},
-    {.name = "ca",
-     .type = NV_OPTION_STRING,
-     .env = "NUVYN_CA",
-     .required = true,
-     .placeholder = "PEM",
-     .help = "trust bundle"},
-    {.name = "cert",
-     .type = NV_OPTION_STRING,
-     .env = "NUVYN_CERT",
-     .required = true,
-     .placeholder = "PEM",
-     .help = "own certificate"},
-    {.name = "key",
-     .type = NV_OPTION_STRING,
-     .env = "NUVYN_KEY",
-     .required = true,
-     .placeholder = "PEM",
-     .help = "own private key"},
+    NV_IDENTITY_OPTIONS,
     {.name = "seal-key",
      .type = NV_OPTION_STRING,
      .env = "NUVYN_SEAL_KEY",
@@ -152,28 +135,7 @@ static const nv_option_t options[] = {
      .env = "NUVYN_BOOTSTRAP_TENANT",
      .placeholder = "NAME",
      .help = "make this tenant at the start when it is missing"},
-    {.name = "otlp-endpoint",
-     .type = NV_OPTION_STRING,
-     .env = "OTEL_EXPORTER_OTLP_ENDPOINT",
-     .placeholder = "URL",
-     .help = "send traces there, OTLP over HTTP; default: off"},
-    {.name = "otlp-headers",
-     .type = NV_OPTION_STRING,
-     .env = "OTEL_EXPORTER_OTLP_HEADERS",
-     .secret = true,
-     .help = "headers for it, key=value,key=value"},
-    {.name = "log-level",
-     .type = NV_OPTION_ENUM,
-     .env = "NUVYN_LOG_LEVEL",
-     .fallback = "info",
-     .values = "debug|info|warn|error",
-     .help = "least level to log"},
-    {.name = "log-format",
-     .type = NV_OPTION_ENUM,
-     .env = "NUVYN_LOG_FORMAT",
-     .fallback = "text",
-     .values = "text|json",
-     .help = "log lines for people or for programs"},
+    NV_TELEMETRY_OPTIONS("text"),
 };
 
 static const nv_config_schema_t schema = {.program = "nuvyn-controlplane",
@@ -201,16 +163,6 @@ typedef struct plane {
     bool shared;         /* other control planes may use the store */
     atomic_bool serving; /* leads, and all is up */
 } plane_t;
-
-static bool open_log(plane_t *plane, nv_error_t *err)
-{
-    nv_level_t level;
-    bool json = strcmp(nv_config_string(plane->config, "log-format"), "json") == 0;
-    if (!nv_level_parse(nv_config_string(plane->config, "log-level"), &level, err))
-        return false;
-    plane->log = nv_log_new(STDERR_FILENO, "nuvyn-controlplane", level, json ? NV_LOG_JSON : NV_LOG_TEXT);
-    return true;
-}
 
 /* Terms are counted in the store; before schema 2 each start was counted in a file. */
 static bool epochs_before(const plane_t *plane, int64_t *out, nv_error_t *err)
@@ -433,11 +385,11 @@ static bool start(plane_t *plane, const sigset_t *signals, nv_error_t *err)
 {
     const char *metrics = nv_config_string(plane->config, "metrics-listen");
     plane->state_dir = nv_config_string(plane->config, "state-dir");
+    plane->log = nv_config_log(plane->config, "nuvyn-controlplane");
     plane->metrics = nv_metrics_new();
     nv_metrics_on_collect(plane->metrics, collect, plane);
-    bool ok = open_log(plane, err) && nv_private_dir(plane->state_dir, err) && nv_http_global_init(err) &&
-              start_tracer(plane, err) && open_store(plane, err) && load_identity(plane, err) &&
-              prepare_lead(plane, err) &&
+    bool ok = nv_private_dir(plane->state_dir, err) && nv_http_global_init(err) && start_tracer(plane, err) &&
+              open_store(plane, err) && load_identity(plane, err) && prepare_lead(plane, err) &&
               (!metrics ||
                nv_metrics_server_start(metrics, plane->metrics, ready, plane, &plane->metrics_server, err)) &&
               stand_by(plane, signals, err) && start_engine(plane, err) && start_janitor(plane, err) &&

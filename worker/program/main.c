@@ -1,5 +1,5 @@
 /* nuvyn-worker: serves a control plane, or (`analyze`) works on a folder without one. */
-#include "common/config/config.h"
+#include "common/config/service_options.h"
 #include "common/credential/llm_credential.h"
 #include "common/http/http.h"
 #include "worker/local/analyze.h"
@@ -20,17 +20,7 @@ static const nv_option_t serve_options[] = {
      .placeholder = "HOST:PORT[,…]",
      .help = "the control plane; several: whichever leads",
      .required = true},
-    {.name = "ca", .env = "NUVYN_CA", .placeholder = "FILE", .help = "trust bundle, PEM", .required = true},
-    {.name = "cert",
-     .env = "NUVYN_CERT",
-     .placeholder = "FILE",
-     .help = "own certificate (pool and name are in it), PEM",
-     .required = true},
-    {.name = "key",
-     .env = "NUVYN_KEY",
-     .placeholder = "FILE",
-     .help = "own private key, PEM",
-     .required = true},
+    NV_IDENTITY_OPTIONS,
     {.name = "slots",
      .type = NV_OPTION_INT,
      .env = "NUVYN_SLOTS",
@@ -45,28 +35,7 @@ static const nv_option_t serve_options[] = {
      .min = 0,
      .max = 86400000,
      .help = "how long running tasks may finish after SIGTERM"},
-    {.name = "otlp-endpoint",
-     .type = NV_OPTION_STRING,
-     .env = "OTEL_EXPORTER_OTLP_ENDPOINT",
-     .placeholder = "URL",
-     .help = "send traces there, OTLP over HTTP; default: off"},
-    {.name = "otlp-headers",
-     .type = NV_OPTION_STRING,
-     .env = "OTEL_EXPORTER_OTLP_HEADERS",
-     .secret = true,
-     .help = "headers for it, key=value,key=value"},
-    {.name = "log-level",
-     .type = NV_OPTION_ENUM,
-     .env = "NUVYN_LOG_LEVEL",
-     .values = "debug|info|warn|error",
-     .fallback = "info",
-     .help = "least level written to standard error"},
-    {.name = "log-format",
-     .type = NV_OPTION_ENUM,
-     .env = "NUVYN_LOG_FORMAT",
-     .values = "text|json",
-     .fallback = "json",
-     .help = "of the log"},
+    NV_TELEMETRY_OPTIONS("json"),
 };
 
 static const nv_config_schema_t serve_schema = {
@@ -76,16 +45,6 @@ static const nv_config_schema_t serve_schema = {
     .options = serve_options,
     .n_options = sizeof serve_options / sizeof *serve_options,
 };
-
-static nv_log_t *make_log(const nv_config_t *config)
-{
-    nv_level_t level = NV_INFO;
-    nv_error_t err = NV_ERROR_INIT;
-    if (!nv_level_parse(nv_config_string(config, "log-level"), &level, &err))
-        level = NV_INFO; /* the option table allows only names that parse */
-    bool json = strcmp(nv_config_string(config, "log-format"), "json") == 0;
-    return nv_log_new(STDERR_FILENO, "nuvyn-worker", level, json ? NV_LOG_JSON : NV_LOG_TEXT);
-}
 
 static int report(const char *program, const nv_error_t *err)
 {
@@ -143,7 +102,7 @@ static int serve(int argc, char **argv)
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("nuvyn-worker");
     shell_block_signals();
     const nv_config_t *config = nv_config_main(ctx, &serve_schema, argc, argv);
-    NV_LOG_SCOPE nv_log_t *log = make_log(config);
+    NV_LOG_SCOPE nv_log_t *log = nv_config_log(config, "nuvyn-worker");
     lookup_t lookup = {config};
     shell_config_t shell = {.address = nv_config_string(config, "address"),
                             .tls = {.ca = nv_config_string(config, "ca"),
