@@ -1,4 +1,5 @@
 #include "cli/cli.h"
+#include "common/core/path.h"
 
 #include <inttypes.h>
 #include <limits.h>
@@ -68,15 +69,6 @@ static char *random_id(nv_mem_t *ctx)
     return nv_strdup(ctx, text);
 }
 
-/* The length of a path without the slashes at its end. */
-static size_t trimmed(const char *path)
-{
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/')
-        n--;
-    return n;
-}
-
 /* A local folder is sent as an absolute path: workers have another working directory. */
 static char *source_path(cli_t *cli)
 {
@@ -84,18 +76,9 @@ static char *source_path(cli_t *cli)
     char resolved[PATH_MAX];
     if (strstr(given, "://") || !realpath(given, resolved))
         return nv_strdup(cli->ctx, given);
-    cli->source_given = nv_strndup(cli->ctx, given, trimmed(given));
+    cli->source_given = nv_strndup(cli->ctx, given, nv_path_trimmed(given));
     cli->source_sent = nv_strdup(cli->ctx, resolved);
     return nv_strdup(cli->ctx, resolved);
-}
-
-static const char *folder_name(nv_mem_t *ctx, const char *path)
-{
-    size_t n = trimmed(path);
-    size_t start = n;
-    while (start > 0 && path[start - 1] != '/')
-        start--;
-    return nv_strndup(ctx, path + start, n - start);
 }
 
 /* The project that --increment-of means: a run stands for the project it was of. */
@@ -117,7 +100,7 @@ static bool find_project(cli_t *cli, Nv__RunSpec *spec, nv_error_t *err)
     const Nv__RunSpec *of = run->spec;
     spec->increment_of = nv_strdup(cli->ctx, of->increment_of[0] ? of->increment_of
                                              : of->name[0]       ? of->name
-                                                                 : folder_name(cli->ctx, of->source));
+                                                                 : nv_path_base(cli->ctx, of->source));
     if (!spec->schema[0])
         spec->schema = of->schema;
     if (!spec->catalog[0])

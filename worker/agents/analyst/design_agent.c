@@ -1,5 +1,6 @@
 /* design: the star schema and its mapping; a person's design replaces ours when the data allows it. */
 #include "common/contract/codec.h"
+#include "common/core/path.h"
 #include "worker/agents/analyst/analyst.h"
 #include "worker/design/design.h"
 #include "worker/design/proposal.h"
@@ -24,21 +25,11 @@ typedef struct designing {
     Nv__TaskUsage *usage;
 } designing_t;
 
-static const char *folder_name(nv_mem_t *ctx, const char *path)
-{
-    size_t n = strlen(path);
-    while (n > 1 && path[n - 1] == '/')
-        n--;
-    size_t start = n;
-    while (start > 0 && path[start - 1] != '/')
-        start--;
-    return n > start ? nv_strndup(ctx, path + start, n - start) : "warehouse";
-}
-
 /* The project's name, after which its schema is called too: not like the one that the source tables are in. */
 static const char *project_name(nv_mem_t *ctx, const char *source)
 {
-    const char *name = folder_name(ctx, source);
+    const char *base = nv_path_base(ctx, source);
+    const char *name = base[0] ? base : "warehouse";
     return source_kind(source) == SOURCE_CATALOG ? nv_printf(ctx, "%s_star", name) : name;
 }
 
