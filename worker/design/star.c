@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "worker/design/plan.h"
+#include "worker/design/star_rules.h"
 
 /* Days outside are typing errors or sentinels such as 9999-12-31; their facts get the unknown date. */
 enum { FIRST_YEAR = 1900, LAST_YEAR = 2100 };
@@ -122,6 +123,14 @@ static void leave_rest_out(plan_t *plan)
     }
 }
 
+/* A rule that our own star breaks is said, not hidden. */
+static void note_broken_rules(plan_t *plan)
+{
+    star_rules_t rules = star_find_broken_rules(plan->ctx, plan->star);
+    for (size_t i = 0; i < rules.n; i++)
+        plan_note(plan, "Design rule broken: %s", rules.text[i]);
+}
+
 static bool refuse_empty(const plan_t *plan, nv_error_t *err)
 {
     if (plan->star->n_facts + plan->star->n_dimensions + plan->star->n_bridges > 0)
@@ -151,6 +160,7 @@ bool design_star(nv_mem_t *ctx, const design_input_t *input, Nv__StarSchema **ou
     leave_rest_out(plan);
     if (!refuse_empty(plan, err))
         return false;
+    note_broken_rules(plan);
     *out = plan->star;
     return true;
 }

@@ -7,6 +7,7 @@
 #include "tests/bench/design/reliability.h"
 #include "tests/bench/design/truth.h"
 #include "worker/design/design.h"
+#include "worker/design/star_rules.h"
 #include "worker/design/sttm_check.h"
 #include "worker/discovery/discovery.h"
 #include "worker/profiling/profile.h"
@@ -24,9 +25,10 @@ typedef struct bench {
     bool safe, quiet, sketches;
     score_t total;
     double f1_sum, pk_sum, role_sum, least_f1;
-    int sets, below, problems;
+    int sets, below, problems, rules;
     reliability_t joins, keys, roles;
-    const char *svg; /* where the plot goes, or NULL */
+    double seconds[3]; /* profile; keys, joins and roles; star and mapping */
+    const char *svg;   /* where the plot goes, or NULL */
 } bench_t;
 
 static double now(void)
@@ -89,6 +91,10 @@ static bool design_all(bench_t *bench, nv_mem_t *ctx, const Nv__Profile *profile
     Nv__Sttm *sttm = NULL;
     if (!design_star(ctx, &input, &star, err) || !design_sttm(ctx, &input, star, "1", &sttm, err))
         return false;
+    star_rules_t rules = star_find_broken_rules(ctx, star);
+    bench->rules += (int)rules.n;
+    for (size_t i = 0; i < rules.n && !bench->quiet; i++)
+        printf("    rule        %s\n", rules.text[i]);
     sttm_problems_t problems = sttm_find_problems(ctx, sttm, profile);
     bench->problems += (int)problems.n;
     for (size_t i = 0; i < problems.n && !bench->quiet; i++)
@@ -113,6 +119,8 @@ static void report_set(bench_t *bench, const char *folder, const truth_t *truth,
     bench->least_f1 = bench->sets == 0 || f1 < bench->least_f1 ? f1 : bench->least_f1;
     bench->below += f1 < 0.95 || pk < 0.95 || role < 0.95;
     bench->sets++;
+    for (int i = 0; i < 3; i++)
+        bench->seconds[i] += times[i + 1] - times[i];
     printf("  %-22s FK P %.3f R %.3f F1 %.3f | PK %d/%d %.3f | roles %d/%d %.3f | profile %.2f s, relate "
            "%.2f s, design %.3f s\n",
            slash != NULL ? slash + 1 : folder, score_precision(&score), score_recall(&score), f1,
@@ -183,8 +191,10 @@ static void print_total(const bench_t *bench)
            "them\n",
            bench->f1_sum / bench->sets, bench->least_f1, bench->pk_sum / bench->sets,
            bench->role_sum / bench->sets, bench->below);
-    printf("  mappings with problems: %d; peak memory %.0f MB\n", bench->problems,
-           (double)usage.ru_maxrss / 1024);
+    printf("  profile %.1f s + keys, joins and roles %.1f s = %.1f s; star and mapping %.1f s\n",
+           bench->seconds[0], bench->seconds[1], bench->seconds[0] + bench->seconds[1], bench->seconds[2]);
+    printf("  problems in mappings: %d; design rules broken: %d; peak memory %.0f MB\n", bench->problems,
+           bench->rules, (double)usage.ru_maxrss / 1024);
 }
 
 static bool print_reliability(const bench_t *bench, nv_error_t *err)

@@ -1,0 +1,139 @@
+#include "worker/design/star_rules.h"
+
+#include <stdarg.h>
+#include <stdbool.h>
+#include <string.h>
+
+#include "common/core/error.h"
+
+typedef struct checker {
+    nv_mem_t *ctx;
+    const Nv__StarSchema *star;
+    star_rules_t out;
+} checker_t;
+
+static void broken(checker_t *k, const char *subject, const char *fmt, ...) NV_PRINTF(3, 4);
+
+static void broken(checker_t *k, const char *subject, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    const char *text = nv_vprintf(k->ctx, fmt, args);
+    va_end(args);
+    NV_PUSH(k->ctx, k->out.text, k->out.n, k->out.cap) = nv_printf(k->ctx, "%s: %s", subject, text);
+}
+
+static bool same_ref(const Nv__ColumnRef *a, const Nv__ColumnRef *b)
+{
+    return a != NULL && b != NULL && strcmp(a->table, b->table) == 0 && strcmp(a->column, b->column) == 0;
+}
+
+static const Nv__DimensionDesign *find_dimension(const checker_t *k, const char *name)
+{
+    for (size_t i = 0; i < k->star->n_dimensions; i++) {
+        if (strcmp(k->star->dimensions[i]->name, name) == 0)
+            return k->star->dimensions[i];
+    }
+    return NULL;
+}
+
+/* Roles keep several uses of one dimension apart. */
+static void check_roles(checker_t *k, const char *subject, Nv__DimensionUse *const *uses, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (find_dimension(k, uses[i]->dimension) == NULL)
+            broken(k, subject, "uses \"%s\": expected a dimension of this star", uses[i]->dimension);
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(uses[i]->dimension, uses[j]->dimension) == 0 &&
+                strcmp(uses[i]->role, uses[j]->role) == 0)
+                broken(k, subject, "uses %s twice in the role \"%s\": expected a role for each",
+                       uses[i]->dimension, uses[i]->role);
+        }
+    }
+}
+
+static void check_dates(checker_t *k, const Nv__FactDesign *fact)
+{
+    if (fact->n_dates > 0 && k->star->date == NULL)
+        broken(k, fact->name, "has dates: expected a date dimension in the star");
+    for (size_t i = 0; i < fact->n_dates; i++) {
+        for (size_t j = 0; j < i; j++) {
+            if (strcmp(fact->dates[i]->role, fact->dates[j]->role) == 0)
+                broken(k, fact->name, "two dates in the role \"%s\": expected a role for each",
+                       fact->dates[i]->role);
+        }
+    }
+}
+
+/* Only what is measured at the grain is a measure: a header's amount on its lines would be counted once for each line. */
+static void check_measures(checker_t *k, const Nv__FactDesign *fact)
+{
+    for (size_t i = 0; i < fact->n_measures; i++) {
+        const Nv__MeasureDesign *measure = fact->measures[i];
+        if (measure->additivity == NV__ADDITIVITY__ADDITIVITY_UNSPECIFIED || measure->reason[0] == '\0')
+            broken(k, fact->name, "measure %s: expected its additivity and the reason", measure->name);
+        if (measure->source != NULL && strcmp(measure->source->table, fact->source) != 0)
+            broken(k, fact->name, "measure %s comes from %s: expected an amount at the grain of %s",
+                   measure->name, measure->source->table, fact->source);
+        for (size_t j = 0; j < fact->n_degenerate; j++) {
+            if (same_ref(measure->source, fact->degenerate[j]))
+                broken(k, fact->name, "%s is measure and degenerate key: expected one of them",
+                       measure->name);
+        }
+    }
+}
+
+static void check_fact(checker_t *k, const Nv__FactDesign *fact)
+{
+    if (fact->n_grain_columns == 0 || fact->grain[0] == '\0')
+        broken(k, fact->name, "expected a declared grain and its columns");
+    if ((strcmp(fact->kind, "factless") == 0) != (fact->n_measures == 0))
+        broken(k, fact->name,
+               "%zu measures: expected a factless fact to have none, and one without to be called so",
+               fact->n_measures);
+    if (fact->n_measures == 0 && fact->n_dimensions == 0 && fact->n_dates == 0)
+        broken(k, fact->name, "expected a measure, a dimension or a date");
+    check_measures(k, fact);
+    check_roles(k, fact->name, fact->dimensions, fact->n_dimensions);
+    check_dates(k, fact);
+}
+
+/* A dimension is built once and shared; its parents are joined into it, or stand beside it with a reason. */
+static void check_dimension(checker_t *k, size_t at)
+{
+    const Nv__DimensionDesign *dimension = k->star->dimensions[at];
+    for (size_t i = 0; i < at; i++) {
+        const Nv__DimensionDesign *other = k->star->dimensions[i];
+        bool shared =
+            strcmp(other->source, dimension->source) == 0 && !other->from_flat && !dimension->from_flat;
+        if (strcmp(other->name, dimension->name) == 0 || shared)
+            broken(k, dimension->name, "built again from %s after %s: expected one conformed dimension",
+                   dimension->source, other->name);
+    }
+    if (dimension->n_business_key == 0)
+        broken(k, dimension->name, "expected a business key");
+    if (dimension->n_outriggers > 0 && dimension->n_evidence == 0)
+        broken(k, dimension->name, "has outriggers: expected the reason in its evidence");
+    for (size_t i = 0; i < dimension->n_attributes; i++) {
+        const Nv__AttributeDesign *attribute = dimension->attributes[i];
+        if (attribute->scd == NV__SCD_TYPE__SCD_TYPE_UNSPECIFIED)
+            broken(k, dimension->name, "attribute %s: expected how its changes are kept", attribute->name);
+    }
+}
+
+star_rules_t star_find_broken_rules(nv_mem_t *ctx, const Nv__StarSchema *star)
+{
+    checker_t k = {.ctx = ctx, .star = star};
+    for (size_t i = 0; i < star->n_dimensions; i++)
+        check_dimension(&k, i);
+    for (size_t i = 0; i < star->n_facts; i++)
+        check_fact(&k, star->facts[i]);
+    for (size_t i = 0; i < star->n_bridges; i++) {
+        const Nv__BridgeDesign *bridge = star->bridges[i];
+        if (bridge->n_dimensions < 2)
+            broken(&k, bridge->name, "%zu dimensions: expected a bridge to link at least two",
+                   bridge->n_dimensions);
+        check_roles(&k, bridge->name, bridge->dimensions, bridge->n_dimensions);
+    }
+    return k.out;
+}
