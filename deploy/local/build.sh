@@ -13,15 +13,20 @@ configure() { # folder, cmake options…
         { cat "$dir/configure.log" >&2; die "cmake failed"; }
 }
 
+# Silent when there is nothing to do.
+build_progress() { # folder
+    local first
+    IFS= read -r first || return 0
+    step "building $1"
+    { printf '%s\n' "$first" && cat; } | progress steps
+}
+
 # Everything, or what BUILD_TARGETS names.
 build() { # folder, cmake options…
     local dir=$1 log=$1/build.log
     configure "$@"
     # shellcheck disable=SC2086 # a list of targets
-    ! ninja -C "$dir" -n ${BUILD_TARGETS:-} 2>/dev/null | grep -q 'no work to do' || return 0
-    step "building ${dir#"$ROOT"/}"
-    # shellcheck disable=SC2086 # a list of targets
     ninja -C "$dir" ${BUILD_TARGETS:-} 2>&1 | tee "$log" |
-        sed -nuE 's#^\[([0-9]+)/([0-9]+)\].*#\1 \2#p' | progress steps ||
+        sed -nuE '/Re-checking globbed/d; s#^\[([0-9]+)/([0-9]+)\].*#\1 \2#p' | build_progress "${dir#"$ROOT"/}" ||
         { grep -vE '^\[[0-9]+/[0-9]+\]' "$log" >&2; die "the build failed (whole log: $log)"; }
 }

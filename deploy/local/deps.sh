@@ -52,6 +52,8 @@ deps_apt() {
     mapfile -t missing < <(apt_missing "$@" | sort -u)
     [ ${#missing[@]} -gt 0 ] || return 0
     deps_may_install "${missing[@]}"
+    # An installation that was cut short would refuse the next one.
+    [ -z "$(dpkg --audit 2>/dev/null)" ] || as_root dpkg --configure -a >"$log" 2>&1 </dev/null || apt_explain "$log" "dpkg --configure -a"
     deps_room / 1500
     step "installing ${#missing[@]} Debian packages and what they depend on: ${missing[*]%%=*}"
     as_root apt-get update -qq "${wait[@]}" -o APT::Update::Error-Mode=any >"$log" 2>&1 || apt_explain "$log" "apt-get update"
@@ -109,6 +111,8 @@ deps_install() { # npm list, apt lists…
     mkdir -p "$NUVYN_HOME" 2>/dev/null && [ -w "$NUVYN_HOME" ] ||
         die "$NUVYN_HOME: cannot be written; NUVYN_HOME names another folder for what is downloaded"
     if [ -n "$(npm_each "$npm" npm_missing_one)" ]; then
+        # What a killed call left behind; not what another one is at.
+        find "$NUVYN_HOME" -maxdepth 1 -name '.fetch.*' -mmin +60 -exec rm -rf {} +
         deps_room "$NUVYN_HOME" 400
         if command -v npm >/dev/null; then deps_apt "$@"; else deps_apt "$@" "$ROOT/deploy/deps/npm.apt"; fi
         npm_each "$npm" npm_fetch_one
@@ -122,9 +126,25 @@ DEPS=$ROOT/deploy/deps
 # What compiling and `analyze` need.
 deps_build() { deps_install "$DEPS/npm.txt" "$DEPS/build.apt"; }
 
+# Spark takes JAVA_HOME, or the first java of the path. Where that one is too old for it (or no Java at all), it gets Debian's.
+spark_java() {
+    local java=java found
+    [ -z "${JAVA_HOME:-}" ] || java=$JAVA_HOME/bin/java
+    found=$("$java" -version 2>&1 | sed -nE '1s/.*version "([0-9]+).*/\1/p') || true
+    [ "${found:-0}" -lt 17 ] || return 0
+    for JAVA_HOME in /usr/lib/jvm/java-17-openjdk-*; do
+        [ -x "$JAVA_HOME/bin/java" ] || continue
+        say "    $java is ${found:+Java }${found:-no Java that answers}; Spark needs 17 or later and gets $JAVA_HOME"
+        export JAVA_HOME PATH="$JAVA_HOME/bin:$PATH"
+        return 0
+    done
+    die "$java is ${found:+Java }${found:-no Java that answers}, and Spark needs 17 or later; set JAVA_HOME to one"
+}
+
 spark_environment() {
-    [ -x "$NUVYN_HOME/venv/bin/python" ] || deps_room "$NUVYN_HOME" 1500
-    bash "$ROOT/workspace/kernel/install.sh" 2>&1 | sed -u -e '/DEPRECATION: pyspark/d' -e 's/\x1b\[[0-9;]*m//g' >&2 || die "Spark could not be installed (see above); the next call goes on from here"
+    spark_java
+    [ -f "$NUVYN_HOME/venv/.nuvyn-stamp" ] || deps_room "$NUVYN_HOME" 1500
+    bash "$ROOT/workspace/kernel/install.sh" 2>&1 | sed -u -e 's/\x1b\[[0-9;]*m//g' >&2 || die "Spark could not be installed (see above); the next call goes on from here"
 }
 
 # With Spark and Delta, for the local workspace.

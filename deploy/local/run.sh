@@ -23,7 +23,8 @@ cmd_run() {
     case $source in
     /Volumes/* | dbfs:/* | *://*) ;; # only the workspace reaches it, and says so when it does not
     *)
-        [ -d "$source" ] || die "run: --source-dir $source: no such folder"
+        [ -e "$source" ] || die "run: --source-dir $source: no such folder"
+        [ -d "$source" ] || die "run: --source-dir $source: expected a folder, and this is a file"
         [ -r "$source" ] && [ -x "$source" ] || die "run: --source-dir $source: the folder cannot be read"
         ;;
     esac
@@ -41,7 +42,7 @@ cmd_run() {
 # runs beside this shell, which could not heed a signal while it waits for a child.
 run_followed() { # what submits it
     local status=0
-    "$BUILD_DIR/bin/nuvynctl" "$@" --state-dir "$NUVYN_STATE" --watch --fetch-to "$OUTPUT_DIR" &
+    "$BUILD_DIR/bin/nuvynctl" "$@" --state-dir "$NUVYN_STATE" --watch --fetch-to "${OUTPUT_DIR#"$PWD"/}" &
     RUN_CLIENT=$! RUN_SUBMIT=("$@")
     trap run_interrupted INT TERM HUP
     wait "$RUN_CLIENT" || status=$?

@@ -133,6 +133,7 @@ stack_up() {
         stack_worker worker-1
         stack_worker worker-2
     else
+        stack_certificates # one that is about to expire is renewed; the processes read it anew by themselves
         stack_credentials "$where"
     fi
 }

@@ -30,9 +30,14 @@ install_venv() {
     [[ -x $venv/bin/python && $(cat "$venv/.nuvyn-stamp" 2>/dev/null) == "$stamp" ]] && return
     need python3 "python3 and python3-venv"
     echo "Installing PySpark and Delta Lake for Python into $venv (about 450 MB to download) ..."
-    [[ -x $venv/bin/python ]] || python3 -m venv "$venv" || die "python3 -m venv failed: install python3-venv"
-    "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --require-hashes \
-        -r "$here/requirements.txt" || die "pip could not install $here/requirements.txt"
+    # From nothing: where an installation was cut short (killed, a full disk), pip takes torn files for installed ones.
+    rm -rf "$venv"
+    python3 -m venv "$venv" || die "python3 -m venv failed: install python3-venv"
+    "$venv/bin/python" -m pip install --disable-pip-version-check --require-hashes -r "$here/requirements.txt" \
+        >"$home/pip.log" 2>&1 || {
+        grep -iE '^ *error|No space left|Temporary failure|HASH' "$home/pip.log" | sort -u | tail -n 8 >&2
+        die "pip could not install $here/requirements.txt (whole log: $home/pip.log)"
+    }
     echo "$stamp" >"$venv/.nuvyn-stamp"
 }
 
