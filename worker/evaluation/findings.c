@@ -86,6 +86,9 @@ static void null_spelling_findings(finding_list_t *list, const char *table, cons
 
 static void table_findings(finding_list_t *list, const Nv__TableProfile *table)
 {
+    if (table->row_count == 0)
+        add(list, INT64_MAX, "%s: no rows, only column names: its types, keys and joins are guesses",
+            table->name);
     if (table->rejected_count > 0)
         add(list, table->rejected_count,
             "%s: %" PRId64 " line%s could not be read as a row (first: line %" PRId64 ", %s)", table->name,

@@ -243,8 +243,14 @@ bool local_host_run(local_host_t *host, agent_fn agent, const Nv__TaskAssignment
     *out = (agent_result_t){.outcome = "", .blame = "", .usage = NV__TASK_USAGE__INIT};
     bool done = agent(&task, ctx, out, err);
     add_usage(host, &out->usage); /* what a failed task spent is spent */
-    if (!done)
-        return nv_wrap(err, "%s%s%s", assignment->kind, assignment->item[0] ? " " : "", assignment->item);
+    if (!done) {
+        size_t n = strlen(assignment->kind);
+        bool named = strncmp(err->message, assignment->kind, n) == 0 &&
+                     (err->message[n] == ':' || err->message[n] == ' ');
+        return named ? false
+                     : nv_wrap(err, "%s%s%s", assignment->kind, assignment->item[0] ? " " : "",
+                               assignment->item);
+    }
     pthread_mutex_lock(&host->lock);
     for (size_t i = 0; i < running.n_writes; i++)
         publish(host, &running.writes[i]);

@@ -144,6 +144,20 @@ static void findings_name_the_dirt_heaviest_first(void **state)
     assert_string_equal(findings[1], "orders: 3 rows repeat an earlier row exactly");
 }
 
+static void a_table_without_rows_is_told_first(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    Nv__TableProfile empty = NV__TABLE_PROFILE__INIT;
+    empty.name = (char *)"orders";
+    const Nv__TableProfile *tables[] = {&empty};
+    run_record_t record = {.run_id = "r", .n_profiles = 1, .profiles = tables};
+    size_t count = 0;
+    char **findings = findings_list(ctx, &record, &count);
+    assert_int_equal(count, 1);
+    assert_non_null(strstr(findings[0], "orders: no rows"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,6 +166,7 @@ int main(void)
         cmocka_unit_test(an_analysis_is_not_blamed_for_a_pipeline_it_never_ran),
         cmocka_unit_test(only_a_passing_check_counts),
         cmocka_unit_test(findings_name_the_dirt_heaviest_first),
+        cmocka_unit_test(a_table_without_rows_is_told_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
