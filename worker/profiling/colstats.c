@@ -110,7 +110,7 @@ static size_t count_chars(const char *text, size_t length)
 
 static void add_length(colstats_t *stats, const char *text, size_t length, int64_t count)
 {
-    size_t chars = count_chars(text, length);
+    size_t chars = stats->ascii ? length : count_chars(text, length);
     int32_t n = chars > INT32_MAX ? INT32_MAX : (int32_t)chars;
     if (!stats->length_count || n < stats->length_min)
         stats->length_min = n;

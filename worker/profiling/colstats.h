@@ -36,6 +36,7 @@ typedef struct colstats {
     double shift, sum, sum_squares;  /* of value - shift */
     int64_t length_sum, length_count;
     int32_t length_min, length_max;
+    bool ascii; /* the texts that come now have no other characters; false: nothing is known */
     hll_t *hll; /* from when the log is given up */
     kmv_t kmv;
     reservoir_t reservoir;

@@ -53,14 +53,16 @@ static void follow_order(column_t *column, const char *text, size_t length)
     column->last = value;
 }
 
-void column_begin_block(column_t *column, int64_t block)
+void column_begin_block(column_t *column, int64_t block, bool ascii)
 {
+    column->ascii = ascii;
     column->block = block;
     column->in_block = false;
 }
 
 void column_end_block(column_t *column)
 {
+    column->ascii = false;
     if (column->disordered || !column->in_block)
         return;
     NV_PUSH(column->ctx, column->blocks, column->n_blocks, column->blocks_capacity) =
@@ -123,6 +125,7 @@ void column_add(column_t *column, csv_field_t *fields, size_t n, uint64_t *hashe
 {
     int64_t empty = column->empty;
     hash_fields(column, fields, n, hashes);
+    column->stats.ascii = column->ascii;
     column->values += (int64_t)n - (column->empty - empty);
     for (size_t i = 0; i < n && !column->disordered; i++)
         if (fields[i].length)
@@ -130,6 +133,7 @@ void column_add(column_t *column, csv_field_t *fields, size_t n, uint64_t *hashe
     for (size_t i = 0; i < n; i++)
         if (fields[i].length)
             count_field(column, &fields[i], hashes[i]);
+    column->stats.ascii = false; /* what the dictionary hands on later may be anything */
 }
 
 void column_use_parser(column_t *column, const parser_t *parser, size_t max_entries, size_t max_bytes)

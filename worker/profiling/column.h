@@ -35,6 +35,7 @@ typedef struct column {
     colstats_t stats;       /* of streamed values */
     uint64_t seed;
     hashlog_budget_t *budget;
+    bool ascii;
     bool disordered;
     bool in_block;
     int64_t block;
@@ -47,7 +48,8 @@ column_t column_make(nv_mem_t *ctx, uint64_t seed, size_t max_entries, size_t ma
                      hashlog_budget_t *budget);
 /* Trims the fields where they are. hashes: room for n; gets the hash of each trimmed text, 0 for an empty one. */
 void column_add(column_t *column, csv_field_t *fields, size_t n, uint64_t *hashes);
-void column_begin_block(column_t *column, int64_t block);
+/* ascii: all its texts are. */
+void column_begin_block(column_t *column, int64_t block, bool ascii);
 void column_end_block(column_t *column);
 /* From now on the dictionary may give way to streaming under this parser, and at once where it is over the bounds. */
 void column_use_parser(column_t *column, const parser_t *parser, size_t max_entries, size_t max_bytes);

@@ -28,9 +28,8 @@ static void place(dict_slot_t *slots, size_t n_slots, dict_slot_t slot)
     slots[at] = slot;
 }
 
-static void grow(dict_t *dict)
+static void grow(dict_t *dict, size_t n_slots)
 {
-    size_t n_slots = dict->n_slots ? dict->n_slots * 2 : FIRST_SLOTS;
     dict_slot_t *slots = NV_NEW_ARRAY(dict->ctx, dict_slot_t, n_slots);
     for (size_t i = 0; i < dict->n_slots; i++)
         if (dict->slots[i].packed)
@@ -61,7 +60,7 @@ bool dict_add_new(dict_t *dict, const char *text, size_t length, uint64_t hash, 
     if (dict->n_entries >= dict->max_entries || length > dict->max_bytes - dict->bytes || length > UINT32_MAX)
         return false;
     if (dict->n_entries * 2 >= dict->n_slots)
-        grow(dict);
+        grow(dict, dict->n_slots ? dict->n_slots * 2 : FIRST_SLOTS);
     const char *kept = keep_text(dict, text, length);
     NV_PUSH(dict->ctx, dict->entries, dict->n_entries, dict->capacity) =
         (dict_entry_t){.text = kept, .length = (uint32_t)length, .hash = hash};
@@ -145,6 +144,7 @@ void dict_prune(dict_t *dict, size_t n)
     dict_item_t *items = dict_items(scratch, dict);
     select_ranked(items, dict->n_entries, n);
     dict_t kept = dict_make(dict->owner, dict->max_entries, dict->max_bytes);
+    grow(&kept, dict->n_slots);
     for (size_t i = 0; i < n; i++) {
         const dict_entry_t *entry = items[i].entry;
         bool fits = dict_add_new(&kept, entry->text, entry->length, entry->hash, items[i].count);

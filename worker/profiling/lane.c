@@ -233,6 +233,8 @@ static void take_records(lane_t *lane)
 {
     const source_block_t *block = &lane->block;
     bool ascii = is_ascii(block->data, block->length);
+    for (size_t i = 0; i < lane->n_columns; i++)
+        column_begin_block(&lane->columns[i], block->index, ascii && !lane->config->schema);
     bool check = (!ascii && utf8_valid_prefix(block->data, block->length) < block->length) ||
                  memchr(block->data, '\0', block->length);
     lane->multibyte |= !ascii && !check;
@@ -268,8 +270,6 @@ void lane_take_block(lane_t *lane)
         lane->scratch = nv_realloc_array(lane->ctx, NULL, 1, lane->scratch_capacity);
     }
     lane->notes.block = lane->block.index;
-    for (size_t i = 0; i < lane->n_columns; i++)
-        column_begin_block(&lane->columns[i], lane->block.index);
     take_records(lane);
     for (size_t i = 0; i < lane->n_columns; i++)
         column_end_block(&lane->columns[i]);

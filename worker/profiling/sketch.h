@@ -41,7 +41,7 @@ static inline void hll_add(hll_t *hll, uint64_t hash)
     if (rank <= *cell)
         return;
     *cell = rank;
-    if (++hll->raised == HLL_REGISTERS)
+    if (++hll->raised == HLL_REGISTERS / 16)
         hll_find_least(hll);
 }
 void hll_merge(hll_t *into, const hll_t *from);
