@@ -50,8 +50,12 @@ static bool drain(cli_t *cli, nv_error_t *err)
     Nv__Worker *worker = NULL;
     if (!cli_call(cli, "AdminService/DrainWorker", &request.base, &nv__worker__descriptor, &worker, err))
         return false;
-    if (!cli_print_json(cli, &worker->base))
-        printf("%s: %s, %d tasks running\n", worker->name, worker->state, worker->running);
+    if (cli_print_json(cli, &worker->base))
+        return true;
+    printf("%s: %s, %d task%s running\n", worker->name, worker->state, worker->running,
+           worker->running == 1 ? "" : "s");
+    if (worker->slots == 0 && !request.undo)
+        printf("no such worker is connected now; one that comes gets no tasks (--undo ends that)\n");
     return true;
 }
 

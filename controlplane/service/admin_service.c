@@ -4,6 +4,7 @@
 #include "controlplane/service/service.h"
 #include "controlplane/tenancy/tenancy.h"
 
+#include <fnmatch.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -237,6 +238,21 @@ HANDLER(list_workers)
                                   err);
 }
 
+/* What the workers that match have and do, as one. */
+static bool sum_workers(cp_service_t *service, nv_mem_t *ctx, const char *pattern, Nv__Worker *out,
+                        nv_error_t *err)
+{
+    Nv__ListWorkersReply list = NV__LIST_WORKERS_REPLY__INIT;
+    if (!cp_engine_list_workers(service->engine, ctx, out->pool, &list, err))
+        return false;
+    for (size_t i = 0; i < list.n_workers; i++)
+        if (fnmatch(pattern, list.workers[i]->name, 0) == 0) {
+            out->slots += list.workers[i]->slots;
+            out->running += list.workers[i]->running;
+        }
+    return true;
+}
+
 HANDLER(drain_worker)
 {
     cp_service_t *service = arg;
@@ -250,7 +266,9 @@ HANDLER(drain_worker)
     nv__worker__init(out);
     out->name = asked->name;
     out->pool = asked->pool;
-    out->state = text(asked->undo ? "ready" : "draining");
+    if (!sum_workers(service, ctx, asked->name, out, err))
+        return false;
+    out->state = text(asked->undo ? "ready" : out->slots > 0 && !out->running ? "drained" : "draining");
     *reply = &out->base;
     return true;
 }

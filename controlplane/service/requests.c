@@ -205,7 +205,7 @@ bool cp_engine_retry_run(cp_engine_t *engine, const char *tenant, const char *ru
     cp_run_free(run);
     if (status.state != NV_SUPER_FAILED && status.state != NV_SUPER_CANCELLED)
         return nv_fail(err, NV_FAILED_PRECONDITION,
-                       "run \"%.80s\": is %s; only a failed or cancelled one is tried again", run_id,
+                       "run \"%.80s\" is %s: only a failed or cancelled one is tried again", run_id,
                        nv_super_state_name(status.state));
     return cp_engine_fork_run(engine, tenant, run_id, step, new_run, NULL, timeout_ms, err);
 }

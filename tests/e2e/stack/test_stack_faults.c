@@ -126,7 +126,10 @@ static void a_drained_worker_gets_nothing_new(void **state)
     stack_wait_run(stack, "acme", first, "succeeded", 10);
     drain.name = stack_text("w*");
     drain.pool = stack_text("default");
-    stack_call(stack, "AdminService/DrainWorker", &drain.base, &nv__worker__descriptor);
+    const Nv__Worker *drained = (const Nv__Worker *)stack_call(stack, "AdminService/DrainWorker", &drain.base,
+                                                               &nv__worker__descriptor);
+    assert_int_equal(drained->slots, 2);
+    assert_string_equal(drained->state, "drained"); /* it had nothing to do */
     char *run = stack_submit(stack, "acme", "tables=1", "");
     usleep(700000);
     Nv__Run *still = stack_wait_run(stack, "acme", run, "running", 1);
