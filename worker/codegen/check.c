@@ -72,9 +72,10 @@ static bool check_dialect(const Nv__SttmSource *source, const char *where, nv_er
     if (strcmp(format, "csv") != 0 && dialect->encoding[0] && strcmp(dialect->encoding, "utf-8") != 0)
         return nv_fail(err, NV_UNIMPLEMENTED, "%s.dialect.encoding: \"%s\": %s is read as utf-8", where,
                        dialect->encoding, format);
-    if (dialect->skip_lines != 0)
+    bool lines_are_told = strcmp(format, "csv") == 0 && strcmp(dialect->encoding, "utf-16") != 0;
+    if (dialect->skip_lines < 0 || (dialect->skip_lines > 0 && !lines_are_told))
         return nv_fail(err, NV_UNIMPLEMENTED,
-                       "%s.dialect.skip_lines: %d: lines before the header cannot be skipped", where,
+                       "%s.dialect.skip_lines: %d: lines can be skipped in csv files, not in utf-16", where,
                        dialect->skip_lines);
     return true;
 }
@@ -301,6 +302,23 @@ static bool check_kind(nv_mem_t *ctx, const Nv__SttmTarget *target, const char *
     return true;
 }
 
+/* A marker deletes its key: where that is more than the member, the member would stay open for ever. */
+static bool check_markers(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target,
+                          const char *where, nv_error_t *err)
+{
+    char **key;
+    const Nv__SttmSource *driving = model_source(sttm, target->driving_source);
+    if (!model_is_history(target) || !driving || !driving->policy ||
+        driving->policy->deletes != NV__DELETE_MODE__DELETE_MODE_MARKER ||
+        driving->n_key <= model_key(ctx, target, &key))
+        return true;
+    return nv_fail(
+        err, NV_UNIMPLEMENTED,
+        "%s: delete markers of %s name a version, which cannot close the member: expected a source "
+        "whose key is the business key",
+        where, driving->name);
+}
+
 static bool check_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target,
                          name_set_t *tables, nv_error_t *err)
 {
@@ -313,7 +331,7 @@ static bool check_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarg
         return nv_fail(err, NV_INVALID_ARGUMENT, "%s.driving_source: \"%s\" is no source", where,
                        target->driving_source);
     if (!check_joins(ctx, sttm, target, where, err) || !check_columns(ctx, sttm, target, where, err) ||
-        !check_kind(ctx, target, where, err))
+        !check_kind(ctx, target, where, err) || !check_markers(ctx, sttm, target, where, err))
         return false;
     if (target->effective_from[0] &&
         !model_source_column(model_source(sttm, target->driving_source), target->effective_from))

@@ -184,6 +184,8 @@ static void put_reading(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Dialect *dialect
     put_options(ctx, buf, dialect);
     if (!dialect->has_header)
         nv_buf_puts(buf, "    header=False,\n");
+    if (dialect->skip_lines)
+        nv_buf_printf(buf, "    skip_lines=%d,\n", dialect->skip_lines);
 }
 
 static void put_source(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmSource *source)

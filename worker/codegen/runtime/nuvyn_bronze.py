@@ -6,7 +6,7 @@
 
 # COMMAND ----------
 
-import dataclasses
+import csv
 import re
 import tempfile
 from datetime import timedelta
@@ -101,17 +101,37 @@ def new_files(source, files):
 # DBTITLE 1,Reading files: fields by place, every one as text
 
 
+def leading_records(source, path):
+    """How many records of Spark's reader the lines before the header are: it passes over empty ones."""
+    return sum(1 for line in spark.read.text(path).head(source.skip_lines) if line[0]) if source.skip_lines else 0
+
+
+def header_of(source, path, leading):
+    """The fields of the header line, the one after the leading records; None where there is none."""
+    if not leading:
+        return spark.read.options(**source.options).csv(path).first()
+    uncut = {**source.options, "sep": "\x01", "quote": "", "multiLine": False}
+    lines = spark.read.schema("line STRING").options(**uncut).csv(path).head(leading + 1)
+    quote = {"quotechar": source.options["quote"]} if source.options["quote"] else {"quoting": csv.QUOTE_NONE}
+    return next(csv.reader([lines[-1][0]], delimiter=source.options["sep"], **quote)) if len(lines) > leading else None
+
+
 def read_csv(source, path):
     """The rows of a delimited file, and its header."""
+    leading = leading_records(source, path)
     header = [c.header for c in source.columns]
     if source.header:
-        first = spark.read.options(**source.options).csv(path).first()
+        first = header_of(source, path, leading)
         if first is None:
             raise ValueError(f"{path}: no header line")
         header = [(name or "").lstrip("\ufeff").strip(BLANKS) for name in first]
     schema = ", ".join(f"_{n} STRING" for n in range(len(header))) + ", _corrupt_record STRING"
-    return spark.read.schema(schema).options(**source.options, header=source.header, mode="PERMISSIVE",
-                                             columnNameOfCorruptRecord="_corrupt_record").csv(path), header
+    rows = spark.read.schema(schema).options(**source.options, header=source.header and not leading, mode="PERMISSIVE",
+                                             columnNameOfCorruptRecord="_corrupt_record").csv(path)
+    if leading:  # a file that may have line breaks in quotes is one partition: its records are numbered from 0
+        rows = rows.select("*", "_metadata", F.monotonically_increasing_id().alias("_record"))
+        rows = rows.where(F.col("_record") >= leading + source.header)
+    return rows, header
 
 
 def read_jsonl(source, path):

@@ -194,6 +194,7 @@ class Source:
     format: str = "csv"              # or "jsonl", "parquet"; "table": the pattern is its name
     options: dict = None             # of Spark's CSV reader
     header: bool = True
+    skip_lines: int = 0              # what stands before the header
     key: tuple = ()
     latest_by: tuple = ()
     rules: tuple = ()

@@ -110,3 +110,16 @@ def test_parsing(spark, project):
     texts = spark.createDataFrame([tuple(text for _, _, text, _ in CASES)], ", ".join(f"c{n} STRING" for n in range(len(CASES))))
     values = texts.select(*[scope["parsed"](c).cast("string") for c in raw]).first()
     assert list(values) == [expected for _, _, _, expected in CASES]
+
+
+def test_lines_before_the_header(project, tmp_path):
+    """They are passed over, an empty one among them; a header may hold quotes and a value a line break."""
+    scope = project.scope("nuvyn_core", "nuvyn_bronze")[0]
+    path = tmp_path / "report.csv"
+    path.write_text('Report, of 2024\n\nby, hand, of Ann\nid,"the ""note"""\n1,"two\nlines"\n2,x\n', encoding="utf-8")
+    columns = (scope["Raw"]("id", "id", "BIGINT"), scope["Raw"]('the "note"', "note", "STRING"))
+    options = {"sep": ",", "quote": '"', "escape": '"', "encoding": "UTF-8", "multiLine": True}
+    source = scope["Source"]("report", "bronze", "silver", "report.csv", columns, options=options, skip_lines=3)
+    rows, header = scope["read_csv"](source, str(path))
+    assert header == [c.header for c in columns]
+    assert [tuple(r) for r in rows.select("_0", "_1").collect()] == [("1", "two\nlines"), ("2", "x")]

@@ -209,7 +209,7 @@ static void refuses_what_contradicts_itself(void **state)
     expect_refusal(sttm, "sttm.sources[categories].key: \"nothing\"");
     sttm = mapping(ctx);
     sttm->sources[0]->dialect->format = nv_strdup(ctx, "xml");
-    expect_refusal(sttm, "expected csv, jsonl or parquet");
+    expect_refusal(sttm, "expected csv, jsonl, parquet");
     sttm = mapping(ctx);
     target(sttm, "fact_order_line")->driving_source = nv_strdup(ctx, "nothing");
     expect_refusal(sttm, "sttm.targets[fact_order_line].driving_source");
@@ -232,6 +232,23 @@ static void refuses_what_contradicts_itself(void **state)
     sttm = mapping(ctx);
     target(sttm, "fact_order_line")->columns[11]->precision = 99;
     expect_refusal(sttm, "DECIMAL(99,2)");
+    sttm = mapping(ctx);
+    Nv__SourcePolicy markers = NV__SOURCE_POLICY__INIT;
+    markers.deletes = NV__DELETE_MODE__DELETE_MODE_MARKER;
+    markers.delete_column = nv_strdup(ctx, "street");
+    markers.delete_values = NV_NEW_ARRAY(ctx, char *, 1);
+    markers.delete_values[markers.n_delete_values++] = nv_strdup(ctx, "deleted");
+    for (size_t i = 0; i < sttm->n_sources; i++)
+        if (strcmp(sttm->sources[i]->name, "customer_addresses") == 0)
+            sttm->sources[i]->policy = &markers;
+    expect_refusal(sttm, "sttm.targets[dim_customer_address]: delete markers");
+    sttm = mapping(ctx);
+    sttm->sources[0]->dialect->skip_lines = 3;
+    sttm->sources[0]->dialect->encoding = nv_strdup(ctx, "utf-16");
+    expect_refusal(sttm, "sttm.sources[categories].dialect.skip_lines: 3");
+    target(sttm, "dim_date")->date_first = nv_strdup(ctx, "1899-12-31");
+    sttm->sources[0]->dialect->skip_lines = 0;
+    expect_refusal(sttm, "within 1900-01-01 and 2100-12-31");
 }
 
 int main(void)
