@@ -56,16 +56,23 @@ static void a_killed_control_plane_goes_on_where_it_was(void **state)
     assert_int_equal(stack_count(&events, "task", "done"), 8 + 11);
 }
 
+/* A run whose node "execute" is at work, for so long; each time it begins, the file *began has a word more. */
+static char *run_to_a_long_task(plane_stack_t *stack, int ms, char **began)
+{
+    *began = nv_printf(stack->ctx, "%s/began", stack->dir);
+    char *script = nv_printf(stack->ctx, "tables=1,slow=execute,slow_ms=%d,began=%s", ms, *began);
+    char *run = stack_submit(stack, "acme", script, "");
+    stack_wait_running(stack, "acme", run, "execute");
+    return run;
+}
+
 static void a_long_task_survives_the_control_plane(void **state)
 {
     plane_stack_t *stack = *state;
     events_t events = {0};
     stack_make_tenant(stack, "acme");
     stack_start_worker(stack, 0, "default");
-    char *began = nv_printf(stack->ctx, "%s/began", stack->dir);
-    char *run = stack_submit(stack, "acme",
-                             nv_printf(stack->ctx, "tables=1,slow=execute,slow_ms=5000,began=%s", began), "");
-    stack_wait_running(stack, "acme", run, "execute");
+    char *began, *run = run_to_a_long_task(stack, 5000, &began);
     usleep(300000);
     stack_kill_control(stack, SIGKILL);
     usleep(2500000); /* longer than a lease */
@@ -162,10 +169,7 @@ static void a_leaving_worker_waits_for_a_restart(void **state)
     events_t events = {0};
     stack_make_tenant(stack, "acme");
     stack_start_worker(stack, 0, "default");
-    char *began = nv_printf(stack->ctx, "%s/began", stack->dir);
-    char *run = stack_submit(stack, "acme",
-                             nv_printf(stack->ctx, "tables=1,slow=execute,slow_ms=4000,began=%s", began), "");
-    stack_wait_running(stack, "acme", run, "execute");
+    char *began, *run = run_to_a_long_task(stack, 4000, &began);
     stack_kill_control(stack, SIGKILL);
     stack_signal_worker(stack, 0, SIGTERM);
     usleep(1500000);
@@ -192,8 +196,8 @@ static void a_leaving_worker_does_not_wait_for_nobody(void **state)
     plane_stack_t *stack = *state;
     stack_make_tenant(stack, "acme");
     stack_start_worker(stack, 0, "default");
-    char *run = stack_submit(stack, "acme", "tables=1,slow=execute,slow_ms=60000", "");
-    stack_wait_running(stack, "acme", run, "execute");
+    char *began;
+    (void)run_to_a_long_task(stack, 60000, &began);
     stack_kill_control(stack, SIGKILL);
     usleep(300000);
     stack_signal_worker(stack, 0, SIGTERM);

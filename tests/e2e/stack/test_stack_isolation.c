@@ -127,16 +127,32 @@ static const Nv__TaskAssignment *take_task(hostile_t *honest)
     return message->assignment;
 }
 
-static void set_secret(plane_stack_t *stack, const char *tenant, bool shared)
+static void set_credentials(plane_stack_t *stack, const char *tenant, Nv__DatabricksSecret *databricks,
+                            Nv__LlmCredential *llm)
 {
     Nv__SetCredentialRequest request = NV__SET_CREDENTIAL_REQUEST__INIT;
+    request.tenant = stack_text(tenant);
+    request.databricks = databricks;
+    request.llm = llm;
+    stack_call(stack, "AdminService/SetCredential", &request.base, &nv__tenant__descriptor);
+}
+
+static void set_secret(plane_stack_t *stack, const char *tenant, bool shared)
+{
     Nv__LlmCredential llm = NV__LLM_CREDENTIAL__INIT;
     llm.provider = stack_text("compatible");
     llm.api_key = stack_text("sk-very-secret");
     llm.allow_shared_pools = shared;
-    request.tenant = stack_text(tenant);
-    request.llm = &llm;
-    stack_call(stack, "AdminService/SetCredential", &request.base, &nv__tenant__descriptor);
+    set_credentials(stack, tenant, NULL, &llm);
+}
+
+static void set_workspace_token(plane_stack_t *stack, const char *tenant, bool shared)
+{
+    Nv__DatabricksSecret databricks = NV__DATABRICKS_SECRET__INIT;
+    databricks.host = stack_text("https://workspace.example");
+    databricks.token = stack_text("token-of-the-workspace");
+    databricks.allow_shared_pools = shared;
+    set_credentials(stack, tenant, &databricks, NULL);
 }
 
 static void a_dedicated_pool_gets_no_task_of_another_tenant(void **state)
@@ -260,18 +276,6 @@ static const Nv__CredentialReply *ask_credential(hostile_t *worker, const Nv__Le
     return answer->credential;
 }
 
-static void set_workspace_token(plane_stack_t *stack, const char *tenant, bool shared)
-{
-    Nv__SetCredentialRequest request = NV__SET_CREDENTIAL_REQUEST__INIT;
-    Nv__DatabricksSecret databricks = NV__DATABRICKS_SECRET__INIT;
-    databricks.host = stack_text("https://workspace.example");
-    databricks.token = stack_text("token-of-the-workspace");
-    databricks.allow_shared_pools = shared;
-    request.tenant = stack_text(tenant);
-    request.databricks = &databricks;
-    stack_call(stack, "AdminService/SetCredential", &request.base, &nv__tenant__descriptor);
-}
-
 static void remove_credential(plane_stack_t *stack, const char *tenant, const char *kind)
 {
     Nv__RemoveCredentialRequest request = NV__REMOVE_CREDENTIAL_REQUEST__INIT;
@@ -324,18 +328,11 @@ static void a_model_of_the_workspace_takes_its_token(void **state)
 {
     plane_stack_t *stack = *state;
     make_scene(stack);
-    Nv__SetCredentialRequest request = NV__SET_CREDENTIAL_REQUEST__INIT;
     Nv__LlmCredential llm = NV__LLM_CREDENTIAL__INIT;
-    Nv__DatabricksSecret databricks = NV__DATABRICKS_SECRET__INIT;
     llm.provider = stack_text("databricks");
     llm.model = stack_text("endpoint");
-    databricks.host = stack_text("https://workspace.example");
-    databricks.token = stack_text("token-of-the-workspace");
-    databricks.allow_shared_pools = true;
-    request.tenant = stack_text("globex");
-    request.llm = &llm;
-    request.databricks = &databricks;
-    stack_call(stack, "AdminService/SetCredential", &request.base, &nv__tenant__descriptor);
+    set_workspace_token(stack, "globex", true);
+    set_credentials(stack, "globex", NULL, &llm);
     hostile_t *worker = hostile_open(stack, "pool/default/worker/h", 1);
     stack_submit(stack, "globex", "tables=1", "");
     const Nv__CredentialReply *reply = ask_credential(worker, take_task(worker)->lease, "llm");
