@@ -88,12 +88,40 @@ def check_kubernetes_object(where: str, item: dict) -> None:
         problem(where, f"{'.'.join(map(str, error.path))}: {error.message}")
 
 
+def pod_of(item: dict) -> dict:
+    return item.get("spec", {}).get("template", {}) if item["kind"] != "Service" else {}
+
+
+def check_ports(where: str, items: list[dict]) -> None:
+    """Ports that probes and services name are ports that the containers meant declare."""
+    for item in items:
+        containers = pod_of(item).get("spec", {}).get("containers", ())
+        for container in containers:
+            named = {port.get("name") for port in container.get("ports", ())} | {p["containerPort"] for p in container.get("ports", ())}
+            for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
+                for kind in container.get(probe, {}).values():
+                    if isinstance(kind, dict) and "port" in kind and kind["port"] not in named:
+                        problem(where, f"{item['kind']} {item['metadata']['name']}: {probe}: the container has no port {kind['port']}")
+        if item["kind"] != "Service":
+            continue
+        selector = item["spec"]["selector"].items()
+        behind = [pod for pod in map(pod_of, items) if selector <= pod.get("metadata", {}).get("labels", {}).items()]
+        if not behind:
+            problem(where, f"Service {item['metadata']['name']}: its selector finds no pod of the chart")
+        named = {key for pod in behind for c in pod["spec"]["containers"] for p in c.get("ports", ()) for key in (p.get("name"), p["containerPort"])}
+        for port in item["spec"]["ports"]:
+            if port.get("targetPort", port["port"]) not in named:
+                problem(where, f"Service {item['metadata']['name']}: no container has the port {port.get('targetPort', port['port'])}")
+
+
 def check_chart(helm: str, bin_dir: pathlib.Path, values: pathlib.Path | None) -> None:
     chart = DEPLOY / "helm/nuvyn"
     chosen = ["-f", str(values)] if values else []
     subprocess.run([helm, "lint", "--strict", "--quiet", str(chart), *chosen], check=True)
     rendered = subprocess.run([helm, "template", "nuvyn", str(chart), *chosen], capture_output=True, text=True, check=True)
-    for item in filter(None, yaml.safe_load_all(rendered.stdout)):
+    items = [item for item in yaml.safe_load_all(rendered.stdout) if item]
+    check_ports("helm/nuvyn", items)
+    for item in items:
         where = f"helm/nuvyn{' with ' + values.name if values else ''}: {item['kind']} {item['metadata']['name']}"
         check_kubernetes_object(where, item)
         for container in item.get("spec", {}).get("template", {}).get("spec", {}).get("containers", ()):
