@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+enum { SYMPTOM_MAX = 1024 }; /* bytes, as the knowledge base takes them */
+
 static const Nv__Check *proof_of(const Nv__Validation *validation)
 {
     for (size_t i = 0; i < validation->n_checks; i++)
@@ -59,6 +61,23 @@ static bool add_golden(agent_task_t *task, nv_mem_t *ctx, const run_record_t *re
     return true;
 }
 
+/* What a later run is found by: the first lines of a critique, as many whole ones as a case may hold. */
+static const char *symptom_of(nv_mem_t *ctx, const char *critique)
+{
+    size_t length = strlen(critique);
+    if (length > SYMPTOM_MAX) {
+        length = SYMPTOM_MAX;
+        while (length > 0 && critique[length] != '\n')
+            length--;
+        if (length == 0) /* one long line: up to a whole character */
+            for (length = SYMPTOM_MAX; ((unsigned char)critique[length] & 0xc0) == 0x80;)
+                length--;
+    }
+    while (length > 0 && critique[length - 1] == '\n')
+        length--;
+    return nv_strndup(ctx, critique, length);
+}
+
 /* The failed checks of an earlier round, as they were given back to the Analyst or the Developer. */
 static const char *last_critique(agent_task_t *task, nv_mem_t *ctx, const char **out_stage, nv_error_t *err)
 {
@@ -70,7 +89,7 @@ static const char *last_critique(agent_task_t *task, nv_mem_t *ctx, const char *
         return NULL;
     const Nv__Validation *earlier = (const Nv__Validation *)message;
     *out_stage = earlier->blame[0] ? earlier->blame : "design";
-    return earlier->critique;
+    return symptom_of(ctx, earlier->critique);
 }
 
 static bool add_correction(agent_task_t *task, nv_mem_t *ctx, const run_record_t *record,
