@@ -12,6 +12,9 @@
 /* A lookup that misses more than this share of its rows is wrong, not dirty. */
 static const double least_lookup = 0.8;
 static const double warn_lookup = 0.98;
+/* A key that repeats in more than this share of the records is none; where they are versions of a member, more may. */
+static const double most_repeated = 0.05;
+static const double most_versions = 0.4;
 enum { CRITIQUE_MAX = 8 * 1024 };
 
 typedef struct reviewing {
@@ -75,9 +78,8 @@ static bool same_join(const Nv__Join *a, const Nv__Join *b)
     return true;
 }
 
-static bool was_checked(const reviewing_t *r, Nv__Join *const *seen, size_t n, const Nv__Join *join)
+static bool was_checked(Nv__Join *const *seen, size_t n, const Nv__Join *join)
 {
-    (void)r;
     for (size_t i = 0; i < n; i++) {
         if (same_join(seen[i], join))
             return true;
@@ -186,28 +188,35 @@ static bool check_join(reviewing_t *r, const Nv__Join *join, nv_error_t *err)
     return true;
 }
 
-static bool check_joins(reviewing_t *r, nv_error_t *err)
+/* Every join that the design makes use of; some more than once. */
+static size_t joins_of(const reviewing_t *r, Nv__Join ***out)
 {
     size_t n = 0, cap = 0;
-    Nv__Join **all = NULL;
-    for (size_t i = 0; i < r->star->n_dimensions; i++) {
-        for (size_t k = 0; k < r->star->dimensions[i]->n_flattened; k++)
-            NV_PUSH(r->ctx, all, n, cap) = r->star->dimensions[i]->flattened[k];
+    const Nv__StarSchema *star = r->star;
+    *out = NULL;
+    for (size_t i = 0; i < star->n_dimensions; i++)
+        for (size_t k = 0; k < star->dimensions[i]->n_flattened; k++)
+            NV_PUSH(r->ctx, *out, n, cap) = star->dimensions[i]->flattened[k];
+    for (size_t i = 0; i < star->n_facts; i++) {
+        for (size_t k = 0; k < star->facts[i]->n_parents; k++)
+            NV_PUSH(r->ctx, *out, n, cap) = star->facts[i]->parents[k];
+        for (size_t k = 0; k < star->facts[i]->n_dimensions; k++)
+            NV_PUSH(r->ctx, *out, n, cap) = star->facts[i]->dimensions[k]->join;
     }
-    for (size_t i = 0; i < r->star->n_facts; i++) {
-        for (size_t k = 0; k < r->star->facts[i]->n_parents; k++)
-            NV_PUSH(r->ctx, all, n, cap) = r->star->facts[i]->parents[k];
-        for (size_t k = 0; k < r->star->facts[i]->n_dimensions; k++)
-            NV_PUSH(r->ctx, all, n, cap) = r->star->facts[i]->dimensions[k]->join;
-    }
-    for (size_t i = 0; i < r->star->n_bridges; i++) {
-        for (size_t k = 0; k < r->star->bridges[i]->n_dimensions; k++)
-            NV_PUSH(r->ctx, all, n, cap) = r->star->bridges[i]->dimensions[k]->join;
-    }
+    for (size_t i = 0; i < star->n_bridges; i++)
+        for (size_t k = 0; k < star->bridges[i]->n_dimensions; k++)
+            NV_PUSH(r->ctx, *out, n, cap) = star->bridges[i]->dimensions[k]->join;
+    return n;
+}
+
+static bool check_joins(reviewing_t *r, nv_error_t *err)
+{
+    Nv__Join **all;
+    size_t n = joins_of(r, &all);
     for (size_t i = 0; i < n; i++) {
         if (r->task->ops->cancelled(r->task->host))
             return nv_fail(err, NV_CANCELLED, "review was cancelled");
-        if (!was_checked(r, all, i, all[i]) && !check_join(r, all[i], err))
+        if (!was_checked(all, i, all[i]) && !check_join(r, all[i], err))
             return false;
     }
     return true;
@@ -222,12 +231,33 @@ static const Nv__TableProfile *find_table(const reviewing_t *r, const char *name
     return NULL;
 }
 
-/* A grain that repeats in a few records is dirt that the load settles by keeping the latest; more is a wrong grain. */
+/* A grain that nobody can count from here. */
+static void leave_grain_open(reviewing_t *r, const char *subject, bool whole_row)
+{
+    Nv__Check *open =
+        add_check(r, "grain_unique", subject,
+                  whole_row ? NV__CHECK_STATUS__CHECK_STATUS_PASS : NV__CHECK_STATUS__CHECK_STATUS_WARN);
+    open->message =
+        nv_strdup(r->ctx, whole_row ? "the whole record is the grain: unique once duplicates are dropped"
+                                    : "could not be counted from here");
+}
+
+/* The table holds its members version by version. */
+static bool holds_versions(const reviewing_t *r, const char *table)
+{
+    for (size_t i = 0; i < r->star->n_dimensions; i++)
+        if (strcmp(r->star->dimensions[i]->source, table) == 0 &&
+            r->star->dimensions[i]->effective_from[0] != '\0')
+            return true;
+    return false;
+}
+
+/* A grain that repeats in a few records is dirt that the load settles by keeping the latest; more is a wrong grain, unless they are
+ * versions. */
 static bool check_grain(reviewing_t *r, const char *table, char *const *columns, size_t n, nv_error_t *err)
 {
     const char *subject = design_grain_subject(r->ctx, table, columns, n);
     const Nv__TableProfile *profile = find_table(r, table);
-    bool whole_row = profile != NULL && n >= profile->n_columns;
     discovery_check_t check = {.from = table, .n = (int)n};
     discovery_counts_t counts = {0};
     if (n <= DISCOVERY_KEY_COLUMNS_MAX && r->raw != NULL) {
@@ -237,12 +267,7 @@ static bool check_grain(reviewing_t *r, const char *table, char *const *columns,
             return nv_wrap(err, "grain of %s", table);
     }
     if (!counts.answered) {
-        Nv__Check *open =
-            add_check(r, "grain_unique", subject,
-                      whole_row ? NV__CHECK_STATUS__CHECK_STATUS_PASS : NV__CHECK_STATUS__CHECK_STATUS_WARN);
-        open->message =
-            nv_strdup(r->ctx, whole_row ? "the whole record is the grain: unique once duplicates are dropped"
-                                        : "could not be counted from here");
+        leave_grain_open(r, subject, profile != NULL && n >= profile->n_columns);
         return true;
     }
     int64_t repeated = counts.rows - counts.distinct;
@@ -252,12 +277,8 @@ static bool check_grain(reviewing_t *r, const char *table, char *const *columns,
     unique->sql = nv_strdup(r->ctx, counting_last_sql(r->raw));
     unique->actual =
         nv_printf(r->ctx, "%" PRId64 " distinct in %" PRId64 " records", counts.distinct, counts.rows);
-    bool history = repeated > 0 && (double)repeated <= 0.4 * (double)counts.rows;
-    bool versions = false;
-    for (size_t i = 0; i < r->star->n_dimensions; i++)
-        versions = versions || (strcmp(r->star->dimensions[i]->source, table) == 0 &&
-                                r->star->dimensions[i]->effective_from[0] != '\0');
-    if ((double)repeated > 0.05 * (double)counts.rows && !(history && versions))
+    double most = holds_versions(r, table) ? most_versions : most_repeated;
+    if ((double)repeated > most * (double)counts.rows)
         fail_check(r, unique, "one record per key", unique->actual, "Choose another grain for this table.");
     return true;
 }
@@ -362,6 +383,22 @@ static bool leave_critique(reviewing_t *r, nv_error_t *err)
     return r->task->ops->write(r->task->host, "critique", &critique.base, err);
 }
 
+/* "49 checks of the mapping: 46 passed, 3 warned, 0 failed" */
+static void conclude(reviewing_t *r)
+{
+    size_t passed = 0, warned = 0, n = r->review->n_checks;
+    for (size_t i = 0; i < n; i++) {
+        passed += r->review->checks[i]->status == NV__CHECK_STATUS__CHECK_STATUS_PASS;
+        warned += r->review->checks[i]->status == NV__CHECK_STATUS__CHECK_STATUS_WARN;
+    }
+    r->review->passed = passed + warned == n;
+    r->review->critique = nv_strdup(r->ctx, nv_buf_text(&r->critique));
+    r->task->ops->emit(r->task->host, r->review->passed ? "log" : "finding",
+                       nv_printf(r->ctx, "%zu checks of the mapping: %zu passed, %zu warned, %zu failed", n,
+                                 passed, warned, n - passed - warned),
+                       0, 0);
+}
+
 bool agent_review(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
 {
     reviewing_t r = {.task = task, .ctx = ctx, .critique = nv_buf_make(ctx, CRITIQUE_MAX)};
@@ -377,16 +414,9 @@ bool agent_review(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_err
     nv_mem_free(r.raw);
     if (!ok)
         return nv_wrap(err, "review");
-    r.review->passed = true;
-    size_t failed = 0;
-    for (size_t i = 0; i < r.review->n_checks; i++)
-        failed += r.review->checks[i]->status == NV__CHECK_STATUS__CHECK_STATUS_FAIL;
-    r.review->passed = failed == 0;
-    r.review->critique = nv_strdup(ctx, nv_buf_text(&r.critique));
+    conclude(&r);
     if (!task->ops->write(task->host, "review", &r.review->base, err) || !leave_critique(&r, err))
         return nv_wrap(err, "review");
-    task->ops->emit(task->host, failed == 0 ? "log" : "finding",
-                    nv_printf(ctx, "review: %zu checks, %zu failed", r.review->n_checks, failed), 0, 0);
     if (r.review->passed)
         *out = (agent_result_t){.outcome = "pass", .usage = out->usage};
     return true;
