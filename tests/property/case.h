@@ -57,8 +57,10 @@ typedef struct source_case {
 source_case_t *case_generate(nv_mem_t *ctx, uint64_t seed);
 
 typedef struct case_style {
-    uint64_t shuffle; /* seed that orders the rows of each file anew; 0: as they are */
-    bool shout;       /* headers in capitals */
+    uint64_t shuffle;  /* seed that orders the rows of each file anew; 0: as they are */
+    bool shout;        /* headers in capitals */
+    double left_out;   /* share of the rows that are not there; by the shuffle's dice */
+    const char *added; /* one more column in each table; NULL: none */
 } case_style_t;
 
 /* A file of the case for the reference, with the header of its own that files of a later day may have. */

@@ -79,16 +79,17 @@ static char *shouted(nv_mem_t *ctx, const char *name, bool shout)
 }
 
 /* The rows of one part, by index; shuffled when asked (Fisher, Yates). */
-static size_t rows_of(nv_mem_t *ctx, const case_table_t *table, int batch, int part, uint64_t shuffle,
+static size_t rows_of(nv_mem_t *ctx, const case_table_t *table, int batch, int part, case_style_t style,
                       size_t **out)
 {
     size_t n = 0;
+    dice_t dice = {.state = style.shuffle};
     *out = NV_NEW_ARRAY(ctx, size_t, table->n_rows + 1);
     for (size_t i = 0; i < table->n_rows; i++)
-        if (table->rows[i].batch == batch && table->rows[i].file == part)
+        if (table->rows[i].batch == batch && table->rows[i].file == part &&
+            !(style.left_out > 0 && dice_chance(&dice, style.left_out)))
             (*out)[n++] = i;
-    dice_t dice = {.state = shuffle};
-    for (size_t i = n; shuffle && i > 1; i--) {
+    for (size_t i = n; style.shuffle && i > 1; i--) {
         size_t k = (size_t)dice_below(&dice, (int)i), kept = (*out)[i - 1];
         (*out)[i - 1] = (*out)[k];
         (*out)[k] = kept;
@@ -101,6 +102,7 @@ typedef struct sheet {
     const case_table_t *table;
     int batch;
     bool shout;
+    const char *added;
     nv_buf_t text;
 } sheet_t;
 
@@ -112,7 +114,7 @@ static size_t place(const sheet_t *sheet, size_t n)
 
 static const char *added_of(const sheet_t *sheet)
 {
-    return sheet->batch == 2 ? sheet->table->added : NULL;
+    return sheet->batch == 2 ? sheet->table->added : sheet->added;
 }
 
 static void put_csv(sheet_t *sheet, const size_t *rows, size_t n)
@@ -188,9 +190,13 @@ static bool write_part(nv_mem_t *ctx, const case_table_t *table, int batch, int 
                        case_style_t style, nv_error_t *err)
 {
     size_t *rows;
-    size_t n = rows_of(ctx, table, batch, part, style.shuffle, &rows);
-    sheet_t sheet = {
-        .ctx = ctx, .table = table, .batch = batch, .shout = style.shout, .text = nv_buf_make(ctx, TEXT_MAX)};
+    size_t n = rows_of(ctx, table, batch, part, style, &rows);
+    sheet_t sheet = {.ctx = ctx,
+                     .table = table,
+                     .batch = batch,
+                     .shout = style.shout,
+                     .added = style.added,
+                     .text = nv_buf_make(ctx, TEXT_MAX)};
     if (n == 0)
         return true;
     if (table->json)

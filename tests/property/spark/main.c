@@ -6,6 +6,7 @@
 #include "common/contract/codec.h"
 #include "common/core/json.h"
 #include "tests/property/case.h"
+#include "tests/property/policies.h"
 #include "tests/support/star/star.h"
 #include "worker/codegen/model.h"
 #include "worker/validation/expression.h"
@@ -131,7 +132,8 @@ static bool put_group(export_t *e, const validation_group_t *group, nv_error_t *
         nv_json_open_object(&e->out, NULL);
         nv_json_put_string(&e->out, "name", nv_printf(e->ctx, "%s of %s", check->name, check->subject));
         nv_json_put_bool(&e->out, "about", check->compare == VALIDATION_ABOUT);
-        nv_json_put_bool(&e->out, "warns", check->compare == VALIDATION_WARN);
+        nv_json_put_bool(&e->out, "warns",
+                         check->compare == VALIDATION_WARN || (check->oracle && group->not_told));
         if (expected)
             nv_json_put_string(&e->out, "expected", expected);
         else
@@ -235,7 +237,7 @@ static bool export_case(nv_mem_t *ctx, uint64_t seed, const char *folder, nv_err
         return nv_fail_errno(err, errno, "%s", folder);
     return case_write(source, 1, first, (case_style_t){0}, err) &&
            case_write(source, 2, nv_printf(ctx, "%s/day2", folder), (case_style_t){0}, err) &&
-           star_design(ctx, first, &e.star, err) &&
+           star_design(ctx, first, &e.star, err) && policies_declare(ctx, e.star.sttm, seed) >= 0 &&
            nv_json_encode(ctx, &e.star.sttm->base, NV_CODEC_DEFAULT, &text, &length, err) &&
            write_file(&e, "sttm.json", text, err) && expect_batches(&e, err);
 }
