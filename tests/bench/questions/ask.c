@@ -166,6 +166,8 @@ static bool ask_pair(const set_t *set, const char *text, const char *raw, const 
     bool same;
     if (!agree(set, raw, star, &same, err))
         return nv_wrap(err, "%s", text);
+    if (set->export && !export_question(set->export, text, raw, star, err))
+        return false;
     tally->asked++;
     tally->agreed += same;
     if (!same)

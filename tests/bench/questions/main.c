@@ -1,7 +1,7 @@
-/* bench_questions [--verbose] [--each N] [DIR…]: some fifty business questions per set (a folder of CSVs with a truth.json, or a
+/* bench_questions [--verbose] [--each N] [--export FOLDER] [DIR…]: some fifty business questions per set (a folder of CSVs with a truth.json, or a
  * folder of such folders), written as SQL over the raw tables, joined as the truth says, and over the generated star; the answers
  * must be the same, group by group, and the star must need fewer joins. Without DIR: data/ecommerce, and a set of TPC-H's shape
- * that is generated. Exit status 1 when an answer differs, or the joins are not fewer. */
+ * that is generated. --export, with one DIR: the questions and their answers for spark.sh. Exit status 1 when an answer differs, or the joins are not fewer. */
 #include "tests/bench/questions/questions.h"
 
 #include <dirent.h>
@@ -20,6 +20,7 @@ enum { EACH = 50, TREE_FDS = 16 };
 typedef struct options {
     bool verbose;
     size_t each;
+    const char *export; /* folder, of one set */
     bool failed;
     int sets;
 } options_t;
@@ -29,7 +30,11 @@ static bool run_set(options_t *options, const char *folder, nv_error_t *err)
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("set");
     set_t set;
     tally_t tally = {0};
-    if (!set_open(ctx, folder, &set, err) || !set_ask(&set, options->each, options->verbose, &tally, err))
+    if (!set_open(ctx, folder, &set, err))
+        return nv_wrap(err, "%s", folder);
+    set.export = options->export ? export_begin(&set, options->export) : NULL;
+    if (!set_ask(&set, options->each, options->verbose, &tally, err) ||
+        (set.export && !export_end(set.export, err)))
         return nv_wrap(err, "%s", folder);
     bool fewer = tally.star_joins < tally.raw_joins;
     printf("%-20s %3d questions, %3d agree, %d not in the star; joins raw %d, star %d (%.1f times fewer)\n",
@@ -113,6 +118,8 @@ int main(int argc, char **argv)
             options.verbose = true;
         } else if (strcmp(argv[i], "--each") == 0 && i + 1 < argc) {
             options.each = (size_t)strtoul(argv[++i], NULL, 10);
+        } else if (strcmp(argv[i], "--export") == 0 && i + 1 < argc) {
+            options.export = argv[++i];
         } else {
             any = true;
             ok = run_folder(&options, argv[i], &err);

@@ -39,12 +39,16 @@ typedef struct question {
     bool month;
 } question_t;
 
+/* Where the questions are written to, for others to ask: export_begin. */
+typedef struct question_export question_export_t;
+
 typedef struct set {
     nv_mem_t *ctx;
     const char *folder;
     truth_set_t truth;
     star_t star;
     oracle_t *db;
+    question_export_t *export; /* NULL: none */
 } set_t;
 
 typedef struct tally {
@@ -66,5 +70,12 @@ char *question_text(const set_t *set, const question_t *question);
 
 /* Up to `most` of the questions, evenly drawn, then those of <name>.questions when there is one. */
 bool set_ask(const set_t *set, size_t most, bool verbose, tally_t *tally, nv_error_t *err) NV_MUST_CHECK;
+
+/* Writes <folder>/sttm.json and, as questions are asked, <folder>/questions.json: [{"text", "star": SQL in DuckDB's words,
+ * "answer": JSON text of [[group or null, number as text or null], …] from the raw tables}]. Ends with export_end. */
+question_export_t *export_begin(const set_t *set, const char *folder);
+bool export_question(question_export_t *export, const char *text, const char *raw, const char *star,
+                     nv_error_t *err) NV_MUST_CHECK;
+bool export_end(question_export_t *export, nv_error_t *err) NV_MUST_CHECK;
 
 #endif
