@@ -122,7 +122,7 @@ static size_t test_pairs(const key_rows_t *rows, size_t n, const size_t *columns
     return found;
 }
 
-static int by_support(const void *left, const void *right)
+int dependencies_by_support(const void *left, const void *right)
 {
     const dependency_t *a = left;
     const dependency_t *b = right;
@@ -151,6 +151,6 @@ size_t dependencies_find(const key_rows_t *rows, const bool *usable, size_t n_co
     if (sample * 2 < rows->n_rows)
         test_pairs(rows, sample, columns, n, pairs, NULL);
     size_t found = test_pairs(rows, rows->n_rows, columns, n, pairs, out);
-    qsort(out, found, sizeof *out, by_support);
+    qsort(out, found, sizeof *out, dependencies_by_support);
     return found;
 }

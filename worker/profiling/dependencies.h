@@ -19,5 +19,7 @@ enum { DEPENDENCIES_MAX = 400 };
 /* usable[i] false: the column takes no part. Returns how many were found, the best supported first. */
 size_t dependencies_find(const key_rows_t *rows, const bool *usable, size_t n_columns,
                          dependency_t out[DEPENDENCIES_MAX]);
+/* For qsort: the best supported first, equals in the order of the columns. */
+int dependencies_by_support(const void *left, const void *right);
 
 #endif

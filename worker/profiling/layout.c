@@ -7,20 +7,16 @@
 #include "worker/profiling/decode.h"
 #include "worker/profiling/parquet.h"
 #include "worker/profiling/sketch.h"
+#include "worker/profiling/table_report.h"
 
-enum { SAMPLE_BYTES = 1 << 20, MAX_COLUMNS = 100000, MAX_WARNINGS = 64 };
+enum { SAMPLE_BYTES = 1 << 20, MAX_COLUMNS = 100000 };
 
 void profile_warn(job_t *job, const char *fmt, ...)
 {
-    Nv__TableProfile *out = job->out;
-    if (out->n_warnings >= MAX_WARNINGS)
-        return;
     va_list args;
     va_start(args, fmt);
-    char *text = nv_vprintf(job->ctx, fmt, args);
+    report_warning(job->ctx, job->out, fmt, args);
     va_end(args);
-    out->warnings = nv_realloc_array(job->ctx, out->warnings, sizeof *out->warnings, out->n_warnings + 1);
-    out->warnings[out->n_warnings++] = text;
 }
 
 static bool check_root(const job_t *job, const char *path, nv_error_t *err)
@@ -98,29 +94,16 @@ static bool one_encoding(job_t *job)
     return true;
 }
 
-static const char *encoding_name(text_encoding_t encoding)
-{
-    static const char *const names[] = {"utf-8", "latin-1", "utf-16", "utf-16"};
-    return names[encoding];
-}
-
-static char *one_char(nv_mem_t *ctx, char c)
-{
-    return nv_strndup(ctx, &c, c ? 1 : 0);
-}
-
 static void report_dialect(job_t *job)
 {
     Nv__Dialect *d = NV_NEW(job->ctx, Nv__Dialect);
     nv__dialect__init(d);
     bool csv = job->kind.format == FILE_CSV;
+    sniff_dialect_t written = job->dialect;
+    if (!csv)
+        written.csv = (csv_dialect_t){0};
+    report_text_dialect(job->ctx, &written, job->encodings[0].encoding, d);
     d->format = nv_strdup(job->ctx, file_format_name(job->kind.format));
-    d->encoding = nv_strdup(job->ctx, encoding_name(job->encodings[0].encoding));
-    d->delimiter = one_char(job->ctx, csv ? job->dialect.csv.delimiter : 0);
-    d->quote = one_char(job->ctx, csv ? job->dialect.csv.quote : 0);
-    d->escape = one_char(job->ctx, csv ? job->dialect.csv.escape : 0);
-    d->has_header = job->dialect.has_header;
-    d->skip_lines = job->dialect.skip_lines;
     d->compression = nv_strdup(job->ctx, compression_name(job->kind.compression));
     job->out->dialect = d;
     job->out->header_detected = job->dialect.has_header || !csv;

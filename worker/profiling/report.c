@@ -60,7 +60,7 @@ static void report_range(nv_mem_t *ctx, const colstats_t *stats, Nv__ColumnProfi
     out->max = nv_strdup(ctx, text);
 }
 
-static bool is_number(Nv__ValueType type)
+bool report_is_number(Nv__ValueType type)
 {
     return type == NV__VALUE_TYPE__VALUE_TYPE_INT64 || type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL ||
            type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE;
@@ -68,7 +68,7 @@ static bool is_number(Nv__ValueType type)
 
 static void report_moments(const colstats_t *stats, Nv__ColumnProfile *out)
 {
-    if (!is_number(out->type) || !stats->ok)
+    if (!report_is_number(out->type) || !stats->ok)
         return;
     double n = (double)stats->ok;
     double off = stats->sum / n;
@@ -120,13 +120,8 @@ static void report_texts(nv_mem_t *ctx, const colstats_t *stats, report_limits_t
     out->constant_width = stats->length_count && stats->length_min == stats->length_max;
 }
 
-void report_column(nv_mem_t *ctx, column_t *column, const infer_result_t *inferred, const parser_t *parser,
-                   report_limits_t limits, Nv__ColumnProfile *out)
+void report_type(const infer_result_t *inferred, Nv__ColumnProfile *out)
 {
-    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("column report");
-    if (!column->streaming)
-        from_dictionary(scratch, column, parser);
-    colstats_t *stats = &column->stats;
     out->type = inferred->type;
     out->precision = inferred->precision;
     out->scale = inferred->scale;
@@ -134,6 +129,16 @@ void report_column(nv_mem_t *ctx, column_t *column, const infer_result_t *inferr
     out->formats = inferred->formats;
     out->n_formats = inferred->n_formats;
     out->leading_zeros = inferred->leading_zeros;
+}
+
+void report_column(nv_mem_t *ctx, column_t *column, const infer_result_t *inferred, const parser_t *parser,
+                   report_limits_t limits, Nv__ColumnProfile *out)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("column report");
+    if (!column->streaming)
+        from_dictionary(scratch, column, parser);
+    colstats_t *stats = &column->stats;
+    report_type(inferred, out);
     out->null_count = column->empty + stats->nulls;
     out->invalid_count = stats->invalid;
     out->padded_count = column->padded;

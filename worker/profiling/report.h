@@ -12,6 +12,10 @@ typedef struct report_limits {
 } report_limits_t;
 report_limits_t report_limits(size_t n_columns);
 
+/* Takes over what was inferred of the type; borrows from it. */
+void report_type(const infer_result_t *inferred, Nv__ColumnProfile *out);
+bool report_is_number(Nv__ValueType type);
+
 /* Fills out, all below ctx. The column's own statistics must be under `parser` where it streamed; a dictionary is
  * evaluated here. Uses the column up. */
 void report_column(nv_mem_t *ctx, column_t *column, const infer_result_t *inferred, const parser_t *parser,

@@ -55,13 +55,7 @@ static bool infer_types(pushdown_job_t *job, nv_error_t *err)
     for (size_t i = 0; i < n; i++) {
         Nv__ColumnProfile *column = job->out->columns[i];
         const infer_result_t *inferred = &job->inferred[i];
-        column->type = inferred->type;
-        column->precision = inferred->precision;
-        column->scale = inferred->scale;
-        column->parse = inferred->rule;
-        column->formats = inferred->formats;
-        column->n_formats = inferred->n_formats;
-        column->leading_zeros = inferred->leading_zeros;
+        report_type(inferred, column);
         column->distinct_exact = true;
         column->null_count = job->out->row_count - job->values[i];
         if (inferred->warning)
@@ -97,12 +91,6 @@ static void put_stat(pushdown_job_t *job, Nv__ColumnProfile *out, const char *te
     out->length_max = (int32_t)whole(f[4]);
     out->length_mean = whole(f[0]) ? (double)whole(f[5]) / (double)whole(f[0]) : 0;
     out->constant_width = whole(f[0]) && out->length_min == out->length_max;
-}
-
-static bool is_number(Nv__ValueType type)
-{
-    return type == NV__VALUE_TYPE__VALUE_TYPE_INT64 || type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL ||
-           type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE;
 }
 
 static char *text_of(nv_mem_t *ctx, const parser_t *parser, double number)
@@ -145,7 +133,7 @@ static void put_moment(pushdown_job_t *job, Nv__ColumnProfile *out, const char *
 {
     const char *f[FIELDS];
     split(job->scratch, text, f);
-    if (is_number(out->type)) {
+    if (report_is_number(out->type)) {
         out->mean = strtod(f[0], NULL);
         out->stddev = strtod(f[1], NULL);
         out->zero_count = whole(f[2]);

@@ -187,17 +187,6 @@ static bool count_violations(pushdown_job_t *job, candidates_t *c, int64_t sampl
     return true;
 }
 
-static int by_support(const void *left, const void *right)
-{
-    const dependency_t *a = left;
-    const dependency_t *b = right;
-    if (a->support != b->support)
-        return a->support < b->support ? 1 : -1;
-    if (a->determinant != b->determinant)
-        return a->determinant < b->determinant ? -1 : 1;
-    return (a->dependent > b->dependent) - (a->dependent < b->dependent);
-}
-
 static bool find_dependencies(pushdown_job_t *job, nv_error_t *err)
 {
     profile_part_t all = job_all(job);
@@ -220,7 +209,7 @@ static bool find_dependencies(pushdown_job_t *job, nv_error_t *err)
     for (size_t i = 0; i < c.n; i++)
         if ((double)c.list[i].violations <= c.limits[i])
             c.list[kept++] = c.list[i];
-    qsort(c.list, kept, sizeof *c.list, by_support);
+    qsort(c.list, kept, sizeof *c.list, dependencies_by_support);
     evidence_put_dependencies(job->ctx, c.list, kept < DEPENDENCIES_MAX ? kept : DEPENDENCIES_MAX, job->out);
     if (sampled)
         job_warn(job, "dependencies between columns were established on %d of %lld rows",

@@ -4,10 +4,11 @@
 #include <string.h>
 #include <time.h>
 
+#include "worker/profiling/table_report.h"
 #include "worker/pushdown/job.h"
 #include "worker/pushdown/scan.h"
 
-enum { MAX_WARNINGS = 64, REJECTED = 20, STATEMENTS = 9 };
+enum { REJECTED = 20, STATEMENTS = 9 };
 
 bool job_query(pushdown_job_t *job, const char *sql, pushdown_rows_t *out, nv_error_t *err)
 {
@@ -20,15 +21,10 @@ bool job_query(pushdown_job_t *job, const char *sql, pushdown_rows_t *out, nv_er
 
 void job_warn(pushdown_job_t *job, const char *fmt, ...)
 {
-    Nv__TableProfile *out = job->out;
-    if (out->n_warnings >= MAX_WARNINGS)
-        return;
     va_list args;
     va_start(args, fmt);
-    char *text = nv_vprintf(job->ctx, fmt, args);
+    report_warning(job->ctx, job->out, fmt, args);
     va_end(args);
-    out->warnings = nv_realloc_array(job->ctx, out->warnings, sizeof *out->warnings, out->n_warnings + 1);
-    out->warnings[out->n_warnings++] = text;
 }
 
 profile_part_t job_all(const pushdown_job_t *job)

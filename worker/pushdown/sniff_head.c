@@ -5,6 +5,7 @@
 #include "worker/profiling/jsonl.h"
 #include "worker/profiling/names.h"
 #include "worker/profiling/sniff.h"
+#include "worker/profiling/table_report.h"
 #include "worker/pushdown/job.h"
 
 enum { FIRST_BYTES = 1 << 20, OTHER_BYTES = 64 << 10 };
@@ -27,26 +28,9 @@ static bool read_head(pushdown_job_t *job, const char *path, size_t capacity, sn
     return true;
 }
 
-static const char *encoding_name(text_encoding_t encoding)
-{
-    static const char *const names[] = {"utf-8", "latin-1", "utf-16", "utf-16"};
-    return names[encoding];
-}
-
-static char *one_char(nv_mem_t *ctx, char c)
-{
-    return nv_strndup(ctx, &c, c ? 1 : 0);
-}
-
 static void put_dialect(pushdown_job_t *job, const sniff_dialect_t *sniffed, const sniff_encoding_t *encoding)
 {
-    Nv__Dialect *d = job->out->dialect;
-    d->encoding = nv_strdup(job->ctx, encoding_name(encoding->encoding));
-    d->delimiter = one_char(job->ctx, sniffed->csv.delimiter);
-    d->quote = one_char(job->ctx, sniffed->csv.quote);
-    d->escape = one_char(job->ctx, sniffed->csv.escape);
-    d->has_header = sniffed->has_header;
-    d->skip_lines = sniffed->skip_lines;
+    report_text_dialect(job->ctx, sniffed, encoding->encoding, job->out->dialect);
     job->out->header_detected = sniffed->has_header;
     if (encoding->encoding == TEXT_LATIN1)
         job_warn(job, "not valid UTF-8, so it was read as Latin-1 (ISO 8859-1)");
