@@ -25,11 +25,11 @@ def program(name):
     return os.path.join(BIN, name)
 
 
-def run(*command, timeout=120, address_space=0, env=None):
+def run(*command, timeout=120, address_space=0, env=None, cwd=None):
     def limit():
         if address_space:
             resource.setrlimit(resource.RLIMIT_AS, (address_space, address_space))
-    return subprocess.run(command, env=env or ENVIRONMENT, capture_output=True, text=True, errors="replace", timeout=timeout,
+    return subprocess.run(command, env=env or ENVIRONMENT, capture_output=True, text=True, errors="replace", timeout=timeout, cwd=cwd,
                           preexec_fn=limit, stdin=subprocess.DEVNULL)
 
 
@@ -132,6 +132,10 @@ class Files(Case):
     def test_empty(self):
         self.write("raw/a.csv", "")
         self.refused(self.analyze(), "a.csv: the file is empty", status=66)
+
+    def test_only_a_header(self):
+        self.write("raw/h.csv", "id,name\n")
+        self.found(self.analyze(), "h: no rows, only column names")
 
     def test_ragged_rows(self):
         self.write("raw/r.csv", "a,b,c\n" + "".join(f"{i},{i * 2},x{i}\n" for i in range(50)) + "77,5\n88,1,2,3\n")
@@ -343,6 +347,61 @@ class Surroundings(Case):
     def test_no_java_for_the_workspace(self):
         os.mkdir(self.path("bin"))
         self.logged(["Spark did not start", "Java"], path=self.path("bin"))
+
+
+class Bldr(Case):
+    """What ./bldr says before anything is built or started, and how it installs."""
+    CHECKOUT = os.path.realpath(os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../.."))
+
+    def bldr(self, *words):
+        return run(os.path.join(self.CHECKOUT, "bldr"), *words, env={**ENVIRONMENT, "NUVYN_HOME": self.path("home")})
+
+    def script(self, text, *path):
+        """Shell that calls the functions of deploy/local, with programs of this test first in the path."""
+        folders = os.pathsep.join([*path, ENVIRONMENT["PATH"]])
+        return run("bash", "-euo", "pipefail", "-c", f". deploy/local/common.sh; . deploy/local/deps.sh; {text}",
+                   env={**ENVIRONMENT, "ROOT": self.CHECKOUT, "NUVYN_HOME": self.path("home"), "PATH": folders}, cwd=self.CHECKOUT)
+
+    def program(self, name, text):
+        os.chmod(self.write("bin/" + name, "#!/bin/sh\n" + text), 0o755)
+
+    def test_sources_that_are_none(self):
+        self.refused(self.bldr("run"), "--source-dir", "a folder of raw files")
+        self.refused(self.bldr("run", "--source-dir"), "--source-dir", "expected a value")
+        self.refused(self.bldr("run", "--source-dir", self.path("nowhere")), self.path("nowhere"), "no such folder")
+        self.refused(self.bldr("run", "--source-dir", self.write("a.csv", GOOD)), self.path("a.csv"), "expected a folder")
+        self.refused(self.bldr("run", "--sauce-dir", "x"), "unknown option --sauce-dir")
+        self.refused(self.bldr("frobnicate"), "unknown command: frobnicate")
+        self.assertFalse(os.path.exists(self.path("home")))
+
+    def test_a_download_that_is_another(self):
+        os.mkdir(self.path("home"))
+        self.program("npm", "echo something else > x.tgz; echo x.tgz")
+        done = self.script(f"npm_fetch_one duckdb 1.0 {'0' * 64} package/lib lib/lib", self.path("bin"))
+        self.refused(done, "duckdb 1.0", "SHA-256", "refusing to use it")
+        self.assertEqual(os.listdir(self.path("home")), [])
+
+    def test_no_registry(self):
+        os.mkdir(self.path("home"))
+        self.program("npm", "echo no route to host >&2; exit 1")
+        done = self.script(f"npm_fetch_one duckdb 1.0 {'0' * 64} package/lib lib/lib", self.path("bin"))
+        self.refused(done, "no route to host", "duckdb 1.0", "network")
+        self.assertEqual(os.listdir(self.path("home")), [])
+
+    def test_a_java_that_is_too_old(self):
+        self.program("java", "echo 'openjdk version \"11.0.2\" 2019-01-15' >&2")
+        done = self.script("spark_java; echo $JAVA_HOME", self.path("bin"))
+        if done.returncode == 0:  # Debian's is there
+            self.assertRegex(done.stdout, "^/usr/lib/jvm/java-17-openjdk-")
+        self.assertIn("Java 11", done.stderr)
+        self.assertIn("17 or later", done.stderr)
+        self.program("java", "echo 'openjdk version \"21.0.4\" 2024-07-16' >&2")
+        self.assertEqual(self.script("spark_java", self.path("bin")).stderr, "")
+
+    def test_no_room(self):
+        os.mkdir(self.path("home"))
+        done = self.script('deps_room "$NUVYN_HOME" 1000000000')
+        self.refused(done, self.path("home"), "MiB free", "are needed")
 
 
 if __name__ == "__main__":
