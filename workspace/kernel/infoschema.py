@@ -71,7 +71,7 @@ def _view(session, catalog, name):
     catalogs = session.catalogs.names() if catalog == "system" else [catalog]
     rows = [row for each in catalogs for row in _ROWS.get(name, _none)(session, each)]
     view = f"nuvyn_information_{catalog}_{name}"
-    session.createDataFrame(rows, _COLUMNS[name]).createOrReplaceTempView(view)
+    session.local_rows(_COLUMNS[name], rows).createOrReplaceTempView(view)
     return view
 
 
@@ -98,6 +98,12 @@ def _tables(session, catalog):
     return rows
 
 
+def _simple(kind):
+    """DATA_TYPE: the type without what it is made of, as Unity Catalog calls it."""
+    name = re.match(r"\w+", kind.simpleString())[0]
+    return {"bigint": "LONG", "smallint": "SHORT", "tinyint": "BYTE"}.get(name, name.upper())
+
+
 def _columns(session, catalog):
     rows = []
     for schema in session.catalogs.schemas(catalog):
@@ -109,7 +115,7 @@ def _columns(session, catalog):
             for position, field in enumerate(fields):
                 kind = field.dataType
                 rows.append((catalog, schema, name, field.name, position, None, "YES" if field.nullable else "NO",
-                             kind.simpleString(), kind.typeName().upper().partition("(")[0], getattr(kind, "precision", None),
+                             kind.simpleString(), _simple(kind), getattr(kind, "precision", None),
                              getattr(kind, "scale", None), None, field.metadata.get("comment")))
     return rows
 

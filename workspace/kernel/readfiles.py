@@ -33,7 +33,7 @@ def listing(session, path):
     for status in found:
         name = status.getPath().getName() + ("/" if status.isDirectory() else "")
         rows.append((path.rstrip("/") + "/" + name, name, status.getLen(), status.getModificationTime()))
-    frame = session.createDataFrame(sorted(rows), "path string, name string, size bigint, ms bigint")
+    frame = session.local_rows("path string, name string, size bigint, ms bigint", sorted(rows))
     return frame.selectExpr("path", "name", "size", "timestamp_millis(ms) AS modification_time")
 
 

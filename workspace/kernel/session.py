@@ -1,6 +1,7 @@
 """The one Spark of the workspace, and a session of it for each notebook and statement."""
 
 import glob
+import json
 import logging
 import os
 import re
@@ -150,8 +151,14 @@ class WorkspaceSession(SparkSession):
     def _none(self):
         return super().sql("SELECT 1 AS x WHERE false").select()
 
+    def local_rows(self, schema, rows):
+        """A frame of the rows (tuples), without the Python workers that createDataFrame would start."""
+        names = [field.split()[0] for field in schema.split(", ")]
+        text = json.dumps([dict(zip(names, row)) for row in rows])
+        return super().sql("SELECT inline(from_json(:rows, :kind))", {"rows": text, "kind": f"array<struct<{schema}>>"})
+
     def _rows(self, columns, rows):
-        return self.createDataFrame(rows, ", ".join(f"{column} string" for column in columns))
+        return self.local_rows(", ".join(f"{column} string" for column in columns), rows)
 
     def _full(self, name):
         """The three parts of a name, the current catalog and schema filled in."""
