@@ -29,7 +29,7 @@ void scene_upload(scene_t *s, const char *folder, const char *part)
     struct dirent *entry;
     assert_non_null(dir);
     while ((entry = readdir(dir)))
-        if (strstr(entry->d_name, part))
+        if (entry->d_name[0] != '.' && strstr(entry->d_name, part))
             OK_OR_FAIL(databricks_upload(s->db, nv_printf(s->ctx, "%s/%s", s->volume, entry->d_name),
                                          nv_printf(s->ctx, "%s/%s", folder, entry->d_name), true, &err));
     closedir(dir);
