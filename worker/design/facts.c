@@ -59,7 +59,7 @@ static bool is_absorbed(const plan_t *plan, int t, int *line)
             continue;
         const dsc_table_t *child = plan->tables[join->from].t;
         /* Only the lines of a header absorb it: every header has lines, and the lines are named or keyed after it. */
-        bool named = name_speaks_of(&child->name, &plan->tables[t].t->name, NULL) > 0.6 ||
+        bool named = name_speaks_of(&child->name, &plan->tables[t].t->name) > 0.6 ||
                      schema_table_is(child, LEXICON_LINE);
         if (named && child->rows >= plan->tables[t].t->rows &&
             plan_is_key(&plan->tables[join->from], join->join->columns[0])) {

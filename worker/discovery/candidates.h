@@ -18,6 +18,7 @@ typedef struct key_candidate {
     bool exact;
     double p;             /* probability of being the primary key */
     double referenced;    /* strongest join into it */
+    int repeats;          /* other tables with columns of all these names */
     double composite_out; /* strongest composite join out of just its columns */
     double out[KEY_MAX];  /* per column: strongest join out of it to another table */
     double features[KEY_FEATURES];
@@ -49,6 +50,8 @@ typedef struct join_candidate {
     double rival_speaks; /* the same, for the best other table of its candidates; -1: there is none */
     double alternative;  /* best name evidence of the same column for another table */
     double surprise;     /* bits against a coincidence */
+    double least_part;   /* composites: the weakest name among the parts */
+    double combined;     /* composites: bits against the combinations being a coincidence */
     double distance;     /* of quantiles; < 0: unknown */
     double p;
     double features[JOIN_FEATURES];
@@ -76,6 +79,8 @@ static inline const dsc_column_t *state_column(const dsc_state_t *state, int tab
 void keys_collect(dsc_state_t *state);
 /* Adds composites built from foreign columns and sequence columns, counted by the executor. */
 bool keys_extend(dsc_state_t *state, nv_error_t *err) NV_MUST_CHECK;
+/* Adds what the composite joins found so far suggest: their columns, alone or with one more. */
+bool keys_extend_by_references(dsc_state_t *state, nv_error_t *err) NV_MUST_CHECK;
 /* Probabilities and the choice per table; with_joins: using joins' probabilities. */
 void keys_score(dsc_state_t *state, bool with_joins);
 
@@ -95,6 +100,10 @@ char *joins_describe(const dsc_state_t *state, const char *kind, const join_cand
 /* Name evidence of one column for a key column of a table. */
 typedef struct name_evidence {
     double equal, suffix, jaccard, jaro, speaks, unused, synonym, own, person, self_hint, any;
+    double crossed;  /* "h_t_id" without its table's prefix is another table's "t_id" */
+    double headless; /* the match leaves out the word that says what is meant: "store_manager" for store */
+    double natural;  /* the column is named as the table, and the key is its name or code */
+    double labelled; /* the target has a describing column of this very name */
 } name_evidence_t;
 void joins_name_evidence(const dsc_state_t *state, const dsc_column_t *from, const dsc_column_t *to,
                          name_evidence_t *out);

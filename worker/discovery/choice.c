@@ -103,7 +103,8 @@ static bool leads_to_no_key(const dsc_state_t *state, const join_candidate_t *jo
         return false;
     bool chosen =
         keys->list[keys->chosen].n == 1 && keys->list[keys->chosen].columns[0] == join->to_columns[0];
-    return join->n == 1 && !chosen && !to->bare.keylike && !to->made_up;
+    bool code = to->kind == CLASS_TEXT && to->p->length_max <= 6 && join->speaks >= 0.8;
+    return join->n == 1 && !chosen && !to->bare.keylike && !to->made_up && !code;
 }
 
 static groups_t *group_joins(nv_mem_t *ctx, dsc_state_t *state)
@@ -195,6 +196,29 @@ static double named_after(const dsc_state_t *state, const join_candidate_t *join
     return join->from != join->to && other->n > 0 ? (double)found / other->n : 0;
 }
 
+/* Expected references to the key that a join leads to, without its own. */
+static double key_popularity(const dsc_state_t *state, const join_candidate_t *join)
+{
+    double sum = 0;
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *other = &state->joins[i];
+        if (other != join && other->n == 1 && other->to == join->to &&
+            other->to_columns[0] == join->to_columns[0])
+            sum += other->p;
+    }
+    return sum;
+}
+
+/* "customer_id" is the key of customers, and a reference in orders. */
+static double named_lead(const dsc_state_t *state, const join_candidate_t *join)
+{
+    const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
+    const dsc_column_t *to = state_column(state, join->to, join->to_columns[0]);
+    double here = name_speaks_of(&from->bare, &state->schema->tables[join->from].name);
+    double there = name_speaks_of(&to->bare, &state->schema->tables[join->to].name);
+    return from->made_up || to->made_up ? 0 : here - there > 0.3 ? -0.6 : there - here > 0.3 ? 0.6 : 0;
+}
+
 static void own_features(const dsc_state_t *state, const groups_t *groups, const join_candidate_t *join,
                          double *f)
 {
@@ -228,6 +252,11 @@ static void own_features(const dsc_state_t *state, const groups_t *groups, const
     f[41] = join->unique_source * (f[11] - from_popularity);
     f[42] = join->unique_source * (target->n_columns > state->schema->tables[join->from].n_columns);
     f[39] = join->distance < 0 ? 0.12 : join->distance;
+    f[46] = join->n == 1 ? named_lead(state, join) * join->unique_source : 0;
+    f[47] = join->n == 1 ? log1p(key_popularity(state, join)) / 3 : 0;
+    f[48] = join->features[66];
+    f[50] = join->containment >= 0.9995;
+    f[49] = join->features[68];
 }
 
 static void candidate_features(const dsc_state_t *state, const groups_t *groups, size_t g,
@@ -246,12 +275,17 @@ static void candidate_features(const dsc_state_t *state, const groups_t *groups,
         reverse = fmax(reverse, rival->reverse);
         containment = fmax(containment, rival->containment);
         popular = fmax(popular, groups->popularity[rival->to] - rival->p);
+        /* The tightest of those that hold every value: the immediate parent in a chain of subtypes. */
+        if (rival->containment >= 0.9995 &&
+            state->schema->tables[rival->to].records < 0.98 * state->schema->tables[join->to].records)
+            f[50] = 0;
         support = fmax(support, groups->siblings[rival - state->joins].support);
         affinity = fmax(affinity, named_after(state, rival));
         key_relations(state, join, rival, f);
     }
     if (rivals <= 0)
         return;
+    f[51] = f[50] * join->unique_source;
     f[2] = join->p >= p;
     f[3] = join->containment - containment;
     f[4] = join->containment >= 0.9995 && containment < 0.9995;
@@ -291,10 +325,6 @@ static void emit_choice(const dsc_state_t *state, const join_candidate_t *join, 
 /* Two tables that share a key: the one that the others refer to is the thing, the other one extends it. */
 static void point_to_the_thing(dsc_state_t *state)
 {
-    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("direction");
-    double *popularity = NV_NEW_ARRAY(scratch, double, (size_t)state->schema->n_tables + 1);
-    for (size_t i = 0; i < state->n_joins; i++)
-        popularity[state->joins[i].to] += state->joins[i].p;
     for (size_t i = 0; i < state->n_joins; i++) {
         join_candidate_t *a = &state->joins[i];
         for (size_t k = i + 1; k < state->n_joins && a->n == 1; k++) {
@@ -302,12 +332,39 @@ static void point_to_the_thing(dsc_state_t *state)
             if (fmax(a->p, b->p) < 0.3 || fmin(a->p, b->p) < 0.01 || b->n != 1 || a->from != b->to ||
                 a->to != b->from || a->columns[0] != b->to_columns[0] || a->to_columns[0] != b->columns[0])
                 continue;
-            double lead = (popularity[a->to] - a->p) - (popularity[b->to] - b->p);
+            double lead = key_popularity(state, a) - key_popularity(state, b) + named_lead(state, a);
             if ((lead > 0.5 && a->p < b->p) || (lead < -0.5 && a->p > b->p)) {
                 double swap = a->p;
                 a->p = b->p;
                 b->p = swap;
             }
+        }
+    }
+}
+
+static bool is_part_of(const join_candidate_t *part, const join_candidate_t *whole)
+{
+    if (part->from != whole->from || part->to != whole->to || part->n >= whole->n)
+        return false;
+    for (int i = 0; i < part->n; i++) {
+        bool found = false;
+        for (int k = 0; k < whole->n; k++)
+            found = found ||
+                    (part->columns[i] == whole->columns[k] && part->to_columns[i] == whole->to_columns[k]);
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+/* Where a reference in several columns holds, a part of it is no reference of its own. */
+static void keep_whole_references(dsc_state_t *state)
+{
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *whole = &state->joins[i];
+        for (size_t k = 0; k < state->n_joins && whole->n > 1 && whole->p >= 0.5; k++) {
+            if (is_part_of(&state->joins[k], whole))
+                state->joins[k].p = fmin(state->joins[k].p, least_p / 2);
         }
     }
 }
@@ -338,4 +395,5 @@ void joins_choose_targets(dsc_state_t *state)
     for (size_t i = 0; i < state->n_joins; i++)
         state->joins[i].p = p[i];
     point_to_the_thing(state);
+    keep_whole_references(state);
 }

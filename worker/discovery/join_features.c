@@ -40,6 +40,39 @@ static double max2(double a, double b)
     return a > b ? a : b;
 }
 
+/* A short code of constant width, as airports, currencies and countries have. */
+static bool is_code(const dsc_column_t *column)
+{
+    return column->kind == CLASS_TEXT && column->unique >= 0.9995 && column->distinct >= 5 &&
+           column->p->length_max <= 6 && column->p->length_mean >= 2;
+}
+
+/* The target has a column of this very name beside its key: "win_type" beside "win_id" in win_by. */
+static bool is_labelled(const dsc_table_t *target, const dsc_column_t *from, const dsc_column_t *to)
+{
+    for (int c = 0; c < target->n_columns && from->specific && !from->bare.keylike; c++) {
+        const dsc_column_t *label = &target->columns[c];
+        if (c != to->index && label->kind == CLASS_TEXT && from->kind != CLASS_TEXT &&
+            name_equal(&label->bare, &from->bare))
+            return true;
+    }
+    return false;
+}
+
+/* What a match of the column's name with the table's says. */
+static void compare_table(const dsc_column_t *from, const dsc_column_t *to, const dsc_table_t *target,
+                          name_evidence_t *out)
+{
+    name_match_t bare = name_match(&from->bare, &target->name), full = name_match(&from->name, &target->name);
+    name_match_t best = full.score > bare.score ? full : bare;
+    bool named_as_table =
+        (bare.score >= 0.999 && bare.unused <= 0) || (full.score >= 0.999 && full.unused <= 0);
+    out->natural = named_as_table && (!to->specific || is_code(to)) && to->unique >= 0.95;
+    out->speaks = best.score;
+    out->unused = best.score > 0 ? best.unused : 1;
+    out->headless = best.score >= 0.5 && !best.head;
+}
+
 /* The key column's own name is evidence only if it names a thing: "album_id" yes, "id" or "code" no. */
 static void compare_columns(const dsc_column_t *from, const dsc_column_t *to, name_evidence_t *out)
 {
@@ -54,6 +87,7 @@ static void compare_columns(const dsc_column_t *from, const dsc_column_t *to, na
         out->equal = 0.9;
     out->jaccard = worth * max2(name_jaccard(&from->bare, &to->bare), name_jaccard(&from->name, &to->name));
     char a[NAME_WORDS_MAX * NAME_WORD_BYTES], b[NAME_WORDS_MAX * NAME_WORD_BYTES];
+    out->crossed = to->name.n >= 2 && to->name.n > to->bare.n && name_equal(&from->bare, &to->name);
     name_join(&from->bare, a, sizeof a);
     name_join(&to->bare, b, sizeof b);
     out->jaro = worth * name_jaro_winkler(a, b);
@@ -67,30 +101,25 @@ void joins_name_evidence(const dsc_state_t *state, const dsc_column_t *from, con
         return;
     const dsc_table_t *target = &state->schema->tables[to->table], *own = &state->schema->tables[from->table];
     compare_columns(from, to, out);
-    double unused = 1, unused_full = 1;
-    out->speaks = name_speaks_of(&from->bare, &target->name, &unused);
-    double full = name_speaks_of(&from->name, &target->name, &unused_full);
-    if (full > out->speaks) {
-        out->speaks = full;
-        unused = unused_full;
-    }
+    compare_table(from, to, target, out);
     /* "customer_email" speaks of customers, but its like in that table is not the key. */
-    bool key_column =
-        to->bare.keylike || to->bare.core == 0 || name_speaks_of(&to->bare, &target->name, NULL) > 0.7;
+    bool key_column = to->bare.keylike || to->bare.core == 0 || is_code(to) || out->natural > 0 ||
+                      name_speaks_of(&to->bare, &target->name) > 0.7;
     if (!key_column)
         out->speaks *= 0.4;
     if (!from->bare.keylike && share_in(from, LEXICON_DESCRIPTIVE, from->bare.n) > 0)
         out->speaks *= 0.5;
-    out->unused = out->speaks > 0 ? unused : 1;
+    out->labelled = is_labelled(target, from, to);
     out->synonym = key_column ? synonym_score(&from->bare, &target->name) : 0;
     if (from->table != to->table && from->bare.keylike)
-        out->own = max2(name_speaks_of(&from->bare, &own->name, NULL), from->bare.core == 0 ? 1 : 0);
+        out->own = max2(name_speaks_of(&from->bare, &own->name), from->bare.core == 0 ? 1 : 0);
     out->person = share_in(from, LEXICON_PERSON_ROLE, from->bare.core) > 0 &&
                   schema_table_is(target, LEXICON_PERSON) && !schema_mentions(from, LEXICON_MEASURE);
     out->self_hint = from->table == to->table && schema_mentions(from, LEXICON_SELF);
     out->any = max2(max2(out->equal, 0.95 * out->suffix), out->speaks * (1 - 0.25 * out->unused));
     out->any = max2(out->any, max2(0.65 * out->synonym, 0.6 * out->person));
-    out->any = max2(out->any, 0.6 * out->self_hint);
+    out->any = max2(out->any, max2(0.6 * out->self_hint, 0.85 * out->natural));
+    out->any = max2(out->any, max2(0.85 * out->crossed, 0.5 * out->labelled));
 }
 
 static void name_features(const dsc_state_t *state, const join_candidate_t *join, double *f)
@@ -112,6 +141,10 @@ static void name_features(const dsc_state_t *state, const join_candidate_t *join
         sum.own += e.own / join->n;
         sum.person += e.person / join->n;
         sum.self_hint += e.self_hint / join->n;
+        sum.headless += e.headless / join->n;
+        sum.labelled += e.labelled / join->n;
+        sum.natural += e.natural / join->n;
+        sum.crossed += e.crossed / join->n;
         keylike_from += (double)from->bare.keylike / join->n;
         keylike_to += (double)to->bare.keylike / join->n;
         header += from->header_share / join->n;
@@ -137,6 +170,10 @@ static void name_features(const dsc_state_t *state, const join_candidate_t *join
     f[17] = sum.self_hint;
     f[18] = join->alternative > 0.6 && join->alternative > join->name + 0.05;
     f[19] = sum.speaks * sum.unused;
+    f[66] = sum.headless;
+    f[67] = sum.labelled;
+    f[68] = sum.natural;
+    f[69] = sum.crossed;
 }
 
 static void data_features(const dsc_state_t *state, const join_candidate_t *join, double *f)
@@ -181,12 +218,22 @@ static bool same_key_word(const dsc_column_t *from, const dsc_column_t *to)
 static double target_extends(const dsc_state_t *state, const join_candidate_t *join)
 {
     const dsc_column_t *to = state_column(state, join->to, join->to_columns[0]);
-    double best = 0, own = name_speaks_of(&to->name, &state->schema->tables[join->to].name, NULL);
+    double best = 0, own = name_speaks_of(&to->name, &state->schema->tables[join->to].name);
     for (int u = 0; u < state->schema->n_tables && join->n == 1 && to->bare.core > 0; u++) {
         if (u != join->to)
-            best = fmax(best, name_speaks_of(&to->name, &state->schema->tables[u].name, NULL));
+            best = fmax(best, name_speaks_of(&to->name, &state->schema->tables[u].name));
     }
     return fmax(0, best - own);
+}
+
+/* Numbers that begin and end where the key does: what is drawn from all of a key looks so, a measure hardly ever. */
+static bool ends_agree(const dsc_column_t *from, const dsc_column_t *to)
+{
+    if (from->kind != CLASS_INTEGER || to->kind != CLASS_INTEGER || !from->has_points || !to->has_points ||
+        to->distinct < 20)
+        return false;
+    double least = to->points[0], most = to->points[SKETCH_POINTS - 1], slack = 0.03 * (most - least);
+    return fabs(from->points[SKETCH_POINTS - 1] - most) <= slack && fabs(from->points[0] - least) <= slack;
 }
 
 static void structure_features(const dsc_state_t *state, const join_candidate_t *join, double *f)
@@ -231,6 +278,13 @@ static void structure_features(const dsc_state_t *state, const join_candidate_t 
     f[63] = unnamed * f[59];
     f[64] = unnamed * from->specific * (join->surprise < 8);
     f[65] = unnamed * from->specific * from->bare.keylike;
+    bool ends = join->n == 1 && ends_agree(from, to);
+    f[70] = ends;
+    f[71] = ends * unnamed;
+    f[72] = join->n > 1 ? join->least_part : 0;
+    f[73] = join->n > 1 ? join->combined / 40 : 0;
+    f[74] = join->n > 1 && join->coverage >= 0.9995;
+    f[75] = f[45] * f[5];
 }
 
 char *joins_describe(const dsc_state_t *state, const char *kind, const join_candidate_t *join)

@@ -5,6 +5,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "worker/discovery/lexicon.h"
+
 static const double least_containment = 0.7;
 
 static bool types_fit(const dsc_column_t *from, const dsc_column_t *to, double name)
@@ -74,7 +76,25 @@ static bool worth_considering(const dsc_column_t *from, const dsc_column_t *to, 
         return surprise >= 6 || reverse >= 0.5;
     if (name >= 0.3 || surprise >= 12)
         return true;
-    return from->bare.keylike && reverse >= 0.3;
+    if (from->bare.keylike)
+        return reverse >= 0.3;
+    /* A role without any word for what it refers to ("striker", "assignee"): numbers that fill a key. */
+    return from->table != to->table && from->kind == CLASS_INTEGER && to->kind == CLASS_INTEGER &&
+           reverse >= 0.5 && to->distinct >= 20 && !schema_mentions(from, LEXICON_MEASURE);
+}
+
+/* A row refers to another one of its own table by the table's key, and by a column that is no key itself and says so: a hint
+ * (parent, previous), the table's own noun, or at least a word for a key. */
+static bool may_refer_to_itself(const dsc_state_t *state, const dsc_column_t *from,
+                                const key_candidate_t *key, const name_evidence_t *names)
+{
+    const table_keys_t *keys = &state->keys[from->table];
+    for (int k = 0; k < keys->n; k++) {
+        if (&keys->list[k] != key && keys->list[k].n == 1 && keys->list[k].p > key->p + 0.2)
+            return false;
+    }
+    return names->self_hint > 0 || names->suffix > 0 || from->made_up ||
+           (from->unique < 0.9995 && (names->speaks >= 0.5 || from->bare.keylike));
 }
 
 static void consider(dsc_state_t *state, const dsc_column_t *from, const key_candidate_t *key)
@@ -89,7 +109,7 @@ static void consider(dsc_state_t *state, const dsc_column_t *from, const key_can
         return;
     if (!vacuous && (to->filled == 0 || !ranges_fit(from, to)))
         return;
-    if (from->table == to->table && (names.self_hint == 0 && names.suffix == 0 && !from->made_up))
+    if (from->table == to->table && !may_refer_to_itself(state, from, key, &names))
         return;
     size_t judged = 0, back = 0;
     double containment = vacuous ? 1 : sketch_containment(&from->sketch, &to->sketch, &judged);
@@ -167,8 +187,13 @@ void joins_enumerate(dsc_state_t *state)
 }
 
 /* Parts of a composite are often generic: "year_key" for "yearID", "teamIDwinner" for "teamID". */
-static double part_name_score(const dsc_column_t *from, const dsc_column_t *to)
+static double part_name_score(const dsc_state_t *state, const dsc_column_t *from, const dsc_column_t *to)
 {
+    /* (state, nation) for the key (name, nation) of states: better than another column "name". */
+    if (!to->specific && !from->made_up && name_equal(&from->bare, &state->schema->tables[to->table].name))
+        return 1.05;
+    if (to->name.n > to->bare.n && to->name.n >= 2 && name_equal(&from->bare, &to->name))
+        return 0.97;
     name_words_t a = from->bare, b = to->bare;
     if (a.core > 0 && b.core > 0) {
         a.n = a.core;
@@ -198,9 +223,8 @@ static int best_counterpart(const dsc_state_t *state, int table, const dsc_colum
         name_evidence_t e;
         joins_name_evidence(state, from, to, &e);
         /* Within a composite the generic parts count too: year and year, line and line. */
-        double score = name_equal(&from->bare, &to->bare) || name_equal(&from->name, &to->name)
-                           ? 1
-                           : fmax(fmax(e.equal, 0.95 * e.suffix), part_name_score(from, to));
+        bool equal = name_equal(&from->bare, &to->bare) || name_equal(&from->name, &to->name);
+        double score = fmax(equal, fmax(fmax(e.equal, 0.95 * e.suffix), part_name_score(state, from, to)));
         size_t judged = 0;
         if (score <= *name || !types_fit(from, to, score) || !ranges_fit(from, to) || from->filled == 0)
             continue;
@@ -210,6 +234,13 @@ static int best_counterpart(const dsc_state_t *state, int table, const dsc_colum
         *name = score;
     }
     return best;
+}
+
+/* How unlikely combinations of values that occur apart are all in the parent by chance. */
+static double combined_bits(double records, double combinations, double distinct)
+{
+    double bits = -log2(fmin(1, fmax(1e-6, records / combinations)));
+    return fmin(60, fmin(64, distinct) * bits);
 }
 
 /* Fills join with the columns of `table` for a composite key; avoided columns play another role already. */
@@ -224,6 +255,7 @@ static bool match_composite(const dsc_state_t *state, int table, const key_candi
                                .distance = -1,
                                .to_key_unique = key->uniqueness >= 0.9995};
     *role = false;
+    double combinations = 1, distinct = 0;
     for (int i = 0; i < key->n; i++) {
         const dsc_column_t *to = state_column(state, key->table, key->columns[i]);
         double name = 0;
@@ -238,9 +270,25 @@ static bool match_composite(const dsc_state_t *state, int table, const key_candi
         join->name = fmin(join->name, name);
         join->surprise = fmin(60, join->surprise + surprise_bits(from, to));
         *role = *role || name < 1;
+        combinations *= fmax(1, to->distinct);
+        distinct = fmax(distinct, from->distinct);
     }
+    join->least_part = fmin(1, join->name);
+    join->combined = combined_bits(state->schema->tables[key->table].records, combinations, distinct);
     join->coverage = join->containment;
     return true;
+}
+
+static bool is_known(const dsc_state_t *state, const join_candidate_t *join)
+{
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *other = &state->joins[i];
+        if (other->from == join->from && other->to == join->to && other->n == join->n &&
+            memcmp(other->columns, join->columns, sizeof join->columns) == 0 &&
+            memcmp(other->to_columns, join->to_columns, sizeof join->to_columns) == 0)
+            return true;
+    }
+    return false;
 }
 
 /* A table may hold the same composite reference in several roles: winner and loser of a series. */
@@ -257,7 +305,7 @@ static void consider_composite(dsc_state_t *state, int table, const key_candidat
             const dsc_column_t *to = state_column(state, key->table, join.to_columns[i]);
             avoid[join.columns[i]] = !name_equal(&from->bare, &to->bare);
         }
-        join_candidate_t *added = add_join(state);
+        join_candidate_t *added = is_known(state, &join) ? NULL : add_join(state);
         if (added != NULL)
             *added = join;
     }

@@ -1,5 +1,5 @@
 /* Primary-key candidates and the choice among them, once from names and values alone, then together with the joins. */
-#include "worker/discovery/candidates.h"
+#include "worker/discovery/keys_internal.h"
 
 #include <assert.h>
 #include <math.h>
@@ -9,7 +9,7 @@
 
 static const double least_uniqueness = 0.95;
 
-static bool may_be_key(const dsc_column_t *column)
+bool key_may_be(const dsc_column_t *column)
 {
     if (column->kind == CLASS_BOOLEAN || column->kind == CLASS_NONE ||
         column->p->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE ||
@@ -20,7 +20,7 @@ static bool may_be_key(const dsc_column_t *column)
     return column->kind != CLASS_TEXT || column->p->length_mean <= 80;
 }
 
-static bool same_set(const key_candidate_t *key, const int *columns, int n)
+bool key_same_set(const key_candidate_t *key, const int *columns, int n)
 {
     if (key->n != n)
         return false;
@@ -34,10 +34,10 @@ static bool same_set(const key_candidate_t *key, const int *columns, int n)
     return true;
 }
 
-static key_candidate_t *add_key(table_keys_t *keys, int table, const int *columns, int n)
+key_candidate_t *key_add(table_keys_t *keys, int table, const int *columns, int n)
 {
     for (int i = 0; i < keys->n; i++) {
-        if (same_set(&keys->list[i], columns, n))
+        if (key_same_set(&keys->list[i], columns, n))
             return NULL;
     }
     if (keys->n == KEYS_PER_TABLE_MAX)
@@ -52,8 +52,8 @@ static bool speaks_of_own_table(const dsc_state_t *state, const dsc_column_t *co
 {
     const dsc_table_t *table = &state->schema->tables[column->table];
     return column->bare.keylike &&
-           (column->bare.core == 0 || name_speaks_of(&column->bare, &table->name, NULL) >= 0.75 ||
-            name_speaks_of(&column->name, &table->name, NULL) >= 0.75);
+           (column->bare.core == 0 || name_speaks_of(&column->bare, &table->name) >= 0.75 ||
+            name_speaks_of(&column->name, &table->name) >= 0.75);
 }
 
 /* A table that keeps several versions of a thing has a column that dates them. */
@@ -74,9 +74,9 @@ static void collect_singles(dsc_state_t *state, int t)
         const dsc_column_t *column = &table->columns[c];
         bool own = speaks_of_own_table(state, column);
         double least = own ? (versions ? 0.6 : 0.9) : least_uniqueness;
-        if (!may_be_key(column) || column->unique < least || column->null_share > 0.05)
+        if (!key_may_be(column) || column->unique < least || column->null_share > 0.05)
             continue;
-        key_candidate_t *key = add_key(&state->keys[t], t, &c, 1);
+        key_candidate_t *key = key_add(&state->keys[t], t, &c, 1);
         if (key == NULL)
             continue;
         double records = fmax(1, fmin(table->records, column->filled));
@@ -96,9 +96,9 @@ static void collect_sets(dsc_state_t *state, int t)
         bool fits = set->n_columns >= 2 && set->n_columns <= KEY_MAX && set->uniqueness >= least_uniqueness;
         for (size_t j = 0; fits && j < set->n_columns; j++) {
             columns[j] = schema_find_column(table, set->columns[j]);
-            fits = columns[j] >= 0 && may_be_key(&table->columns[columns[j]]);
+            fits = columns[j] >= 0 && key_may_be(&table->columns[columns[j]]);
         }
-        key_candidate_t *key = fits ? add_key(&state->keys[t], t, columns, (int)set->n_columns) : NULL;
+        key_candidate_t *key = fits ? key_add(&state->keys[t], t, columns, (int)set->n_columns) : NULL;
         if (key == NULL)
             continue;
         key->uniqueness = set->uniqueness;
@@ -116,12 +116,12 @@ static void collect_named(dsc_state_t *state, int t)
     int columns[KEY_MAX], n = 0;
     for (int c = 0; c < table->n_columns; c++) {
         if (speaks_of_own_table(state, &table->columns[c]) || c == 0)
-            add_key(&state->keys[t], t, &c, 1);
+            key_add(&state->keys[t], t, &c, 1);
         if (table->columns[c].bare.keylike && n < KEY_MAX)
             columns[n++] = c;
     }
     if (n >= 2)
-        add_key(&state->keys[t], t, columns, n);
+        key_add(&state->keys[t], t, columns, n);
 }
 
 void keys_collect(dsc_state_t *state)
@@ -138,7 +138,7 @@ void keys_collect(dsc_state_t *state)
 }
 
 /* Strongest join out of a column to another table. */
-static double strongest_out(const dsc_state_t *state, int table, int column)
+double key_strongest_out(const dsc_state_t *state, int table, int column)
 {
     double best = 0;
     for (size_t i = 0; i < state->n_joins; i++) {
@@ -159,7 +159,7 @@ static double strongest_in(const dsc_state_t *state, const key_candidate_t *key)
     for (size_t i = 0; i < state->n_joins; i++) {
         const join_candidate_t *join = &state->joins[i];
         if (join->to == key->table && join->n == key->n && join->from != key->table &&
-            same_set(key, join->to_columns, join->n))
+            key_same_set(key, join->to_columns, join->n))
             best = fmax(best, join->p);
     }
     return best;
@@ -171,16 +171,16 @@ static double strongest_composite_out(const dsc_state_t *state, const key_candid
     double best = 0;
     for (size_t i = 0; i < state->n_joins; i++) {
         const join_candidate_t *join = &state->joins[i];
-        if (join->from == key->table && join->n == key->n && same_set(key, join->columns, join->n))
+        if (join->from == key->table && join->n == key->n && key_same_set(key, join->columns, join->n))
             best = fmax(best, join->p);
     }
     return best;
 }
 
-static bool any_core_speaks_of_other(const dsc_state_t *state, const dsc_column_t *column)
+bool key_names_other(const dsc_state_t *state, const dsc_column_t *column)
 {
     for (int u = 0; u < state->schema->n_tables; u++) {
-        if (u != column->table && name_speaks_of(&column->bare, &state->schema->tables[u].name, NULL) >= 0.8)
+        if (u != column->table && name_speaks_of(&column->bare, &state->schema->tables[u].name) >= 0.8)
             return true;
     }
     return false;
@@ -204,7 +204,7 @@ static void column_features(const dsc_state_t *state, const key_candidate_t *key
         f[12] += share * (column->kind == CLASS_DATE);
         f[13] += share * (!column->bare.keylike && schema_mentions(column, LEXICON_MEASURE));
         f[14] += share * (!column->bare.keylike && schema_mentions(column, LEXICON_DESCRIPTIVE));
-        bool out = any_core_speaks_of_other(state, column) && !speaks_of_own_table(state, column);
+        bool out = key_names_other(state, column) && !speaks_of_own_table(state, column);
         f[16] += share * out;
         f[17] = fmax(f[17], key->n > 1 && schema_mentions(column, LEXICON_SEQUENCE));
         f[23] += share * key->out[i];
@@ -258,6 +258,57 @@ static void read_additions(const dsc_state_t *state, const table_keys_t *keys, c
     }
 }
 
+static int shared_columns(const key_candidate_t *a, const key_candidate_t *b)
+{
+    int n = 0;
+    for (int i = 0; i < a->n; i++) {
+        for (int j = 0; j < b->n; j++)
+            n += a->columns[i] == b->columns[j];
+    }
+    return n;
+}
+
+/* Does the other table have a column of every name in the set? Lines, returns and attendances repeat what identifies their parent. */
+bool key_repeats_names(const dsc_table_t *table, const dsc_table_t *other, const int *columns, int n)
+{
+    for (int i = 0; i < n; i++) {
+        bool found = false;
+        for (int c = 0; c < other->n_columns && !found; c++)
+            found = other->columns[c].header == table->columns[columns[i]].header;
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+static int count_repeats(const dsc_state_t *state, const key_candidate_t *key)
+{
+    const dsc_table_t *table = &state->schema->tables[key->table];
+    int repeats = 0;
+    for (int u = 0; u < state->schema->n_tables && key->n > 1 && !table->made_up; u++)
+        repeats +=
+            u != key->table && key_repeats_names(table, &state->schema->tables[u], key->columns, key->n);
+    return repeats;
+}
+
+/* What its names say about a set of columns: do other tables repeat it, or repeat more than it; does it hold a date's key? */
+static void repeat_features(const dsc_state_t *state, const table_keys_t *keys, const key_candidate_t *key,
+                            double *f)
+{
+    f[56] = fmin(key->repeats, 3) / 3;
+    for (int k = 0; k < keys->n && key->repeats > 0; k++) {
+        const key_candidate_t *other = &keys->list[k];
+        if (other->n > key->n && shared_columns(key, other) == key->n)
+            f[57] = fmax(f[57], fmin(other->repeats, 3) / 3);
+    }
+    for (int i = 0; i < key->n && key->n > 1; i++) {
+        const dsc_column_t *column = state_column(state, key->table, key->columns[i]);
+        const char *noun = column->bare.core > 0 ? column->bare.word[column->bare.core - 1] : "";
+        f[58] += (strcmp(noun, "date") == 0 || strcmp(noun, "time") == 0) && column->bare.keylike;
+    }
+    f[59] = key->n > 1 ? fmax(0, key->n - 2) * (f[50] > 0.5) : 0;
+}
+
 static void key_features(const dsc_state_t *state, const key_candidate_t *key, const table_keys_t *keys,
                          double *f)
 {
@@ -297,6 +348,7 @@ static void key_features(const dsc_state_t *state, const key_candidate_t *key, c
     f[49] = key->n > 1 ? f[8] * f[4] : 0;
     f[50] = key->composite_out;
     read_additions(state, keys, key, f);
+    repeat_features(state, keys, key, f);
     f[54] = key->n == 1 && first->bare.core > 0 ? first->header_share : 0;
     f[55] = f[54] * f[5];
 }
@@ -340,7 +392,7 @@ static bool is_counter(const dsc_state_t *state, const dsc_column_t *column)
 {
     return column->kind == CLASS_INTEGER && column->has_points && column->points[0] >= 0 &&
            column->points[0] <= 10 && schema_mentions(column, LEXICON_SEQUENCE) &&
-           strongest_out(state, column->table, column->index) < 0.5;
+           key_strongest_out(state, column->table, column->index) < 0.5;
 }
 
 static int count_counters(const dsc_state_t *state, const key_candidate_t *key)
@@ -348,16 +400,6 @@ static int count_counters(const dsc_state_t *state, const key_candidate_t *key)
     int n = 0;
     for (int i = 0; i < key->n; i++)
         n += is_counter(state, state_column(state, key->table, key->columns[i]));
-    return n;
-}
-
-static int shared_columns(const key_candidate_t *a, const key_candidate_t *b)
-{
-    int n = 0;
-    for (int i = 0; i < a->n; i++) {
-        for (int j = 0; j < b->n; j++)
-            n += a->columns[i] == b->columns[j];
-    }
     return n;
 }
 
@@ -390,8 +432,12 @@ static void score_table(dsc_state_t *state, int t, const double *weights, bool j
         key_candidate_t *key = &keys->list[k];
         key->referenced = joined ? strongest_in(state, key) : 0;
         for (int i = 0; i < key->n; i++)
-            key->out[i] = joined ? strongest_out(state, t, key->columns[i]) : 0;
+            key->out[i] = joined ? key_strongest_out(state, t, key->columns[i]) : 0;
         key->composite_out = joined && key->n > 1 ? strongest_composite_out(state, key) : 0;
+        key->repeats = count_repeats(state, key);
+    }
+    for (int k = 0; k < keys->n; k++) {
+        key_candidate_t *key = &keys->list[k];
         key_features(state, key, keys, key->features);
         scores[k] = model_dot(weights, key->features, KEY_FEATURES);
     }
@@ -418,161 +464,4 @@ void keys_score(dsc_state_t *state, bool with_joins)
 {
     for (int t = 0; t < state->schema->n_tables; t++)
         score_table(state, t, with_joins ? model_key_joined : model_key_alone, with_joins);
-}
-
-/* --- composites from foreign columns --------------------------------------------------------------------------------- */
-
-typedef struct proposal {
-    int table, n;
-    int columns[KEY_MAX];
-} proposal_t;
-
-typedef struct proposals {
-    proposal_t *list;
-    size_t n, cap;
-} proposals_t;
-
-static bool covers_known_key(const table_keys_t *keys, const int *columns, int n)
-{
-    for (int k = 0; k < keys->n; k++) {
-        int inside = 0;
-        for (int i = 0; i < keys->list[k].n; i++) {
-            for (int j = 0; j < n; j++)
-                inside += keys->list[k].columns[i] == columns[j];
-        }
-        if (inside == keys->list[k].n && keys->list[k].violations <= 0)
-            return true;
-    }
-    return false;
-}
-
-static void propose(dsc_state_t *state, proposals_t *out, int t, const int *columns, int n)
-{
-    /* Supersets of a single unique column are no keys; supersets of a composite may be the declared one. */
-    const table_keys_t *keys = &state->keys[t];
-    for (int k = 0; k < keys->n; k++) {
-        if (same_set(&keys->list[k], columns, n))
-            return;
-    }
-    if (n > 3 && covers_known_key(keys, columns, n))
-        return;
-    proposal_t *p = &NV_PUSH(state->ctx, out->list, out->n, out->cap);
-    *p = (proposal_t){.table = t, .n = n};
-    memcpy(p->columns, columns, sizeof *columns * (size_t)n);
-}
-
-static bool is_part(const dsc_state_t *state, const dsc_column_t *column, double out)
-{
-    if (!may_be_key(column) || column->null_share > 0.02 || column->distinct < 2)
-        return false;
-    return out >= 0.3 || column->bare.keylike || schema_mentions(column, LEXICON_SEQUENCE) ||
-           column->kind == CLASS_DATE || schema_mentions(column, LEXICON_VERSION) ||
-           any_core_speaks_of_other(state, column) ||
-           (column->index < 3 && column->kind != CLASS_NUMBER && column->p->length_mean <= 20);
-}
-
-/* Fewer combinations than records: cannot identify them. */
-static bool may_identify(const dsc_table_t *table, const int *columns, int n)
-{
-    double combinations = 1;
-    for (int i = 0; i < n; i++)
-        combinations *= fmax(1, table->columns[columns[i]].distinct);
-    return combinations >= 0.97 * table->records;
-}
-
-/* In a large table each question costs; where the profile already found composite keys, only sets of references are asked about. */
-static bool is_settled(const dsc_table_t *table)
-{
-    bool composite = false;
-    for (size_t i = 0; i < table->p->n_unique_sets; i++)
-        composite = composite || (table->p->unique_sets[i]->n_columns > 1 && table->p->unique_sets[i]->exact);
-    return table->rows > 50000 && composite;
-}
-
-static void propose_for_table(dsc_state_t *state, proposals_t *out, int t)
-{
-    enum { PARTS_MAX = 7, PER_TABLE_MAX = 60, PER_LARGE_TABLE_MAX = 6 };
-    const dsc_table_t *table = &state->schema->tables[t];
-    int parts[PARTS_MAX], n = 0;
-    bool settled = is_settled(table);
-    for (int c = 0; c < table->n_columns && n < PARTS_MAX; c++) {
-        double strongest = strongest_out(state, t, c);
-        if (is_part(state, &table->columns[c], strongest) && (!settled || strongest >= 0.5))
-            parts[n++] = c;
-    }
-    size_t most = out->n + (table->rows > 50000 ? PER_LARGE_TABLE_MAX : PER_TABLE_MAX);
-    for (int size = 2; n >= 2 && size <= 4 && size <= n; size++) {
-        for (unsigned mask = 1; mask < 1u << n && out->n < most; mask++) {
-            int columns[KEY_MAX], m = 0;
-            if (__builtin_popcount(mask) != size)
-                continue;
-            for (int i = 0; i < n; i++) {
-                if (mask & (1u << i))
-                    columns[m++] = parts[i];
-            }
-            bool larger = size > 2 && table->rows > 5000 && covers_known_key(&state->keys[t], columns, m);
-            if (may_identify(table, columns, m) && !larger)
-                propose(state, out, t, columns, m);
-        }
-    }
-}
-
-static bool has_good_single(const table_keys_t *keys)
-{
-    for (int k = 0; k < keys->n; k++) {
-        if (keys->list[k].n == 1 && keys->list[k].p > 0.9)
-            return true;
-    }
-    return false;
-}
-
-/* Keeps the small sets first, so that a table with many parts fills its candidates with the likely ones. */
-static void take_unique(dsc_state_t *state, const proposals_t *proposals, const discovery_counts_t *counts)
-{
-    for (int size = 2; size <= KEY_MAX; size++) {
-        for (size_t i = 0; i < proposals->n; i++) {
-            const proposal_t *p = &proposals->list[i];
-            const dsc_table_t *table = &state->schema->tables[p->table];
-            if (p->n != size || !counts[i].answered || counts[i].rows == 0)
-                continue;
-            double uniqueness = (double)counts[i].distinct / (double)counts[i].rows;
-            if (uniqueness < 0.97 || (double)counts[i].missing > 0.02 * table->records)
-                continue;
-            if (size > 2 && uniqueness >= 1 && covers_known_key(&state->keys[p->table], p->columns, p->n) &&
-                size > 3)
-                continue;
-            key_candidate_t *key = add_key(&state->keys[p->table], p->table, p->columns, p->n);
-            if (key == NULL)
-                continue;
-            key->uniqueness = uniqueness;
-            key->violations = (double)(counts[i].rows - counts[i].distinct);
-            key->null_share = (double)counts[i].missing / fmax(1, table->records);
-        }
-    }
-}
-
-bool keys_extend(dsc_state_t *state, nv_error_t *err)
-{
-    const discovery_exact_t *exact = state->options->exact;
-    if (exact == NULL)
-        return true;
-    proposals_t proposals = {0};
-    for (int t = 0; t < state->schema->n_tables; t++) {
-        if (state->schema->tables[t].rows >= 2 && !has_good_single(&state->keys[t]))
-            propose_for_table(state, &proposals, t);
-    }
-    if (proposals.n == 0)
-        return true;
-    discovery_check_t *checks = NV_NEW_ARRAY(state->ctx, discovery_check_t, proposals.n);
-    discovery_counts_t *counts = NV_NEW_ARRAY(state->ctx, discovery_counts_t, proposals.n);
-    for (size_t i = 0; i < proposals.n; i++) {
-        const proposal_t *p = &proposals.list[i];
-        checks[i] = (discovery_check_t){.from = state->schema->tables[p->table].p->name, .n = p->n};
-        for (int j = 0; j < p->n; j++)
-            checks[i].columns[j] = state_column(state, p->table, p->columns[j])->p->name;
-    }
-    if (!exact->count(exact->self, checks, proposals.n, counts, err))
-        return nv_wrap(err, "counting %zu key candidates", proposals.n);
-    take_unique(state, &proposals, counts);
-    return true;
 }

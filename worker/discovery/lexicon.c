@@ -97,7 +97,8 @@ static const char *const lists[LEXICON_N] = {
                             "lead head created updated modified "
                             "assigned by approved requester submitter sender recipient receiver driver "
                             "technician operator contact support "
-                            "staff salesrep ",
+                            "staff salesrep batsman bowler striker fielder pitcher catcher goalie goalkeeper "
+                            "scorer umpire referee winner loser orderer ordered editor editors uploader ",
     [LEXICON_SELF] = " parent manager mgr reports supervisor boss prev previous next original replaced "
                      "replaces child root "
                      "related linked upline referred referrer superior sup duplicate predecessor successor "
@@ -115,7 +116,7 @@ static const char *const lists[LEXICON_N] = {
         "brand nationality surname fullname abbreviation abbrev caption remark ",
     [LEXICON_TABLE_NOISE] =
         " dim dimension fact fct tbl table stg stage staging raw src source data export dump int base vw t "
-        "master mst lookup lu ref ods dwh d f csv seed list file tb ",
+        "master mst lookup lu ref ods dwh d f csv seed list file tb dataset ",
     [LEXICON_DIM_MARK] = " dim dimension lookup lu ",
     [LEXICON_FACT_MARK] = " fact fct facts ",
     [LEXICON_BRIDGE_MARK] =
@@ -155,9 +156,9 @@ static const char *const synonyms[] = {
     " address billing shipping bill ",
     " address addr location ",
     " team club home away opponent side winner loser franchise ",
-    " city town place ",
+    " city town place capital ",
     " airport origin destination ",
-    " film movie title show ",
+    " film movie title show episode ",
     " driver racer ",
     " instructor teacher professor lecturer ",
     " doctor physician provider practitioner ",

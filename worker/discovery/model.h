@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-enum { JOIN_FEATURES = 66, KEY_FEATURES = 56, ROLE_FEATURES = 48, ROLE_CLASSES = 4, CHOICE_FEATURES = 46 };
+enum { JOIN_FEATURES = 76, KEY_FEATURES = 60, ROLE_FEATURES = 48, ROLE_CLASSES = 4, CHOICE_FEATURES = 52 };
 
 extern const double model_join_n1[JOIN_FEATURES];
 extern const double model_join_11[JOIN_FEATURES];

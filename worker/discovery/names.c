@@ -321,13 +321,25 @@ static double count_unused(const bool *used, int core)
     return core > 0 ? (double)unused / core : 0;
 }
 
-double name_speaks_of(const name_words_t *column, const name_words_t *table, double *unused)
+/* "nation1" and "nation2" are nations: numbers do not say what is meant. */
+static name_words_t without_numbers(const name_words_t *name)
 {
-    double ignored = 0;
-    unused = unused != NULL ? unused : &ignored;
-    *unused = 1;
+    name_words_t out = {0};
+    for (int i = 0; i < name->core; i++) {
+        if (!isdigit((unsigned char)name->word[i][0]))
+            memcpy(out.word[out.n++], name->word[i], sizeof out.word[0]);
+    }
+    out.core = out.n;
+    return out.n > 0 ? out : *name;
+}
+
+name_match_t name_match(const name_words_t *named, const name_words_t *table)
+{
+    name_words_t plain = without_numbers(named);
+    const name_words_t *column = &plain;
+    name_match_t match = {.unused = 1};
     if (column->core == 0 || table->n == 0)
-        return 0;
+        return match;
     bool used[NAME_WORDS_MAX] = {false};
     double sum = 0, weights = 0;
     for (int i = 0; i < table->n; i++) {
@@ -340,16 +352,22 @@ double name_speaks_of(const name_words_t *column, const name_words_t *table, dou
         sum += weight * best;
         weights += weight;
     }
-    double words = sum / weights;
+    match.score = sum / weights;
     int at = -1;
     double glued = glued_match(column, table, &at);
-    if (glued > words) {
+    if (glued > match.score) {
         memset(used, 0, sizeof used);
         used[at] = true;
-        words = glued;
+        match.score = glued;
     }
-    *unused = count_unused(used, column->core);
-    return words;
+    match.unused = count_unused(used, column->core);
+    match.head = used[column->core - 1];
+    return match;
+}
+
+double name_speaks_of(const name_words_t *column, const name_words_t *table)
+{
+    return name_match(column, table).score;
 }
 
 void name_join(const name_words_t *name, char *out, size_t size)

@@ -37,8 +37,16 @@ double name_jaccard(const name_words_t *a, const name_words_t *b);
 bool name_equal(const name_words_t *a, const name_words_t *b);
 /* The words of b are the last words of a, and a has more. */
 bool name_ends_with(const name_words_t *a, const name_words_t *b);
-/* How far the core of column speaks of table, 0 … 1; *unused (may be NULL) = share of core words not needed for it. */
-double name_speaks_of(const name_words_t *column, const name_words_t *table, double *unused);
+/* How far the core of a column's name speaks of a table. */
+typedef struct name_match {
+    double score;  /* 0 … 1 */
+    double unused; /* share of core words not needed for it */
+    bool
+        head; /* the last core word, which says what is meant, is among the needed: not so for "store_manager" and store */
+} name_match_t;
+name_match_t name_match(const name_words_t *named, const name_words_t *table);
+/* The score alone. */
+double name_speaks_of(const name_words_t *column, const name_words_t *table);
 /* All words joined by nothing, at most size bytes. */
 void name_join(const name_words_t *name, char *out, size_t size);
 

@@ -134,6 +134,62 @@ static void recall_joins(dsc_state_t *state)
     }
 }
 
+/* The columns of `whole`'s target that stand for some of its source columns; false when it does not hold them all. */
+static bool follow(const join_candidate_t *whole, const int *columns, int n, int *out)
+{
+    for (int i = 0; i < n; i++) {
+        out[i] = -1;
+        for (int k = 0; k < whole->n; k++)
+            out[i] = whole->columns[k] == columns[i] ? whole->to_columns[k] : out[i];
+        if (out[i] < 0)
+            return false;
+    }
+    return true;
+}
+
+static bool leads_to(const join_candidate_t *last, const join_candidate_t *join, const int *columns)
+{
+    int end[KEY_MAX];
+    return last->chosen && last->to == join->to && last->n == join->n &&
+           follow(last, columns, join->n, end) &&
+           memcmp(end, join->to_columns, sizeof *end * (size_t)join->n) == 0;
+}
+
+/* Most steps over larger chosen references after which the columns of `table` refer to what `join` refers to; 0: they do not. */
+static int implied_steps(const dsc_state_t *state, const join_candidate_t *join, int table,
+                         const int *columns, int depth)
+{
+    enum { DEPTH_MAX = 4 };
+    int most = 0;
+    for (size_t i = 0; i < state->n_joins && depth < DEPTH_MAX; i++) {
+        const join_candidate_t *whole = &state->joins[i];
+        int next[KEY_MAX];
+        if (!whole->chosen || whole->from != table || whole->n <= join->n ||
+            !follow(whole, columns, join->n, next))
+            continue;
+        int more = implied_steps(state, join, whole->to, next, depth + 1);
+        most = more > 0 && more + 1 > most ? more + 1 : most;
+        for (size_t k = 0; k < state->n_joins && most == 0; k++)
+            most = state->joins[k].from == whole->to && leads_to(&state->joins[k], join, next);
+    }
+    return most;
+}
+
+/* A line of an order of a customer of a district refers to the order; that its columns are found among customers, districts and
+ * warehouses too follows from that. A single column is left alone where only one step lies between: a returned line's product. */
+static void drop_implied(dsc_state_t *state)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("implied");
+    bool *implied = NV_NEW_ARRAY(scratch, bool, state->n_joins + 1);
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *join = &state->joins[i];
+        int steps = join->chosen ? implied_steps(state, join, join->from, join->columns, 0) : 0;
+        implied[i] = join->n > 1 ? steps > 0 : steps > 1;
+    }
+    for (size_t i = 0; i < state->n_joins; i++)
+        state->joins[i].chosen = state->joins[i].chosen && !implied[i];
+}
+
 /* Safe mode: the longest list, best first, whose expected precision (mean probability) stays at the bound. */
 static void keep_safe(dsc_state_t *state)
 {
@@ -204,6 +260,17 @@ static bool run(dsc_state_t *state, nv_error_t *err)
         return false;
     joins_score(state);
     keys_score(state, true);
+    /* Twice: what refers to a composite key may be a composite key itself, and be referred to. */
+    for (int round = 0; round < 2; round++) {
+        size_t composites = state->n_joins;
+        joins_enumerate_composite(state);
+        if (!joins_count(state, composites, err))
+            return false;
+        joins_score(state);
+        if (!keys_extend_by_references(state, err))
+            return false;
+        keys_score(state, true);
+    }
     size_t composites = state->n_joins;
     joins_enumerate_composite(state);
     if (!joins_count(state, composites, err))
@@ -236,6 +303,7 @@ bool discovery_relate(nv_mem_t *ctx, const Nv__Profile *profile, const discovery
     joins_choose_targets(&state);
     choose_forest(&state);
     recall_joins(&state);
+    drop_implied(&state);
     if (state.options->safe)
         keep_safe(&state);
     *out = report_relations(&state, ctx, roles_decide(&state, ctx));

@@ -501,15 +501,19 @@ class Maker:
 
     @staticmethod
     def add_implied(truth):
-        """What follows from two declared references (a part of a composite one, or an extension's key, leads on) is true, not asked for."""
-        declared = {(f["from"], tuple(f["columns"]), f["to"]) for f in truth["foreign_keys"]}
-        for f in list(truth["foreign_keys"]):
+        """What follows from declared references (a part of a composite one, or an extension's key, leads on) is true, not asked for."""
+        known = {(f["from"], tuple(sorted(f["columns"])), f["to"]) for f in truth["foreign_keys"] + truth["optional_foreign_keys"]}
+        reached = list(truth["foreign_keys"])
+        for f in reached:  # grows
             for g in truth["foreign_keys"]:
-                if g["from"] != f["to"] or g["to"] == f["from"] or len(g["columns"]) != 1 or g["columns"][0] not in f["to_columns"]:
+                if g["from"] != f["to"] or g["to"] == f["from"] or not set(g["columns"]) <= set(f["to_columns"]):
                     continue
-                column = f["columns"][f["to_columns"].index(g["columns"][0])]
-                if (f["from"], (column,), g["to"]) not in declared:
-                    truth["optional_foreign_keys"].append({"from": f["from"], "columns": [column], "to": g["to"], "to_columns": g["to_columns"]})
+                columns = [f["columns"][f["to_columns"].index(c)] for c in g["columns"]]
+                if (f["from"], tuple(sorted(columns)), g["to"]) not in known:
+                    known.add((f["from"], tuple(sorted(columns)), g["to"]))
+                    implied = {"from": f["from"], "columns": columns, "to": g["to"], "to_columns": g["to_columns"]}
+                    truth["optional_foreign_keys"].append(implied)
+                    reached.append(implied)
 
     def headerless_names(self):
         return {n: [f"column{i + 1}" for i in range(len(h))] for n, h in self.headers.items()}

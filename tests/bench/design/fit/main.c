@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FOLDS = 5, FEATURES_MAX = 72, LINE_BYTES = 1 << 16, STEPS = 30, FIELDS_MAX = 96 };
+enum { FOLDS = 5, FEATURES_MAX = 80, LINE_BYTES = 1 << 16, STEPS = 30, FIELDS_MAX = 112 };
 
 typedef struct option {
     double x[FEATURES_MAX];

@@ -104,10 +104,11 @@ class Values:
 
 
 def parse_column(text):
-    m = re.match(r"\(([^)]*)\)>>(\w+)$", text)
+    text = text.replace("·", " ")
+    m = re.match(r"\(([^)]*)\)>>([\w ]+)$", text)
     if m:
         return dict(kind="composite", columns=m.group(1).split(","), to=m.group(2))
-    m = re.match(r"([\w.]+?)([?0~]*)([>^])(\w+)(?:\.(\w+))?$", text)
+    m = re.match(r"([\w. ]+?)([?0~]*)([>^])([\w ]+)(?:\.([\w ]+))?$", text)
     if m:
         return dict(kind="reference", name=m.group(1), nullable="?" in m.group(2), never="0" in m.group(2) and m.group(2) != "",
                     optional="~" in m.group(2), once=m.group(3) == "^", to=m.group(4), to_column=m.group(5))
@@ -127,6 +128,7 @@ def parse(path):
             continue
         head, _, rest = line.partition(" : ")
         name, role, rows, key = head.split()
+        name, key = name.replace("·", " "), key.replace("·", " ")
         t = dict(name=name, roles=role.split("/"), rows=int(rows), key=[] if key == "-" else key.split("+"), columns=[], alternates=[])
         for text in rest.split():
             if text.startswith("alt="):
@@ -218,18 +220,23 @@ class Filler:
                 out[at] = (10**7 + r.randrange(1000)) if isinstance(out[at], int) else "??" + str(r.randrange(99))
         return out
 
-    def composite(self, t, c, cells, n):
+    def composite(self, t, c, cells, n, settled):
         parent = self.data[c["to"]]
         # The columns of the parent in the order of its declared key; a shape names them in the same order.
         keys = self.pair(t, c)
         m = len(parent[keys[0]])
-        usable = [i for i in range(m) if all(parent[k][i] is not None for k in keys)]
+        shared = [i for i, own in enumerate(c["columns"]) if own in settled]  # given by another reference already
+        by_shared = {}
+        for i in range(m):
+            if all(parent[k][i] is not None for k in keys):
+                by_shared.setdefault(tuple(parent[keys[s]][i] for s in shared), []).append(i)
         for i in range(n):
-            if not usable:
-                break
-            at = self.rng.choice(usable)
+            usable = by_shared.get(tuple(cells[c["columns"][s]][i] for s in shared))
+            at = self.rng.choice(usable) if usable else None
             for own, key in zip(c["columns"], keys):
-                cells[own][i] = parent[key][at]
+                if own not in settled:
+                    cells[own][i] = parent[key][at] if at is not None else None
+        settled.update(c["columns"])
 
     def pair(self, t, c):
         """Which key column of the parent each column stands for: same name first, then same reference, then order."""
@@ -238,7 +245,7 @@ class Filler:
         for own in c["columns"]:
             tail = re.sub(r"^[a-z]{1,2}_", "", own)
             hit = next((k for k in left if k == own or re.sub(r"^[a-z]{1,2}_", "", k) == tail), None)
-            if hit is None and parent["name"] == "Province" and own == "Province":
+            if hit is None and parent["name"] == own and "Name" in left:
                 hit = "Name"
             if hit:
                 left.remove(hit)
@@ -257,9 +264,10 @@ class Filler:
                 cells[c["name"]] = self.values.column(c["value"] if c["given"] or [c["name"]] != t["key"] else "seq", n, starts)
                 if c["value"].rstrip("?!") in ("date", "ts"):
                     starts = cells[c["name"]]
+        settled = set()
         for c in t["columns"]:
             if c["kind"] == "composite":
-                self.composite(t, c, cells, n)
+                self.composite(t, c, cells, n, settled)
         rows = self.identify(t, [list(row) for row in zip(*(cells[x["name"]] for x in self.named(t)))] if n else [])
         if not t["key"]:
             plain = [i for i, c in enumerate(self.named(t)) if c["kind"] == "plain" and c["value"].rstrip("?!") not in ("date", "ts")]

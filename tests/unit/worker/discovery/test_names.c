@@ -60,7 +60,7 @@ static double speaks(const char *column, const char *table)
     name_words_t a, b;
     name_split(column, &a);
     name_split(table, &b);
-    return name_speaks_of(&a, &b, NULL);
+    return name_speaks_of(&a, &b);
 }
 
 static void test_speaks_of(void **state)
@@ -76,6 +76,27 @@ static void test_speaks_of(void **state)
     assert_true(speaks("customer_address_id", "customer_address") > 0.99);
     assert_true(speaks("quantity", "customers") < 0.1);
     assert_true(speaks("id", "customers") < 0.1);
+}
+
+static name_match_t match(const char *column, const char *table)
+{
+    name_words_t a, b;
+    name_split(column, &a);
+    name_split(table, &b);
+    return name_match(&a, &b);
+}
+
+/* The last word says what is meant: a store's manager is no store, and the first of two nations is a nation. */
+static void test_head_of_a_match(void **state)
+{
+    (void)state;
+    assert_false(match("store_manager", "stores").head);
+    assert_true(match("store_manager", "stores").score > 0.99);
+    assert_true(match("billing_address_id", "address").head);
+    assert_true(match("nation1", "nation").head);
+    assert_true(match("nation1", "nation").unused <= 0);
+    assert_true(match("team_2", "teams").head);
+    assert_false(match("quantity", "stores").head);
 }
 
 static void test_singular(void **state)
@@ -108,7 +129,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_split),        cmocka_unit_test(test_long_names_are_bounded),
         cmocka_unit_test(test_speaks_of),    cmocka_unit_test(test_singular),
-        cmocka_unit_test(test_jaro_winkler),
+        cmocka_unit_test(test_jaro_winkler), cmocka_unit_test(test_head_of_a_match),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -294,6 +294,43 @@ static void test_failed_counting_is_an_error(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static char *bin_line(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,%d,%d,%d.5", (i - 1) / 60 + 1, (i - 1) / 6 % 10 + 1, (i - 1) % 6 + 1, i % 7);
+}
+
+static char *aisle_line(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,%d,side %c", (i - 1) / 10 + 1, (i - 1) % 10 + 1, 'a' + i % 5);
+}
+
+static char *count_line(nv_mem_t *ctx, int i)
+{
+    int k = i * 7 % 300;
+    return nv_printf(ctx, "%d,%d,%d,%d,%d", i, k / 60 + 1, k / 6 % 10 + 1, k % 6 + 1, i * 13 % 97);
+}
+
+/* A count refers to its bin; that the bin's aisle holds it too follows from that and is not said again. */
+static void test_a_chain_of_composite_keys(void **state)
+{
+    fixture_t *f = *state;
+    add(f, "aisle", rows(f, "zone_no,aisle_no,label", 50, aisle_line));
+    add(f, "bin", rows(f, "zone_no,aisle_no,bin_no,height", 300, bin_line));
+    add(f, "stock_count", rows(f, "count_id,zone_no,aisle_no,bin_no,quantity", 900, count_line));
+    relate(f, false);
+    const Nv__Join *whole = NULL;
+    for (size_t i = 0; i < f->found->n_joins; i++) {
+        const Nv__Join *found = f->found->joins[i];
+        if (strcmp(found->from, "stock_count") != 0)
+            continue;
+        assert_string_not_equal(found->to, "aisle");
+        if (strcmp(found->to, "bin") == 0 && found->n_columns == 3)
+            whole = found;
+    }
+    assert_non_null(whole);
+    expect_join(f, "bin", "zone_no", "aisle");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -308,6 +345,7 @@ int main(void)
         TEST(test_deterministic),
         TEST(test_doubled_tables_are_refused),
         TEST(test_failed_counting_is_an_error),
+        cmocka_unit_test_setup_teardown(test_a_chain_of_composite_keys, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
