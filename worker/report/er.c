@@ -130,11 +130,8 @@ void report_er_dot(nv_buf_t *buf, const Nv__Sttm *sttm)
     nv_buf_puts(buf, "}\n");
 }
 
-static bool render(nv_mem_t *ctx, const char *dot, char **out, nv_error_t *err)
+static bool render(nv_mem_t *ctx, GVC_t *gvc, const char *dot, char **out, nv_error_t *err)
 {
-    GVC_t *gvc = gvContext();
-    if (!gvc)
-        return nv_fail(err, NV_INTERNAL, "graphviz: no context");
     bool ok = false;
     Agraph_t *graph = agmemread(dot);
     if (!graph)
@@ -154,20 +151,25 @@ static bool render(nv_mem_t *ctx, const char *dot, char **out, nv_error_t *err)
     }
     if (graph)
         agclose(graph);
-    gvFreeContext(gvc);
     return ok;
 }
 
 bool report_er_svg(nv_mem_t *ctx, const Nv__Sttm *sttm, char **out, nv_error_t *err)
 {
-    static pthread_mutex_t graphviz = PTHREAD_MUTEX_INITIALIZER; /* the library's state is process-wide */
+    /* The library's state is process-wide: its text layout remembers the last font by a pointer into the context, and reads it at the
+     * next picture. So there is one context, made for the first picture and never freed. */
+    static pthread_mutex_t graphviz = PTHREAD_MUTEX_INITIALIZER;
+    static GVC_t *context;
     nv_buf_t dot = nv_buf_make(ctx, ER_DOT_MAX_BYTES);
     report_er_dot(&dot, sttm);
     if (!nv_buf_ok(&dot, "the picture of the star schema", err))
         return false;
     char *whole = NULL;
     pthread_mutex_lock(&graphviz);
-    bool ok = render(ctx, nv_buf_text(&dot), &whole, err);
+    if (context == NULL)
+        context = gvContext();
+    bool ok = context != NULL ? render(ctx, context, nv_buf_text(&dot), &whole, err)
+                              : nv_fail(err, NV_INTERNAL, "graphviz: no context");
     pthread_mutex_unlock(&graphviz);
     if (!ok)
         return false;
