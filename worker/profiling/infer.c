@@ -184,6 +184,9 @@ static void decide_number(nv_mem_t *ctx, const evidence_t *evidence, const tally
     int64_t covered = infer_number(ctx, evidence, &number);
     if (enough(tally, covered, dirt))
         *out = number;
+    else if (!covered)
+        out->warning =
+            nv_printf(ctx, "kept as text: its numbers have more than %d digits", NUMBER_MAX_DIGITS);
     else if (tally->number > covered)
         out->warning =
             nv_printf(ctx, "kept as text: %lld of %lld numbers are written in another notation than the rest",

@@ -142,6 +142,7 @@ void infer_datetime(nv_mem_t *ctx, const evidence_t *evidence, const infer_hints
     dates_t dates = {
         .evidence = evidence, .done = NV_NEW_ARRAY(scratch, bool, evidence->n_slots + 1), .plain = plain};
     int64_t either = 0;
+    int64_t zoned[2] = {0}; /* values without and with a time zone */
     count_votes(&dates, out, &either);
     dates.lean = lean_of(out, hints);
     out->type = NV__VALUE_TYPE__VALUE_TYPE_DATE;
@@ -155,9 +156,14 @@ void infer_datetime(nv_mem_t *ctx, const evidence_t *evidence, const infer_hints
         infer_add_format(ctx, out, text, format.count);
         if (format.class.time)
             out->type = NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP;
+        zoned[format.class.zone != 0] += format.count;
         mark_done(&dates, &format);
     }
     explain(ctx, &dates, hints, either, out);
+    if (zoned[0] && zoned[1] && !out->warning)
+        out->warning =
+            nv_printf(ctx, "%lld values name no time zone beside %lld that do; they are read as UTC",
+                      (long long)zoned[0], (long long)zoned[1]);
 }
 
 void infer_time(nv_mem_t *ctx, const evidence_t *evidence, infer_result_t *out)

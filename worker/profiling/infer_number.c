@@ -128,7 +128,12 @@ int64_t infer_number(nv_mem_t *ctx, const evidence_t *evidence, infer_result_t *
         out->precision = whole + widths.fraction;
         out->scale = widths.fraction;
     }
-    if (ambiguous(evidence, covered, notation))
+    if (widths.fraction && !fits_decimal && !(widths.flags & NUMBER_EXPONENT))
+        out->warning = nv_printf(ctx,
+                                 "its numbers need %d digits, more than a decimal's %d: read as floating "
+                                 "point, which keeps about 15 of them",
+                                 whole + widths.fraction, NUMBER_MAX_DIGITS);
+    else if (ambiguous(evidence, covered, notation))
         out->warning = nv_printf(
             ctx, "\"%s\" is read as %s separator; no value of the column shows otherwise",
             notation == NUMBER_POINT ? "." : ",", notation == NUMBER_POINT ? "the decimal" : "a thousands");

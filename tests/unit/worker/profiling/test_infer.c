@@ -280,6 +280,32 @@ static void test_order_of_evidence_does_not_matter(void **state)
     assert_true(infer_parses_as(&a, &b));
 }
 
+static void expect_warning(const char *values, int type, const char *part)
+{
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    infer_result_t out = infer_named(ctx, "x", values);
+    assert_int_equal(out.type, type);
+    if (part)
+        assert_non_null(out.warning);
+    if (!part ? out.warning != NULL : !strstr(out.warning, part))
+        fail_msg("%s: \"%s\" where \"%s\" was expected", values, out.warning, part ? part : "no warning");
+}
+
+static void test_what_is_lost_is_said(void **state)
+{
+    (void)state;
+    /* 38 digits fit, 39 do not */
+    expect_warning("12345678901234567890123456789012345678", DECIMAL, NULL);
+    expect_warning("123456789012345678901234567890123456789", STRING, "more than 38 digits");
+    expect_warning("123456789012345678901234567890.12345678", DECIMAL, NULL);
+    expect_warning("123456789012345678901234567890.123456789", DOUBLE, "need 39 digits");
+    expect_warning("1.5e300|2.25", DOUBLE, NULL);
+    expect_warning("2024-01-01T10:00:00|2024-01-01T10:00:00Z|2024-01-01T10:00:00+02:00", TIMESTAMP,
+                   "1 values name no time zone beside 2");
+    expect_warning("2024-01-01T10:00:00Z|2024-01-01T10:00:00+02:00", TIMESTAMP, NULL);
+    expect_warning("2024-01-01T10:00:00|2024-01-02T10:00:00", TIMESTAMP, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -294,6 +320,7 @@ int main(void)
         cmocka_unit_test(test_plain_values_are_read_alike),
         cmocka_unit_test(test_plain_dates_need_a_name),
         cmocka_unit_test(test_order_of_evidence_does_not_matter),
+        cmocka_unit_test(test_what_is_lost_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
