@@ -19,6 +19,11 @@ bool emit_silver(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_
 bool emit_sources(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_error_t *err) NV_MUST_CHECK;
 bool emit_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target, Nv__ProjectFile **out,
                  nv_error_t *err) NV_MUST_CHECK;
+/* Of a table's notebook: whether a column is a lookup; the declarations of the rules that keep rows out, "" where there are
+ * none; the part that loads. */
+bool emit_is_lookup(const Nv__SttmColumn *column);
+const char *emit_refusing_rules(nv_mem_t *ctx, const Nv__SttmTarget *target);
+void emit_load(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm, const Nv__SttmTarget *target);
 bool emit_maintenance(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out,
                       nv_error_t *err) NV_MUST_CHECK;
 bool emit_rollback(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_error_t *err) NV_MUST_CHECK;

@@ -82,6 +82,7 @@ bool emit_job(nv_mem_t *ctx, const Nv__Sttm *sttm, char **out, nv_error_t *err)
     put_parameter(&w, "volume", "/Volumes/main/default/raw");
     put_parameter(&w, "batch_id", "{{job.run_id}}");
     put_parameter(&w, "on_change", "rebuild");
+    put_parameter(&w, "load", "changes");
     put_parameter(&w, "overlap_hours", "24");
     put_parameter(&w, "backfill_from", "");
     put_parameter(&w, "mask_pii", "no");

@@ -30,6 +30,8 @@ static const char how[] =
     "| `catalog`, `schema`, `volume` | where the tables stand; folder of the raw files |\n"
     "| `batch_id` | names the batch; a run with the same id is a repetition |\n"
     "| `on_change` | a derived table whose mapping changed: `rebuild` it from bronze, or `fail` |\n"
+    "| `load` | `changes`: what is new since the last load; `everything`: silver and star are computed "
+    "whole |\n"
     "| `overlap_hours` | how far behind the newest known file known files are looked at again |\n"
     "| `backfill_from` | ISO 8601: known files changed since then are looked at again |\n"
     "| `mask_pii`, `secret_scope` | `hash`: direct identifiers in the star become pseudonyms, which depend "

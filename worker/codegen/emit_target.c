@@ -8,11 +8,6 @@
 
 enum { LINE_WIDTH = 118 };
 
-static bool is_dates(const Nv__SttmTarget *target)
-{
-    return target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
-}
-
 char *emit_notebook_name(nv_mem_t *ctx, const Nv__SttmTarget *target)
 {
     const char *layer = target->kind == NV__TARGET_KIND__TARGET_KIND_FACT     ? "40"
@@ -32,7 +27,7 @@ static char *about(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *ta
                      py_comment(ctx, sttm->name, 100), py_comment(ctx, sttm->version, 20));
 }
 
-static bool is_lookup(const Nv__SttmColumn *column)
+bool emit_is_lookup(const Nv__SttmColumn *column)
 {
     return column->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP;
 }
@@ -77,7 +72,7 @@ static void put_lookups(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *stt
 {
     bool any = false;
     for (size_t i = 0; i < target->n_columns; i++) {
-        if (!is_lookup(target->columns[i]))
+        if (!emit_is_lookup(target->columns[i]))
             continue;
         if (!any)
             notebook_cell(notebook, "Lookups");
@@ -95,9 +90,9 @@ static int scd_number(const Nv__SttmColumn *column)
 static const Nv__SttmTarget *references(const Nv__Sttm *sttm, const Nv__SttmTarget *target,
                                         const Nv__SttmColumn *column)
 {
-    if (is_lookup(column))
+    if (emit_is_lookup(column))
         return model_target(sttm, column->transform->dimension);
-    bool date = column->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY && !is_dates(target);
+    bool date = column->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY && !model_is_dates(target);
     return date ? model_date_dimension(sttm) : NULL;
 }
 
@@ -165,7 +160,7 @@ static bool put_column(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const
 /* The columns that the runtime fills in a dimension. */
 static void put_dimension_columns(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *target)
 {
-    if (!model_is_dimension(target) && !is_dates(target))
+    if (!model_is_dimension(target) && !model_is_dates(target))
         return;
     nv_buf_printf(buf, "    surrogate=%s,\n",
                   py_string(ctx, model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name));
@@ -180,7 +175,7 @@ static void put_dimension_columns(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTa
 }
 
 /* rules=(…): those that keep a row out of the table. */
-static void put_refusing_rules(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *target)
+const char *emit_refusing_rules(nv_mem_t *ctx, const Nv__SttmTarget *target)
 {
     nv_buf_t rules = nv_buf_make(ctx, NOTEBOOK_MAX);
     for (size_t i = 0; i < target->n_rules; i++)
@@ -194,8 +189,7 @@ static void put_refusing_rules(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarge
             if (rule_is_of_row(rule) && rule_refuses(rule))
                 nv_buf_printf(&rules, "        %s,\n", rule_declaration(ctx, rule, rule_target_type, target));
         }
-    if (rules.length)
-        nv_buf_printf(buf, "    rules=(\n%s    ),\n", nv_buf_text(&rules));
+    return nv_buf_text(&rules);
 }
 
 static bool put_target(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm,
@@ -215,110 +209,10 @@ static bool put_target(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm
         if (!put_column(ctx, buf, sttm, target, target->columns[i], err))
             return false;
     nv_buf_puts(buf, "    ),\n");
-    put_refusing_rules(ctx, buf, target);
+    if (*emit_refusing_rules(ctx, target))
+        nv_buf_printf(buf, "    rules=(\n%s    ),\n", emit_refusing_rules(ctx, target));
     nv_buf_puts(buf, ")\n");
     return true;
-}
-
-static char *join_condition(nv_mem_t *ctx, const Nv__SttmSourceJoin *join)
-{
-    char *text = nv_strdup(ctx, "");
-    bool several = join->n_columns > 1;
-    for (size_t i = 0; i < join->n_columns; i++)
-        text = nv_printf(ctx, "%s%s%s%s == %s%s", text, i ? " & " : "", several ? "(" : "",
-                         spark_column(ctx, join->parent_alias, join->columns[i]),
-                         spark_column(ctx, join->alias, join->to_columns[i]), several ? ")" : "");
-    return text;
-}
-
-static void put_join(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmSourceJoin *join)
-{
-    char *side =
-        nv_printf(ctx, "silver(%s, %s)", py_string(ctx, model_source(sttm, join->source)->silver_name),
-                  py_string(ctx, join->alias));
-    char *condition = join_condition(ctx, join);
-    if (strlen(side) + strlen(condition) > LINE_WIDTH - 24)
-        nv_buf_printf(buf, "    .join(\n        %s,\n        %s,\n        \"left\",\n    )\n", side,
-                      condition);
-    else
-        nv_buf_printf(buf, "    .join(%s, %s, \"left\")\n", side, condition);
-}
-
-/* The driving rows with everything that is joined to them. */
-static void put_rows(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
-{
-    nv_buf_t joins = nv_buf_make(ctx, NOTEBOOK_MAX);
-    for (size_t i = 0; i < target->n_joins; i++)
-        put_join(ctx, &joins, sttm, target->joins[i]);
-    for (size_t i = 0; i < target->n_columns; i++)
-        if (is_lookup(target->columns[i]))
-            nv_buf_printf(&joins, "    .transform(%s.join)\n",
-                          lookup_variable(ctx, target, target->columns[i]));
-    char *driving = py_string(ctx, model_source(sttm, target->driving_source)->silver_name);
-    if (joins.length)
-        nv_buf_printf(buf, "rows = (\n    silver(%s, \"d\")\n%s)\n", driving, nv_buf_text(&joins));
-    else
-        nv_buf_printf(buf, "rows = silver(%s, \"d\")\n", driving);
-}
-
-/* REFERRED_BY: every silver table from which another table looks this dimension up, each combination once. */
-static void put_referred_by(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm,
-                            const Nv__SttmTarget *dimension)
-{
-    notebook_cell(notebook, "Where members are referred to before they arrive");
-    nv_buf_puts(&notebook->text, "REFERRED_BY = (\n");
-    for (size_t t = 0; t < sttm->n_targets; t++)
-        for (size_t i = 0; i < sttm->targets[t]->n_columns; i++) {
-            const Nv__Transform *lookup = sttm->targets[t]->columns[i]->transform;
-            if (!is_lookup(sttm->targets[t]->columns[i]) || strcmp(lookup->dimension, dimension->name) != 0)
-                continue;
-            char **columns = NV_NEW_ARRAY(ctx, char *, lookup->n_inputs);
-            for (size_t k = 0; k < lookup->n_inputs; k++)
-                columns[k] = lookup->inputs[k]->column;
-            const Nv__SttmSource *source = model_alias(sttm, sttm->targets[t], lookup->inputs[0]->alias);
-            char *line = nv_printf(ctx, "    ReferredBy(%s, %s),\n", py_string(ctx, source->silver_name),
-                                   py_tuple(ctx, columns, lookup->n_inputs));
-            if (!strstr(nv_buf_text(&notebook->text), line))
-                nv_buf_puts(&notebook->text, line);
-        }
-    nv_buf_puts(&notebook->text, ")\n");
-}
-
-/* DATED_BY: every silver column that a date key is made of. */
-static void put_dated_by(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm)
-{
-    model_date_use_t *uses;
-    size_t n = model_date_uses(ctx, sttm, &uses);
-    notebook_cell(notebook, "Whose days the calendar covers");
-    nv_buf_puts(&notebook->text, "DATED_BY = (\n");
-    for (size_t i = 0; i < n; i++)
-        nv_buf_printf(&notebook->text, "    (%s, %s),\n", py_string(ctx, uses[i].source->silver_name),
-                      py_string(ctx, uses[i].column));
-    nv_buf_puts(&notebook->text, ")\n");
-}
-
-static void put_load(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
-{
-    nv_buf_t *buf = &notebook->text;
-    char *step = py_string(ctx, emit_notebook_name(ctx, target));
-    notebook_cell(notebook, "Load");
-    if (is_dates(target)) {
-        nv_buf_printf(buf, "finish(%s, load_dates(target, %s, %s, DATED_BY))\n", step,
-                      py_string(ctx, target->date_first), py_string(ctx, target->date_last));
-        return;
-    }
-    put_rows(ctx, buf, sttm, target);
-    const char *load = model_is_history(target)     ? "load_history"
-                       : model_is_dimension(target) ? "load_dimension"
-                                                    : "load_rows";
-    nv_buf_printf(buf, "loaded = %s(target, rows, \"d\"", load);
-    for (size_t i = 0; i < target->n_joins; i++)
-        nv_buf_printf(buf, ", %s", py_string(ctx, target->joins[i]->alias));
-    if (target->effective_from[0] && model_is_history(target))
-        nv_buf_printf(buf, ", effective_from=%s", spark_column(ctx, "d", target->effective_from));
-    if (model_inferred(target))
-        nv_buf_puts(buf, ", referred_by=REFERRED_BY");
-    nv_buf_printf(buf, ")\nfinish(%s, loaded)\n", step);
 }
 
 bool emit_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target, Nv__ProjectFile **out,
@@ -330,10 +224,6 @@ bool emit_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *targ
     put_lookups(ctx, &notebook, sttm, target);
     if (!put_target(ctx, &notebook, sttm, target, err))
         return false;
-    if (is_dates(target))
-        put_dated_by(ctx, &notebook, sttm);
-    if (model_inferred(target))
-        put_referred_by(ctx, &notebook, sttm, target);
-    put_load(ctx, &notebook, sttm, target);
+    emit_load(ctx, &notebook, sttm, target);
     return notebook_finish(ctx, &notebook, out, err);
 }

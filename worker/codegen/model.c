@@ -115,6 +115,11 @@ bool model_is_history(const Nv__SttmTarget *target)
     return target->load == NV__LOAD_STRATEGY__LOAD_STRATEGY_SCD2;
 }
 
+bool model_is_dates(const Nv__SttmTarget *target)
+{
+    return target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
+}
+
 bool model_is_dimension(const Nv__SttmTarget *target)
 {
     return target->kind == NV__TARGET_KIND__TARGET_KIND_DIMENSION;

@@ -40,6 +40,7 @@ const Nv__SttmColumn *model_inferred(const Nv__SttmTarget *target);
 
 bool model_is_history(const Nv__SttmTarget *target);
 bool model_is_dimension(const Nv__SttmTarget *target);
+bool model_is_dates(const Nv__SttmTarget *target);
 
 /* Everything the emitters rely on. */
 bool model_check(nv_mem_t *ctx, const Nv__Sttm *sttm, nv_error_t *err) NV_MUST_CHECK;

@@ -64,7 +64,7 @@ job_day2() {
     check job --save "$work/job.json"
     ./bldr run --source-dir data/ecommerce-day2 --increment-of ecommerce | tee "$work/day2.txt"
     day2=$(run_of "$work/day2.txt")
-    check day2 --output "$NUVYN_OUTPUT/$day2"
+    check day2 --output "$NUVYN_OUTPUT/$day2" --save "$work/tables.json"
     check job --save "$work/job.json"
     check tables --output "$NUVYN_OUTPUT/$day2" --save "$work/tables.json"
     echo "the same batch again changes nothing"

@@ -19,6 +19,9 @@ SOURCES = [
                   rule("Q3", "PATTERN", "DROP", ["status"], low="^(?!test$)", says="no test sales"),
                   rule("Q4", "PARSES", "QUARANTINE", ["amount"], threshold=0.9),
                   rule("Q5", "NOT_NULL", "FAIL", ["sale_id"])]),
+    source("payments", dict(payment_id=INTEGER, paid_on=DAY, customer_id=INTEGER, product_id=INTEGER, amount=("10.2", {}), op=TEXT),
+           ["payment_id"], pattern="payments*.csv",
+           policy={"deletes": "DELETE_MODE_MARKER", "delete_column": "op", "delete_values": ["D"]}),
     source("events", dict(happened_at=("t", MOMENT), kind=TEXT), [], pattern="events*.csv.zst", compression="zstd"),
 ]
 TARGETS = []
@@ -54,6 +57,13 @@ sale.add("store_key", "i", "LOOKUP", "d.store_id", dimension="dim_store", key="F
 sale.add("date_key", "i", "DATE_KEY", "d.sold_on", key="FOREIGN")
 sale.copy("d.quantity", measure=True).copy("d.amount", measure=True)
 sale.target["rules"] = [rule("Q6", "RANGE", "QUARANTINE", ["amount"], low="-1000", says="no refund above 1000")]
+
+# One row per row of its source: what a batch did not touch is not computed anew.
+payment = table("fact_payment", "FACT", "MERGE", "payments", grain=["payment_id"], depends_on=["dim_date", "dim_customer", "dim_product"])
+payment.copy("d.payment_id", key="DEGENERATE")
+payment.add("customer_key", "i", "LOOKUP", "d.customer_id", dimension="dim_customer", as_of="d.paid_on", key="FOREIGN")
+payment.add("product_key", "i", "LOOKUP", "d.product_id", dimension="dim_product", key="FOREIGN")
+payment.add("date_key", "i", "DATE_KEY", "d.paid_on", key="FOREIGN").copy("d.amount", measure=True)
 
 event = table("fact_event", "FACT", "MERGE", "events", grain=["happened_at", "kind"], depends_on=["dim_date"])
 event.add("date_key", "i", "DATE_KEY", "d.happened_at", key="FOREIGN").copy("d.happened_at").copy("d.kind")

@@ -28,7 +28,7 @@ cd "$scratch"
 PYTHONPATH=$here:$here/../../../worker/codegen/runtime
 export PYTHONPATH
 export PYTHONDONTWRITEBYTECODE=1
-for suite in "${@:-test_pipeline test_history test_emitted}"; do
+for suite in "${@:-test_increments test_pipeline test_history test_emitted}"; do
     # shellcheck disable=SC2086 # one or several names
     "$python" -W ignore -m unittest -v $suite
 done

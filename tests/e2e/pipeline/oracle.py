@@ -17,7 +17,7 @@ READ = {
     "parquet": """SELECT row_number() OVER () AS n, false AS corrupt,
         MAP {{'store_id': store_id, 'city': city, 'op': op}} AS fields FROM read_parquet('{path}')""",
 }
-FORMATS = {"customers": "csv", "products": "jsonl", "stores": "parquet", "sales": "csv", "events": "csv"}
+FORMATS = {"customers": "csv", "products": "jsonl", "stores": "parquet", "sales": "csv", "payments": "csv", "events": "csv"}
 NEWEST = "ORDER BY batch DESC, path DESC, n DESC"
 
 
@@ -84,6 +84,17 @@ class Oracle:
         yield f"""CREATE OR REPLACE TABLE silver_sales AS SELECT * FROM sales WHERE NOT refused AND NOT dropped
             QUALIFY row_number() OVER (PARTITION BY sale_id {NEWEST}) = 1"""
         yield from self.products(raw)
+        yield f"""CREATE OR REPLACE TABLE payments AS SELECT * FROM (
+            SELECT {typed('payment_id', 'BIGINT')} AS payment_id, {typed('paid_on', 'DATE')} AS paid_on,
+              {typed('customer_id', 'BIGINT')} AS customer_id, {typed('product_id', 'BIGINT')} AS product_id,
+              {typed('amount', 'DECIMAL(10,2)')} AS amount, coalesce({text('op')}, '') = 'D' AS marks, batch, path, n,
+              {text('payment_id')} AS given_id, corrupt OR {unread('payment_id', 'BIGINT')} OR {unread('paid_on', 'DATE')}
+              OR {unread('customer_id', 'BIGINT')} OR {unread('product_id', 'BIGINT')} OR {unread('amount', 'DECIMAL(10,2)')} AS refused
+            FROM {raw('payments')})"""
+        yield f"""CREATE OR REPLACE TABLE living_payments AS SELECT p.* FROM (SELECT * FROM payments WHERE NOT refused AND NOT marks
+              QUALIFY row_number() OVER (PARTITION BY payment_id {NEWEST}) = 1) p
+            WHERE NOT EXISTS (FROM payments m WHERE m.marks AND NOT m.refused AND m.payment_id = p.payment_id
+              AND (m.batch, m.path, m.n) > (p.batch, p.path, p.n))"""
         yield f"""CREATE OR REPLACE TABLE stores AS SELECT {text('store_id')} AS store_id, {text('city')} AS city,
             coalesce({text('op')}, '') = 'D' AS marks, batch, path, n FROM {raw('stores')}"""
         yield f"""CREATE OR REPLACE TABLE dim_store AS
@@ -132,16 +143,26 @@ class Oracle:
             LEFT JOIN dim_customer c ON c.customer_id = s.customer_id AND (s.sold_on < c.valid_to OR c.valid_to IS NULL)
               AND (s.sold_on >= c.valid_from OR c.is_first)
             WHERE coalesce(s.amount >= -1000, true)""",
+        "fact_payment": """SELECT s.payment_id,
+              CASE WHEN s.customer_id IS NULL THEN 'none' ELSE coalesce(CAST(c.valid_from AS VARCHAR), 'unknown') END,
+              CASE WHEN s.product_id IS NULL THEN 'none' ELSE coalesce(p.product_id || '@' || p.valid_from, 'unknown') END,
+              CASE WHEN year(s.paid_on) BETWEEN 1900 AND 2100 THEN CAST(strftime(s.paid_on, '%Y%m%d') AS BIGINT) ELSE -1 END, s.amount
+            FROM living_payments s LEFT JOIN dim_product p ON p.product_id = s.product_id AND p.is_last
+            LEFT JOIN dim_customer c ON c.customer_id = s.customer_id AND (s.paid_on < c.valid_to OR c.valid_to IS NULL)
+              AND (s.paid_on >= c.valid_from OR c.is_first)""",
         "fact_sale_refused": "SELECT sale_id FROM silver_sales WHERE amount < -1000",
         "fact_event": "SELECT happened_at, kind FROM fact_event",
         "dim_date": """SELECT strftime(unnest(generate_series(make_date(least(2025, min(y)), 1, 1),
               make_date(greatest(2026, max(y)), 12, 31), INTERVAL 1 DAY)), '%Y%m%d')
-            FROM (SELECT year(sold_on) FROM silver_sales UNION ALL SELECT year(happened_at) FROM fact_event) used(y)
+            FROM (SELECT year(sold_on) FROM silver_sales UNION ALL SELECT year(paid_on) FROM payments WHERE NOT refused AND NOT marks UNION ALL SELECT year(happened_at) FROM fact_event) used(y)
             WHERE y BETWEEN 1900 AND 2100""",
         "quarantine": """SELECT 'customers', batch, given_id FROM customers WHERE refused
-            UNION ALL SELECT 'sales', batch, given_id FROM sales WHERE refused""",
+            UNION ALL SELECT 'sales', batch, given_id FROM sales WHERE refused
+            UNION ALL SELECT 'payments', batch, given_id FROM payments WHERE refused""",
         "counts": """SELECT 'sales', (SELECT count(*) FROM sales), (SELECT count(*) FROM silver_sales),
               (SELECT count(*) FROM sales WHERE refused), (SELECT count(*) FROM sales WHERE dropped)
+            UNION ALL SELECT 'payments', (SELECT count(*) FROM payments), (SELECT count(DISTINCT payment_id) FROM payments
+              WHERE NOT refused AND NOT marks), (SELECT count(*) FROM payments WHERE refused), 0
             UNION ALL SELECT 'events', (SELECT count(*) FROM raw WHERE source = 'events'),
               (SELECT count(*) FROM fact_event), 0, 0""",
     }
@@ -173,15 +194,22 @@ ACTUAL = {
         FROM fact_sale f JOIN dim_customer c USING (customer_key)
         JOIN (SELECT *, {label('valid_from')} AS from_batch FROM dim_product) p USING (product_key)
         JOIN dim_store s USING (store_key)""",
+    "fact_payment": f"""SELECT payment_id,
+          CASE f.customer_key WHEN -2 THEN 'none' WHEN -1 THEN 'unknown' ELSE CAST(c.valid_from AS STRING) END,
+          CASE f.product_key WHEN -2 THEN 'none' WHEN -1 THEN 'unknown' ELSE p.product_id || '@' || from_batch END, date_key, amount
+        FROM fact_payment f JOIN dim_customer c USING (customer_key)
+        JOIN (SELECT *, {label('valid_from')} AS from_batch FROM dim_product) p USING (product_key)""",
     "fact_sale_refused": "SELECT sale_id FROM fact_sale_refused",
     "fact_event": "SELECT happened_at, kind FROM fact_event",
     "dim_date": "SELECT date_key FROM dim_date WHERE date_key >= 0",
-    "quarantine": """SELECT source, _batch_id, coalesce(get_json_object(record, '$.sale_id'),
+    "quarantine": """SELECT source, _batch_id, coalesce(get_json_object(record, '$.sale_id'), get_json_object(record, '$.payment_id'),
         get_json_object(record, '$.customer_id')) FROM nuvyn_quarantine""",
     "counts": """SELECT 'sales', (SELECT count(*) FROM bronze_sales), (SELECT count(*) FROM silver_sales),
           (SELECT count(*) FROM nuvyn_quarantine WHERE source = 'sales'),
           (SELECT CAST(get_json_object(max_by(metrics, logged_at), '$.dropped') AS BIGINT) FROM nuvyn_run_log
            WHERE step = '20_silver' AND subject = 'sales')
+        UNION ALL SELECT 'payments', (SELECT count(*) FROM bronze_payments), (SELECT count(*) FROM silver_payments),
+          (SELECT count(*) FROM nuvyn_quarantine WHERE source = 'payments'), 0
         UNION ALL SELECT 'events', (SELECT count(*) FROM bronze_events), (SELECT count(*) FROM silver_events), 0, 0""",
 }
 

@@ -31,6 +31,7 @@ def start_spark(folder, cores=2):
         # Rows are few and queries many: what compiles or plans for speed would never pay off.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseParallelGC",
         "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.sources.default": "delta",
         "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",

@@ -10,6 +10,7 @@
 # COMMAND ----------
 
 import functools
+import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
@@ -36,8 +37,11 @@ VOLUME = parameter("volume", "/Volumes/main/default/raw").rstrip("/")
 BATCH_ID = parameter("batch_id", "by-hand")
 ON_CHANGE = parameter("on_change", "rebuild")  # a derived table whose mapping changed: "rebuild" or "fail"
 
+LOAD = parameter("load", "changes")            # what of the layer before is read: what is new there, or "everything"
+
 ON_DATABRICKS = "DATABRICKS_RUNTIME_VERSION" in os.environ
 PARALLEL_LOADS = 4
+CODE_VERSION = 1  # raised where a change of this code makes tables come out differently: they are then loaded whole
 UNKNOWN_KEY, NOT_APPLICABLE_KEY = -1, -2
 BEGINNING = "1900-01-01"
 BLANKS = " \t\r\n\v\f"
@@ -93,6 +97,11 @@ def same(names, left="t", right="s"):
 
 def now():
     return datetime.now(timezone.utc).replace(tzinfo=None)
+
+
+def utc(moment):
+    """A moment that was collected, which Spark gives in the driver's time zone, as now() gives it."""
+    return moment and moment.astimezone(timezone.utc).replace(tzinfo=None)
 
 
 # COMMAND ----------
@@ -279,6 +288,7 @@ def ensure_table(name, columns, comment, cluster_by=(), not_null=(), derived=Tru
             return False
         road(name, f"rebuilt from bronze, because the type of {', '.join(changed)} changed")
         anew = True
+    forget_progress(name)
     create_table(name, columns, comment, cluster_by, not_null, properties, anew)
     return True
 
@@ -312,25 +322,28 @@ def append(name, rows):
     spark.catalog.dropTempView(view)
 
 
-def merge(name, rows, key, compared, delete_where=None):
+def merge(name, rows, key, compared, delete_where=None, gone=None):
     """Brings the table to the state of `rows`: one MERGE that touches only rows that differ in `compared`.
 
     rows holds at most one row per key. delete_where: rows of the table that are in no row of `rows` and meet this
-    condition are deleted. Returns what was changed. An empty table is filled without a comparison.
+    condition are deleted. gone: a column of `rows`, true where the key has no row any more. Returns what was changed. An
+    empty table is filled without a comparison.
     """
+    columns = [c for c in rows.columns if c != gone]
     if table(name).isEmpty():
-        append(name, rows)
+        append(name, rows.where(~column(gone)).select(*map(column, columns)) if gone else rows)
         return {"inserted": table(name).count(), "updated": 0, "deleted": 0}
-    columns = rows.columns
     view = f"incoming_{name}"
     rows.createOrReplaceTempView(view)
     listed, values = ", ".join(map(quoted, columns)), ", ".join(f"s.{quoted(c)}" for c in columns)
     changes = ", ".join(f"t.{quoted(c)} = s.{quoted(c)}" for c in columns)
     delete = f"WHEN NOT MATCHED BY SOURCE AND {delete_where} THEN DELETE" if delete_where else ""
+    remove, living = (f"WHEN MATCHED AND s.{quoted(gone)} THEN DELETE", f"AND NOT s.{quoted(gone)}") if gone else ("", "")
     done = spark.sql(f"""
         MERGE INTO {full_name(name)} t USING {quoted(view)} s ON {same(key)}
+        {remove}
         WHEN MATCHED AND NOT ({same(compared)}) THEN UPDATE SET {changes}
-        WHEN NOT MATCHED THEN INSERT ({listed}) VALUES ({values})
+        WHEN NOT MATCHED {living} THEN INSERT ({listed}) VALUES ({values})
         {delete}""").first()
     spark.catalog.dropTempView(view)
     return {"inserted": done["num_inserted_rows"], "updated": done["num_updated_rows"],
@@ -351,6 +364,7 @@ def one_per_key(rows, key, newest):
 # DBTITLE 1,Control tables and the run log
 
 BATCHES, LEDGER, QUARANTINE, RUN_LOG = "nuvyn_batch", "nuvyn_file_ledger", "nuvyn_quarantine", "nuvyn_run_log"
+PROGRESS = "nuvyn_progress"
 CONTROL_TABLES = {
     BATCHES: (("batch_id", "STRING", "as given to the job"),
               ("batch_time", "TIMESTAMP", "when the batch was first seen; kept when it is run again")),
@@ -364,6 +378,12 @@ CONTROL_TABLES = {
     RUN_LOG: (("batch_id", "STRING", ""), ("step", "STRING", "notebook"), ("subject", "STRING", "table"),
               ("status", "STRING", "ok, warn or fail"), ("message", "STRING", ""),
               ("metrics", "STRING", "JSON"), ("logged_at", "TIMESTAMP", "")),
+    PROGRESS: (("subject", "STRING", "table; its newest row counts"),
+               ("mapping", "STRING", "hash of what the table was loaded under"),
+               ("since", "TIMESTAMP", "time of the batch after which the load looked for changes; null: it was a whole load"),
+               ("through", "TIMESTAMP", "time of the newest batch that is in the table; null: the table was made anew"),
+               ("state", "STRING", "JSON of what the next load goes on from: before this batch, and now"),
+               ("began_at", "TIMESTAMP", "when the load began to read"), ("noted_at", "TIMESTAMP", "")),
 }
 
 
@@ -388,6 +408,72 @@ def write_log(step, entries):
     schema = "batch_id STRING, step STRING, subject STRING, status STRING, message STRING, metrics STRING, " \
              "logged_at TIMESTAMP"
     append(RUN_LOG, few_rows(rows, schema))
+
+
+# COMMAND ----------
+
+# DBTITLE 1,How far each table is
+
+
+@functools.cache
+def progress():
+    """{table: its newest row of progress, when its last whole load began, and when it was made anew}."""
+    newest = F.max_by(F.struct("mapping", "since", "through", "state", "began_at"), "noted_at").alias("newest")
+    whole = F.max(F.when(F.col("since").isNull(), F.col("began_at"))).alias("whole_at")
+    anew = F.max(F.when(F.col("through").isNull(), F.col("noted_at"))).alias("anew_at")
+    rows = table(PROGRESS).groupBy("subject").agg(newest, whole, anew).collect()
+    return {r["subject"]: {**r["newest"].asDict(), "whole_at": r["whole_at"], "anew_at": r["anew_at"]}
+            for r in rows if r["newest"]["through"]}
+
+
+def write_progress(rows):
+    """rows: (subject, mapping, since, through, state, began_at)."""
+    schema = ", ".join(f"{name} {type}" for name, type, _ in CONTROL_TABLES[PROGRESS])
+    if rows:
+        append(PROGRESS, few_rows([(name, mapping, utc(since), utc(through), json.dumps(state), began_at, now())
+                                   for name, mapping, since, through, state, began_at in rows], schema))
+
+
+def forget_progress(name):
+    """Before a table is made anew: its next load must be a whole one, also where this one does not come to its end."""
+    if progress().pop(name, None):
+        write_progress([(name, None, None, None, {}, now())])
+
+
+def horizon(name):
+    """Batches up to here count in the table: this one, or a later one that it has already seen."""
+    return max(batch_time(), progress()[name]["through"]) if name in progress() else batch_time()
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What a load has to look at: what changed after the batch of this time (None: everything), and the state then."""
+
+    after: object = None
+    state: dict = None
+
+
+def scope_of(name, mapping, inputs=()):
+    """The part of its inputs that the table has not seen. Everything where that cannot be told: after a change of the
+    mapping, a whole load of an input, or where an older batch is run again; and on demand (load=everything)."""
+    done = progress().get(name)
+    if LOAD == "everything" or done is None or done["mapping"] != mapping or batch_time() < done["through"]:
+        return Scope()
+    if any(i not in progress() or (progress()[i]["whole_at"] or datetime.min) > done["began_at"] for i in inputs):
+        return Scope()
+    state = json.loads(done["state"])
+    if batch_time() == done["through"]:  # the same batch again
+        return Scope(done["since"], state["before"])
+    return Scope(done["through"], state["now"])
+
+
+def hash_of(*said):
+    return hashlib.sha256(json.dumps([CODE_VERSION, *said], default=str).encode()).hexdigest()
+
+
+# COMMAND ----------
+
+# DBTITLE 1,Running and reporting
 
 
 def in_parallel(work, items):

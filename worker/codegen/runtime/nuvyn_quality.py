@@ -98,7 +98,7 @@ class Balance:
 
     def run(self):
         said = silver_metrics()[self.source.name]
-        seen = table(self.source.bronze).where(F.col("_batch_time") <= F.lit(horizon(self.source))).count()
+        seen = table(self.source.bronze).where(F.col("_batch_time") <= F.lit(horizon(self.source.silver))).count()
         loaded = table(self.source.silver).count()
         held = table(QUARANTINE).where(F.col("source") == self.source.name).count()
         without = {outcome: said[outcome] for outcome in ("duplicates", "dropped", "deleting") if said[outcome]}

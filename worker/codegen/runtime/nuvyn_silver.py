@@ -2,7 +2,8 @@
 # MAGIC %md
 # MAGIC # nuvyn_silver
 # MAGIC Typed and checked rows, one per key. Silver is a function of bronze up to a batch, so that late and out-of-order
-# MAGIC files need no case of their own: source = loaded + superseded + quarantined + dropped + deleting rows.
+# MAGIC files need no case of their own: source = loaded + superseded + quarantined + dropped + deleting rows. A batch
+# MAGIC computes anew the keys that it brings, from all their rows in bronze, and the whole source where rows depend on others.
 
 # COMMAND ----------
 
@@ -168,10 +169,14 @@ def widened(source):
 LOAD_ORDER = ("_batch_time", "_source_file", "_position")
 
 
-def horizon(source):
-    """Batches up to here count: this one, or a later one that silver has already seen."""
-    seen = table(source.silver).agg(F.max("_changed_at")).first()[0]
-    return max(t for t in (batch_time(), seen) if t is not None)
+def bronze_rows(source, after=None):
+    """Bronze up to the horizon; after the batch of a time: all rows of the keys that came since then."""
+    rows = table(source.bronze).where(F.col("_batch_time") <= F.lit(horizon(source.silver)))
+    if after is None:
+        return rows
+    key = [parsed(c) for c in source.columns if c.name in source.key]
+    came = rows.where(F.col("_batch_time") > F.lit(after)).select(*[k.alias(f"_key_{n}") for n, k in enumerate(key)])
+    return rows.join(came.distinct(), [k.eqNullSafe(F.col(f"_key_{n}")) for n, k in enumerate(key)], "left_semi")
 
 
 @dataclass(frozen=True)
@@ -199,9 +204,9 @@ def refusals(source):
                       F.lit(f"{rule.id}: {rule.says}"), rule.limit)
 
 
-def typed(source):
+def typed(source, after=None):
     """Every bronze row that counts, typed, with the ids of what it breaks and the reasons for which it is refused."""
-    rows = (table(source.bronze).where(F.col("_batch_time") <= F.lit(horizon(source)))
+    rows = (bronze_rows(source, after)
             .select(*[parsed(c).alias(c.name) for c in source.columns],
                     *[column(c.name).alias(f"_raw_{c.name}") for c in source.columns],
                     "_corrupt_record", "_fingerprint", "_batch_id", *LOAD_ORDER))
@@ -235,9 +240,9 @@ def referring(rows, source, sources):
 # DBTITLE 1,Which rows are loaded
 
 
-def classified(source, sources):
+def classified(source, sources, after=None):
     """Every bronze row with its outcome: loaded, duplicate (or superseded), quarantined, dropped or deleting."""
-    rows = referring(typed(source), source, sources)
+    rows = referring(typed(source, after), source, sources)
     marks = F.lit(False)
     if isinstance(source.deletes, Marker):
         marks = F.coalesce(column(source.deletes.column).cast("string").isin(*source.deletes.values), F.lit(False))
@@ -276,7 +281,7 @@ def deletions(source, rows, key):
         return rows.withColumn("_mark", marked).withColumn(
             "_deleted_at", F.when(F.col("_mark") > F.col("_order"), F.col("_mark._batch_time")))
     if isinstance(source.deletes, Snapshot):
-        batches = table(source.bronze).where(F.col("_batch_time") <= F.lit(horizon(source))).agg(
+        batches = bronze_rows(source).agg(
             F.sort_array(F.collect_set("_batch_time")).alias("_batches"))
         later = F.filter("_batches", lambda at: at > F.col("_last_seen"))
         return (rows.withColumn("_last_seen", F.max("_batch_time").over(by_key)).crossJoin(F.broadcast(batches))
@@ -299,17 +304,29 @@ OUTCOMES = {"loaded": "loaded", "quarantined": "quarantined", "duplicate": "dupl
             "deleting": "deleting"}
 
 
-def counted(source, rows):
-    """What became of the rows, and how often each rule is broken as (count, of how many rows): rules that refuse are
-    measured on the rows of this batch, so that a poisoned day is not diluted by good years, others on what is loaded."""
+def earlier_counts(source, after):
+    """How many of the rows had which outcome before the batches after a time. Where keys are computed anew by themselves,
+    only the newest row of a key can have changed its outcome since."""
+    came_before = F.col("_batch_time") <= F.lit(after)
+    good = came_before & F.col("_outcome").isin("loaded", "duplicate")
+    keys = F.count_distinct(F.when(good, F.struct(*map(column, source.key))))
+    return {"loaded": keys, "duplicate": F.count_if(good) - keys,
+            **{o: F.count_if(came_before & (F.col("_outcome") == o)) for o in ("quarantined", "dropped", "deleting")}}
+
+
+def counted(source, rows, scope):
+    """What became of all rows of the source, and how often each rule is broken as (count, of how many rows): rules that
+    refuse are measured on the rows of this batch, so that a poisoned day is not diluted by good years, others on what is
+    loaded."""
     rules = [*refusals(source), *source.refers]
     measured = [F.col("_outcome") == "loaded" if getattr(r, "tier", "") in ("warn", "fail") else F.col("_batch_id") == BATCH_ID
                 for r in rules]
     found = [F.struct(F.count_if(of & F.array_contains("_broken", r.id)), F.count_if(of)) for r, of in zip(rules, measured)]
-    counts = list(rows.agg(*[F.count_if(F.col("_outcome") == o) for o in OUTCOMES], *found).first())
-    outcomes = counts[:len(OUTCOMES)]
+    earlier = earlier_counts(source, scope.after) if scope.after else dict.fromkeys(OUTCOMES, F.lit(0))
+    counts = list(rows.agg(*[F.count_if(F.col("_outcome") == o) - earlier[o] for o in OUTCOMES], *found).first())
+    outcomes = {name: (scope.state or {}).get(name, 0) + count for name, count in zip(OUTCOMES.values(), counts)}
     broken = [(rule, *count) for rule, count in zip(rules, counts[len(OUTCOMES):])]
-    return {"source": sum(outcomes), **dict(zip(OUTCOMES.values(), outcomes))}, broken
+    return {"source": sum(outcomes.values()), **outcomes}, broken
 
 
 def tolerated(source, broken):
@@ -319,10 +336,10 @@ def tolerated(source, broken):
             raise RuntimeError(f"quality checks failed: {source.silver}: {rule.id} is broken by {count} of {of} rows")
 
 
-def load_silver(source, sources):
+def load_silver(source, sources, scope):
     """Brings silver to the state that bronze implies, and counts every row."""
-    rows = classified(source, sources)
-    metrics, broken = counted(source, rows)
+    rows = classified(source, sources, scope.after)
+    metrics, broken = counted(source, rows, scope)
     tolerated(source, broken)
     good = rows.where("_outcome = 'loaded'").select(
         *[column(c.name) for c in source.columns], "_row_hash", "_source_file",
@@ -330,8 +347,9 @@ def load_silver(source, sources):
     if isinstance(source.deletes, Snapshot):
         refuse_shrunk(source, good)
     changed = merge(source.silver, good, key=source.key or ("_row_hash",), compared=("_row_hash", "_deleted_at"),
-                    delete_where="true")
-    return {**metrics, **changed, "broken": {rule.id: count for rule, count, _ in broken if count}}
+                    delete_where=None if scope.after else "true")
+    notes = [f"{rule.id}: broken by {count} of {of} rows" for rule, count, of in broken if count]
+    return {**metrics, **changed, "broken": {rule.id: count for rule, count, _ in broken if count}, "notes": notes}
 
 
 def prepared(declared):
@@ -354,24 +372,63 @@ def refuse_shrunk(source, good):
                            f"{source.deletes.max_share:g} that may be deleted at once")
 
 
-def refused(source, sources):
-    """The source's rows for the quarantine."""
+def refused(source, sources, scope):
+    """The source's rows for the quarantine; of those that it holds already none are decided anew within a scope."""
+    rows = classified(source, sources, scope.after)
+    if scope.after:
+        rows = rows.where(F.col("_batch_time") > F.lit(scope.after))
     record = F.to_json(F.struct(F.col("_corrupt_record").alias("line"),
                                 *[column(f"_raw_{c.name}").alias(c.header) for c in source.columns]))
-    return classified(source, sources).where("_outcome = 'quarantined'").select(
+    return rows.where("_outcome = 'quarantined'").select(
         F.lit(source.name).alias("source"), "_reasons", record.alias("record"),
         "_source_file", "_fingerprint", "_position", "_batch_id")
 
 
+def by_key(source):
+    """Whether the rows of a key decide its row in silver alone. Not so where there is no key to find them by, where rows
+    depend on rows of other keys, and where a rule is measured on everything that is loaded."""
+    measured_on_all = [r for r in refusals(source) if r.tier in ("warn", "fail") and r.limit > 0]
+    return bool(source.key) and not (source.refers or source.distinct or isinstance(source.deletes, Snapshot) or measured_on_all)
+
+
+def with_new_rows(sources, scopes):
+    """The names of the sources of which bronze holds rows that silver has not seen."""
+    found = [table(s.bronze).where(F.col("_batch_time") > F.lit(scopes[s.name].after)).limit(1)
+             .select(F.lit(s.name).alias("source")) for s in sources if scopes[s.name].after]
+    return {r["source"] for r in functools.reduce(lambda a, b: a.unionAll(b), found).collect()} if found else set()
+
+
+def scopes_of(sources):
+    """{name: what is to be looked at} of the sources that are to be loaded."""
+    scopes = {s.name: scope_of(s.silver, hash_of(repr(s))) for s in sources}
+    new = with_new_rows(sources, scopes)
+    new |= {s.name for s in sources if not scopes[s.name].after}
+    concerned = [s for s in sources if s.name in new or any(r.other in new for r in s.refers)]
+    return {s.name: scopes[s.name] if by_key(s) else Scope() for s in concerned}
+
+
+def fill_quarantine(loaded, sources, scopes):
+    """Brings the quarantine to what the loaded sources refused."""
+    held = {r["source"] for r in table(QUARANTINE).select("source").distinct().collect()}
+    whole = [name for name, m in loaded.items() if not scopes[name].after and (m["quarantined"] or name in held)]
+    further = [name for name, m in loaded.items() if scopes[name].after and m["quarantined"] > scopes[name].state["quarantined"]]
+    if whole or further:
+        rows = [refused(sources[name], sources, scopes[name]) for name in whole + further]
+        merge(QUARANTINE, functools.reduce(lambda a, b: a.unionByName(b), rows),
+              key=("source", "_source_file", "_fingerprint", "_position"), compared=("_reasons",),
+              delete_where=f"t.source IN ({', '.join(map(literal, whole))})" if whole else None)
+
+
 def load_all_silver(sources):
-    """Loads all sources; then the quarantine is brought to what they refused, in one merge."""
-    now_declared = in_parallel(prepared, sources)
-    sources = list(now_declared.values())
-    metrics = in_parallel(lambda source: load_silver(source, now_declared), sources)
-    holding = {r["source"] for r in table(QUARANTINE).select("source").distinct().collect()}
-    concerned = [s for s in sources if metrics[s.name]["quarantined"] or s.name in holding]
-    if concerned:
-        rows = functools.reduce(lambda a, b: a.unionByName(b), [refused(s, now_declared) for s in concerned])
-        merge(QUARANTINE, rows, key=("source", "_source_file", "_fingerprint", "_position"), compared=("_reasons",),
-              delete_where=f"t.source IN ({', '.join(literal(s.name) for s in concerned)})")
-    return metrics
+    """Loads the sources that have something new; then the quarantine is brought to what they refused, in one merge."""
+    began_at, before = now(), dict(progress())
+    sources = in_parallel(prepared, sources)
+    scopes = scopes_of(list(sources.values()))
+    loaded = in_parallel(lambda source: load_silver(source, sources, scopes[source.name]),
+                         [s for name, s in sources.items() if name in scopes])
+    fill_quarantine(loaded, sources, scopes)
+    counts = {name: {c: m[c] for c in ("source", *OUTCOMES.values())} for name, m in loaded.items()}
+    write_progress([(sources[name].silver, hash_of(repr(sources[name])), scopes[name].after, horizon(sources[name].silver),
+                     {"before": scopes[name].state, "now": count}, began_at) for name, count in counts.items()])
+    idle = {"inserted": 0, "updated": 0, "deleted": 0, "broken": {}}
+    return {name: loaded.get(name) or {**json.loads(before[s.silver]["state"])["now"], **idle} for name, s in sources.items()}

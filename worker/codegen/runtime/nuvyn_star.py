@@ -2,16 +2,19 @@
 # MAGIC %md
 # MAGIC # nuvyn_star
 # MAGIC Loads dimensions, facts and bridges from silver. A table is a function of silver (a history also of what it held
-# MAGIC before) and is applied as one MERGE, so that a repetition changes nothing.
+# MAGIC before) and is applied as one MERGE, so that a repetition changes nothing. Where nothing that a table is made of
+# MAGIC changed, it is left alone; where its rows answer to those of silver one by one, only they are computed anew.
 
 # COMMAND ----------
 
-import hashlib
 from dataclasses import replace
+
+from pyspark.errors import PySparkException
 
 MASK_PII = parameter("mask_pii", "no")           # "hash": texts that identify a person are pseudonyms in the star
 SECRET_SCOPE = parameter("secret_scope", "")     # holds pii_pepper, which the pseudonyms depend on
 
+MOST_CHANGED_MEMBERS = 100_000  # of a dimension, for which facts are found by their keys; beyond they are loaded whole
 FIRST_DAY, LAST_DAY = "1900-01-01", "2100-12-31"  # what a calendar can hold
 
 # COMMAND ----------
@@ -85,6 +88,85 @@ class Lookup:
         return F.when(empty, F.lit(NOT_APPLICABLE_KEY)).otherwise(F.coalesce(found, F.lit(UNKNOWN_KEY))).cast("bigint")
 
 
+def version_of(dimension):
+    """Delta's version of a dimension when it was loaded last."""
+    return json.loads(progress()[dimension]["state"])["now"]["version"] if dimension in progress() else None
+
+
+class Changes:
+    """What a load of the table has to look at.
+
+    silver: {alias: silver table} of what its rows are made of; also: further silver tables that it depends on. mapping:
+    the fingerprint of how its rows are made. lookups: those of the rows, by which facts follow their dimensions. by_row: a
+    row of the table answers to one row of the driving silver table and has its key, so that rows can be computed anew one
+    by one.
+    """
+
+    def __init__(self, target, mapping, silver, also=(), lookups=(), by_row=False):
+        self.name, self.aliases, self.inputs, self.lookups = target.name, list(silver), {*silver.values(), *also}, lookups
+        self.keeps_versions = target.surrogate is not None
+        columns = [{**vars(c), "value": str(c.value), "comment": None} for c in target.columns]
+        self.mapping = hash_of(mapping, columns, target.key, repr(target.rules), [repr(vars(look)) for look in lookups],
+                               sorted(self.inputs), MASK_PII)
+        self.began_at = now()
+        self.scope = scope_of(target.name, self.mapping, self.inputs) if exists(target.name) else Scope()
+        self.versions = {look.dimension: version_of(look.dimension) for look in lookups}
+        self.touched = {look.alias: self.changed_members(look) for look in lookups} if by_row and self.scope.after else {}
+        self.by_row = by_row and self.scope.after is not None and None not in self.touched.values()
+
+    @property
+    def none(self):
+        """Nothing that the table is made of was loaded since."""
+        inputs = {*self.inputs, *self.versions}.intersection(progress())
+        return self.scope.after is not None and all(progress()[i]["began_at"] < progress()[self.name]["began_at"] for i in inputs)
+
+    def changed_members(self, look):
+        """The business keys of the members that changed since the last load; None where the dimension cannot tell."""
+        seen, version = self.scope.state["versions"].get(look.dimension), self.versions[look.dimension]
+        known = progress().get(look.dimension)
+        if seen is None or known is None or (known["anew_at"] or datetime.min) > progress()[self.name]["began_at"]:
+            return None
+        if version == seen:
+            return []
+        try:
+            feed = (spark.read.option("readChangeFeed", "true").option("startingVersion", seen + 1)
+                    .option("endingVersion", version).table(full_name(look.dimension)))
+            keys = feed.select(*[column(k).cast("string").alias(k) for k in look.business_key]).dropna().distinct()
+            found = [tuple(r) for r in keys.limit(MOST_CHANGED_MEMBERS + 1).collect()]
+        except PySparkException as error:
+            road(self.name, f"loaded whole, the changes of {look.dimension} cannot be read: {str(error).splitlines()[0]}")
+            return None
+        return found if len(found) <= MOST_CHANGED_MEMBERS else None
+
+    def only(self, rows):
+        """Of the rows those that may come out differently: changed in silver, or the member that they refer to changed."""
+        if not self.by_row:
+            return rows
+        concerned = newest_change(*self.aliases) > F.lit(self.scope.after)
+        for place, look in enumerate(self.lookups):
+            if self.touched[look.alias]:
+                names = [f"_touched_{place}_{n}" for n in range(len(look.business_key))]
+                keys = few_rows(self.touched[look.alias], ", ".join(f"{name} STRING" for name in names))
+                matches = [F.col(name) == value.cast("string") for name, value in zip(names, look.business_key.values())]
+                rows = rows.join(F.broadcast(keys), matches, "left")
+                concerned |= F.col(names[0]).isNotNull()
+        return rows.where(concerned)
+
+    def skipped(self):
+        """The metrics of a load that had nothing to do."""
+        metrics = json.loads(progress()[self.name]["state"])["now"]["metrics"]
+        return {self.name: {"inserted": 0, "updated": 0, "deleted": 0, **metrics}}
+
+    def noted(self, metrics):
+        """Notes how far the table is now."""
+        version = spark.sql(f"DESCRIBE HISTORY {full_name(self.name)} LIMIT 1").first()["version"] if self.keeps_versions else None
+        stays = {k: n for k, n in metrics.items() if k not in ("inserted", "updated", "deleted")}
+        state = {"before": self.scope.state, "now": {"versions": self.versions, "version": version, "metrics": stays}}
+        since = self.scope.after if self.by_row else None
+        write_progress([(self.name, self.mapping, since, horizon(self.name), state, self.began_at)])
+        return {self.name: metrics}
+
+
 def newest_change(*aliases):
     """When the newest of the joined silver rows changed."""
     return F.greatest(*[F.col(f"{a}._changed_at") for a in aliases]) if len(aliases) > 1 else F.col(f"{aliases[0]}._changed_at")
@@ -118,6 +200,7 @@ def ensure_target(target, properties=None, anew=False):
     """Creates the table with its constraints and tags. Open-source Delta knows neither: properties of the table tell."""
     columns = tuple((c.name, c.type, f"{c.line}: {c.comment}" if c.comment else c.line) for c in target.columns)
     told = {} if ON_DATABRICKS else {f"nuvyn.constraint.{n}": text for n, text in enumerate(constraints(target))}
+    told |= {"delta.enableChangeDataFeed": "true"} if target.surrogate else {}  # facts read which members changed
     if not ensure_table(target.name, columns, target.comment, target.cluster_by, filled(target),
                         properties={**pii_property(target.columns), **told, **(properties or {})}, anew=anew):
         return
@@ -196,7 +279,7 @@ def unknown_members(target):
     return rows[0].unionByName(rows[1])
 
 
-def write_target(target, rows, key, refused, delete_where=None):
+def write_target(target, rows, key, refused, delete_where=None, gone=None):
     """Merges rows that hold all columns of the target but the audit ones, which never make a row differ."""
     content = target.names(audit="")
     stamps = {"batch_id": F.lit(BATCH_ID), "loaded_at": F.lit(batch_time()), "row_hash": content_hash(content)}
@@ -204,8 +287,9 @@ def write_target(target, rows, key, refused, delete_where=None):
         if c.audit in stamps:
             rows = rows.withColumn(c.name, stamps[c.audit].cast(c.type))
     compared = [n for n in content if n not in key]
-    metrics = merge(target.name, rows.select(*map(column, target.names())), key, compared, delete_where=delete_where)
-    return {target.name: {**metrics, **refused, "rows": table(target.name).count()}}
+    rows = rows.select(*map(column, target.names()), *([gone] if gone else []))
+    metrics = merge(target.name, rows, key, compared, delete_where=delete_where, gone=gone)
+    return {**metrics, **refused, "rows": table(target.name).count()}
 
 
 def refuse(target, rows):
@@ -253,35 +337,39 @@ def inferred_members(target, members, referred_by):
     return missing.withColumn(target.inferred, F.lit(True))
 
 
-def load_dimension(target, rows, *aliases, referred_by=()):
+def load_dimension(target, rows, changes, referred_by=()):
     """SCD1: one row per business key, overwritten when an attribute changes."""
+    if changes.none:
+        return changes.skipped()
     target = as_wide_as_source(target, rows)
     ensure_target(target)
-    given = projected(target, rows, newest_change(*aliases).alias("_effective")).dropna(subset=list(target.key))
+    given = projected(target, rows, newest_change(*changes.aliases).alias("_effective")).dropna(subset=list(target.key))
     members, refused = refuse(target, one_per_key(given, target.key, ["_effective"]).drop("_effective"))
     if target.inferred:
         members = members.withColumn(target.inferred, F.lit(False))
         members = members.unionByName(inferred_members(target, members, referred_by), allowMissingColumns=True)
     members = members.withColumn(target.surrogate, key_of(*map(column, target.key)))
     rows = members.unionByName(unknown_members(target), allowMissingColumns=True)
-    return write_target(target, rows, (target.surrogate,), refused,
-                        delete_where=f"t.{quoted(target.inferred)}" if target.inferred else None)
+    return changes.noted(write_target(target, rows, (target.surrogate,), refused,
+                                      delete_where=f"t.{quoted(target.inferred)}" if target.inferred else None))
 
 
-def load_history(target, rows, *aliases, effective_from=None, referred_by=()):
+def load_history(target, rows, changes, effective_from=None, referred_by=()):
     """SCD2: a version per change of an SCD2 attribute, half-open intervals, one current version per business key.
 
     Versions are dated by the data (effective_from), or else by the batch that brought the change, and then the first
     one is valid from the beginning. The versions that the table holds stay history: silver may know only the last one.
     A member that the source deleted has no current version any more.
     """
+    if changes.none:
+        return changes.skipped()
     target = as_wide_as_source(target, rows)
     keep_history(target)
     dated = effective_from is not None
     type = next(c.type for c in target.columns if c.name == target.valid_from)
-    effective = effective_from.cast("timestamp") if dated else newest_change(*aliases)
+    effective = effective_from.cast("timestamp") if dated else newest_change(*changes.aliases)
     effective = F.coalesce(effective, F.lit(BEGINNING).cast("timestamp")).cast(type)
-    deleted_at = F.col(f"{aliases[0]}._deleted_at").alias("_deleted_at")
+    deleted_at = F.col(f"{changes.aliases[0]}._deleted_at").alias("_deleted_at")
     given = projected(target, rows, effective.alias("_from"), deleted_at).dropna(subset=list(target.key))
     given, refused = refuse(target, given)
     held = table(target.name).where(column(target.surrogate) >= 0)
@@ -304,7 +392,8 @@ def load_history(target, rows, *aliases, effective_from=None, referred_by=()):
         versions = versions.withColumn(target.inferred, F.lit(False)).unionByName(first, allowMissingColumns=True)
     versions = versions.withColumn(target.surrogate, key_of(*map(column, target.key), column(target.valid_from)))
     rows = versions.unionByName(unknown_members(target), allowMissingColumns=True)
-    return write_target(target, rows, (target.surrogate,), refused, delete_where=f"t.{quoted(target.surrogate)} >= 0")
+    return changes.noted(write_target(target, rows, (target.surrogate,), refused,
+                                      delete_where=f"t.{quoted(target.surrogate)} >= 0"))
 
 
 def gaps(target, held):
@@ -337,29 +426,38 @@ def collapsed(target, events, from_beginning):
             .where(~F.col("_gone")).drop("_before", "_from", "_start", "_gone", "_rank"))
 
 
-def load_rows(target, rows, *aliases):
+def load_rows(target, rows, changes):
     """Facts and bridges: one row per grain, changed where it differs, removed where silver no longer has it."""
+    if changes.none:
+        return changes.skipped()
     target = as_wide_as_source(target, rows)
     ensure_target(target)
-    living = rows.where(F.col(f"{aliases[0]}._deleted_at").isNull())
-    wanted = projected(target, living, newest_change(*aliases).alias("_effective"))
-    wanted, refused = refuse(target, one_per_key(wanted, target.key, ["_effective"]).drop("_effective"))
-    return write_target(target, wanted, target.key, refused, delete_where="true")
+    gone = F.col(f"{changes.aliases[0]}._deleted_at").isNotNull()
+    wanted = projected(target, rows, gone.alias("_gone"), newest_change(*changes.aliases).alias("_effective"))
+    if changes.by_row:
+        wanted = one_per_key(wanted, target.key, ["_effective"]).drop("_effective")
+        return changes.noted(write_target(target, wanted, target.key, {}, gone="_gone"))
+    living = wanted.where(~F.col("_gone")).drop("_gone")
+    wanted, refused = refuse(target, one_per_key(living, target.key, ["_effective"]).drop("_effective"))
+    return changes.noted(write_target(target, wanted, target.key, refused, delete_where="true"))
 
 
 def calendar_span(first, last, dated_by):
     """From the first to the last day, and by whole years as far as the silver columns of dated_by reach."""
     given = [table(silver_name).select(calendar_day(column(name)).alias("day")) for silver_name, name in dated_by]
-    used = functools.reduce(lambda a, b: a.unionByName(b), given).agg(F.min("day"), F.max("day")).first() if given else (None, None)
-    if used[0] is not None:
-        first, last = min(first, f"{used[0]:%Y}-01-01"), max(last, f"{used[1]:%Y}-12-31")
+    if given:
+        earliest, latest = functools.reduce(lambda a, b: a.unionByName(b), given).agg(F.min("day"), F.max("day")).first()
+        first = min(first, f"{earliest:%Y}-01-01") if earliest else first
+        last = max(last, f"{latest:%Y}-12-31") if latest else last
     return first, last
 
 
-def load_dates(target, first, last, dated_by):
+def load_dates(target, first, last, dated_by, changes):
     """One row per day, as many years as silver needs, and one row for the unknown day."""
+    if changes.none:
+        return changes.skipped()
     ensure_target(target)
     first, last = calendar_span(first, last, dated_by)
     days = spark.sql(f"SELECT explode(sequence(DATE {literal(first)}, DATE {literal(last)})) AS day").alias("d")
     rows = projected(target, days).unionByName(unknown_members(target).where(column(target.surrogate) == UNKNOWN_KEY))
-    return write_target(target, rows, (target.surrogate,), {}, delete_where="true")
+    return changes.noted(write_target(target, rows, (target.surrogate,), {}, delete_where="true"))

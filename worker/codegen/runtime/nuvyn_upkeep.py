@@ -20,13 +20,14 @@ def maintain(tables):
 def roll_back(tables):
     """Restores every table to what it was when the batch began; the batch can then be run again from its files.
 
-    Tables that did not exist then are dropped: the next run makes them.
+    Tables that did not exist then are dropped: the next run makes them. What is known of their progress goes first, so that
+    a rollback that was cut off leaves tables that look older than they are, never newer.
     """
     began = table(BATCHES).where(F.col("batch_id") == TO_BATCH).select(F.col("batch_time").cast("string")).first()
     if began is None:
         raise ValueError(f"to_batch: {TO_BATCH!r} is none of the batches in {BATCHES}")
     done = {}
-    for name in filter(exists, tables + [f"{name}_refused" for name in tables]):
+    for name in filter(exists, [PROGRESS, *tables, *(f"{name}_refused" for name in tables)]):
         history = spark.sql(f"DESCRIBE HISTORY {full_name(name)}").where(F.col("timestamp") <= F.lit(began[0]).cast("timestamp"))
         version = history.agg(F.max("version")).first()[0]
         if version is None:

@@ -49,6 +49,10 @@ target = Target(
 
 # DBTITLE 1,Load
 
+changes = Changes(
+    target,
+    mapping="b99fef0d46ab67cb",
+    silver={"d": "silver_customers"},
+)
 rows = silver("silver_customers", "d")
-loaded = load_history(target, rows, "d")
-finish("30_dim_customer", loaded)
+finish("30_dim_customer", load_history(target, rows, changes))

@@ -42,6 +42,10 @@ target = Target(
 
 # DBTITLE 1,Load
 
+changes = Changes(
+    target,
+    mapping="7f4fad11cdc46f1f",
+    silver={"d": "silver_customer_addresses"},
+)
 rows = silver("silver_customer_addresses", "d")
-loaded = load_history(target, rows, "d", effective_from=F.col("d.valid_from"))
-finish("30_dim_customer_address", loaded)
+finish("30_dim_customer_address", load_history(target, rows, changes, effective_from=F.col("d.valid_from")))

@@ -51,4 +51,10 @@ DATED_BY = (
 
 # DBTITLE 1,Load
 
-finish("30_dim_date", load_dates(target, "2021-01-01", "2026-12-31", DATED_BY))
+changes = Changes(
+    target,
+    mapping="15d6dde682aec5d4",
+    silver={},
+    also=[silver_name for silver_name, _ in DATED_BY],
+)
+finish("30_dim_date", load_dates(target, "2021-01-01", "2026-12-31", DATED_BY, changes))

@@ -43,6 +43,12 @@ target = Target(
 
 # DBTITLE 1,Load
 
+changes = Changes(
+    target,
+    mapping="dc249d4acda05519",
+    silver={"d": "silver_products", "category": "silver_categories", "parent": "silver_categories", "supplier": "silver_suppliers"},
+    by_row=True,
+)
 rows = (
     silver("silver_products", "d")
     .join(silver("silver_categories", "category"), F.col("d.category_id") == F.col("category.category_id"), "left")
@@ -52,6 +58,6 @@ rows = (
         "left",
     )
     .join(silver("silver_suppliers", "supplier"), F.col("d.supplier_id") == F.col("supplier.supplier_id"), "left")
+    .transform(changes.only)
 )
-loaded = load_dimension(target, rows, "d", "category", "parent", "supplier")
-finish("30_dim_product", loaded)
+finish("30_dim_product", load_dimension(target, rows, changes))

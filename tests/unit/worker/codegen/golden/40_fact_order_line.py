@@ -91,14 +91,21 @@ target = Target(
 
 # DBTITLE 1,Load
 
+changes = Changes(
+    target,
+    mapping="c75ddf0f6c3cd4c9",
+    silver={"d": "silver_order_items", "o": "silver_orders"},
+    lookups=[customer_key_lookup, address_key_lookup, product_key_lookup, store_key_lookup, promotion_key_lookup],
+    by_row=True,
+)
 rows = (
     silver("silver_order_items", "d")
     .join(silver("silver_orders", "o"), F.col("d.order_id") == F.col("o.order_id"), "left")
+    .transform(changes.only)
     .transform(customer_key_lookup.join)
     .transform(address_key_lookup.join)
     .transform(product_key_lookup.join)
     .transform(store_key_lookup.join)
     .transform(promotion_key_lookup.join)
 )
-loaded = load_rows(target, rows, "d", "o")
-finish("40_fact_order_line", loaded)
+finish("40_fact_order_line", load_rows(target, rows, changes))

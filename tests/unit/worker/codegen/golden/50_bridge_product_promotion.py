@@ -51,10 +51,15 @@ target = Target(
 
 # DBTITLE 1,Load
 
+changes = Changes(
+    target,
+    mapping="0c39745649cfee00",
+    silver={"d": "silver_product_promotions"},
+    lookups=[product_key_lookup, promotion_key_lookup],
+)
 rows = (
     silver("silver_product_promotions", "d")
     .transform(product_key_lookup.join)
     .transform(promotion_key_lookup.join)
 )
-loaded = load_rows(target, rows, "d")
-finish("50_bridge_product_promotion", loaded)
+finish("50_bridge_product_promotion", load_rows(target, rows, changes))
