@@ -93,15 +93,25 @@ static const Nv__SttmSourceColumn *source_column(const Nv__SttmSource *source, c
     return NULL;
 }
 
-static bool has_missing(const Nv__SttmSource *source, const Nv__TableProfile *table, const char *file,
-                        nv_mem_t *ctx, nv_error_t *err)
+static Nv__DriftAction policy_of_missing(const Nv__SttmSource *source)
 {
+    return source->policy ? source->policy->missing_columns : NV__DRIFT_ACTION__DRIFT_ACTION_UNSPECIFIED;
+}
+
+static bool has_missing(adoption_t *a, const Nv__SttmSource *source, const Nv__TableProfile *table,
+                        const char *file, nv_error_t *err)
+{
+    nv_mem_t *ctx = a->ctx;
     char *missing = nv_strdup(ctx, "");
     for (size_t i = 0; i < source->n_columns; i++)
         if (!profile_column(table, source->columns[i]->name))
             missing = nv_printf(ctx, "%s%s%s", missing, *missing ? ", " : "", source->columns[i]->name);
     if (!*missing)
         return false;
+    if (policy_of_missing(source) == NV__DRIFT_ACTION__DRIFT_ACTION_NULL) {
+        SAY(a, "%s lacks columns of %s, which are null for its rows: %s", file, source->name, missing);
+        return false;
+    }
     return !nv_fail(
         err, NV_FAILED_PRECONDITION,
         "%s lacks columns that the pipeline reads for %s: %s. Deliver them, or run in full for a new "
@@ -109,10 +119,22 @@ static bool has_missing(const Nv__SttmSource *source, const Nv__TableProfile *ta
         file, source->name, missing);
 }
 
-static bool can_be_read(const adoption_t *a, const Nv__SttmSource *source, const Nv__TableProfile *table,
+/* "csv, packed with gzip" */
+static char *kind_of(nv_mem_t *ctx, const Nv__Dialect *dialect)
+{
+    const char *format = dialect->format[0] ? dialect->format : "csv";
+    return dialect->compression[0] ? nv_printf(ctx, "%s, packed with %s", format, dialect->compression)
+                                   : nv_strdup(ctx, format);
+}
+
+static bool can_be_read(adoption_t *a, const Nv__SttmSource *source, const Nv__TableProfile *table,
                         const char *file, nv_error_t *err)
 {
     const Nv__Dialect *was = source->dialect, *is = table->dialect;
+    if (was && is && strcmp(kind_of(a->ctx, was), kind_of(a->ctx, is)) != 0)
+        return nv_fail(err, NV_FAILED_PRECONDITION,
+                       "%s is %s, but the pipeline reads %s from files called \"%s\": %s", file,
+                       kind_of(a->ctx, is), source->name, source->file_pattern, kind_of(a->ctx, was));
     if (was && is && strcmp(was->delimiter, is->delimiter) != 0)
         return nv_fail(err, NV_FAILED_PRECONDITION,
                        "%s is separated by \"%s\", but the pipeline reads %s separated by \"%s\"", file,
@@ -123,7 +145,7 @@ static bool can_be_read(const adoption_t *a, const Nv__SttmSource *source, const
     if (was && is && was->has_header != is->has_header)
         return nv_fail(err, NV_FAILED_PRECONDITION, "%s has %s header line, but the pipeline expects %s",
                        file, is->has_header ? "a" : "no", was->has_header ? "one" : "none");
-    return !has_missing(source, table, file, a->ctx, err);
+    return !has_missing(a, source, table, file, err);
 }
 
 /* "DECIMAL" */

@@ -187,6 +187,40 @@ static void a_file_of_another_name_lands_under_one_that_the_pipeline_takes(void 
     assert_string_equal(out.sttm->sources[1]->files[0]->landed, "day-2/order_items.csv");
 }
 
+/* It would lie in the volume under a name that says it is something else. */
+static void what_is_packed_otherwise_is_refused(void **state)
+{
+    fixture_t *f = *state;
+    increment_batch_t out;
+    Nv__Dialect packed = f->comma;
+    Nv__TableProfile *table = profile(f, "/data/day 2/orders.csv.gz", "bb", "id day");
+    packed.compression = nv_strdup(f->ctx, "gzip");
+    table->dialect = &packed;
+    assert_false(adopt(f, table, &out));
+    assert_non_null(strstr(f->err.message, "orders.csv.gz is csv, packed with gzip"));
+    assert_non_null(strstr(f->err.message, "orders*.csv"));
+    packed = f->comma;
+    packed.format = nv_strdup(f->ctx, "jsonl");
+    nv_error_clear(&f->err);
+    assert_false(adopt(f, table, &out));
+    assert_non_null(strstr(f->err.message, "is jsonl"));
+}
+
+static void missing_columns_are_null_where_the_mapping_says_so(void **state)
+{
+    fixture_t *f = *state;
+    increment_batch_t out;
+    Nv__SourcePolicy policy = NV__SOURCE_POLICY__INIT;
+    policy.missing_columns = NV__DRIFT_ACTION__DRIFT_ACTION_NULL;
+    f->orders.policy = &policy;
+    bool adopted = adopt(f, profile(f, "/data/day 2/orders.csv", "bb", "id"), &out);
+    f->orders.policy = NULL;
+    assert_true(adopted);
+    assert_int_equal(out.n_findings, 1);
+    assert_non_null(strstr(out.findings[0], "null for its rows: day"));
+    assert_int_equal(out.sttm->sources[0]->files[1]->n_columns, 1);
+}
+
 static void new_tables_are_told(void **state)
 {
     fixture_t *f = *state;
@@ -209,6 +243,8 @@ int main(void)
         TEST(new_columns_and_another_order_are_told_and_kept),
         TEST(what_cannot_be_read_is_refused_by_name),
         TEST(a_file_of_another_name_lands_under_one_that_the_pipeline_takes),
+        TEST(what_is_packed_otherwise_is_refused),
+        TEST(missing_columns_are_null_where_the_mapping_says_so),
         TEST(new_tables_are_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
