@@ -59,7 +59,7 @@ lint_sizes() {
 # Every public header compiles on its own.
 lint_headers() {
     local header out flags
-    read -r -a flags < <(pkg-config --cflags libcjson)
+    read -r -a flags < <(pkg-config --cflags libcjson libpq)
     while read -r header; do
         out=$(printf '#include "%s"\n' "$header" | gcc -std=gnu17 -D_GNU_SOURCE -I"$ROOT" -I"$BUILD_DIR/proto" \
             -I"$NUVYN_HOME/duckdb" -I"$BUILD_DIR" "${flags[@]}" -fsyntax-only -x c - 2>&1) || printf '%s\n' "$out" | head -3
