@@ -65,7 +65,9 @@ bool nv_policy_tenant(const nv_identity_t *peer, const char *requested, const ch
     if (peer->kind == NV_IDENTITY_OPERATOR) {
         *out = requested;
         return named ? nv_identity_name_check(requested, "tenant", err)
-                     : nv_fail(err, NV_INVALID_ARGUMENT, "tenant: missing; an operator must name one (nuvynctl: --tenant or NUVYN_TENANT)");
+                     : nv_fail(
+                           err, NV_INVALID_ARGUMENT,
+                           "tenant: missing; an operator must name one (nuvynctl: --tenant or NUVYN_TENANT)");
     }
     if (peer->kind != NV_IDENTITY_USER)
         return nv_fail(err, NV_PERMISSION_DENIED, "tenant: a %s belongs to none",
