@@ -41,11 +41,17 @@ class Shop(unittest.TestCase):
         os.makedirs(os.path.join(self.volume, batch), exist_ok=True)
         return os.path.join(self.volume, batch, name)
 
-    def customers(self, batch, *lines, header=CUSTOMERS):
-        path = self.place(batch, "customers.csv")
+    def lines(self, source, batch, header, lines):
+        path = self.place(batch, f"{source}.csv")
         with open(path, "w", encoding="utf-8") as file:
             file.write("\n".join([header, *lines, ""]))
-        return "customers", path, f"{batch}/customers.csv"
+        return source, path, f"{batch}/{source}.csv"
+
+    def customers(self, batch, *lines, header=CUSTOMERS):
+        return self.lines("customers", batch, header, lines)
+
+    def payments(self, batch, *lines):
+        return self.lines("payments", batch, "payment_id,paid_on,customer_id,product_id,amount,op", lines)
 
     def sales(self, batch, *lines, header=SALES):
         path = self.place(batch, "sales.csv.gz")
@@ -65,12 +71,6 @@ class Shop(unittest.TestCase):
         values = ", ".join(str(row) for row in rows)
         self.duck.rows(f"COPY (SELECT * FROM (VALUES {values}) t(store_id, city, op)) TO '{path}' (FORMAT parquet)")
         return "stores", path, f"{batch}/stores.parquet"
-
-    def payments(self, batch, *lines):
-        path = self.place(batch, "payments.csv")
-        with open(path, "w", encoding="utf-8") as file:
-            file.write("\n".join(["payment_id,paid_on,customer_id,product_id,amount,op", *lines, ""]))
-        return "payments", path, f"{batch}/payments.csv"
 
     def events(self, batch, *rows):
         path = self.place(batch, "events.csv.zst")
