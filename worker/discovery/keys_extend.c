@@ -6,6 +6,9 @@
 #include "worker/discovery/keys_internal.h"
 #include "worker/discovery/lexicon.h"
 
+/* Each question costs a pass over the table. */
+enum { LARGE_TABLE = 50000, PER_TABLE_MAX = 60, PER_LARGE_TABLE_MAX = 6 };
+
 typedef struct proposal {
     int table, n;
     int columns[KEY_MAX];
@@ -81,12 +84,12 @@ static bool is_settled(const dsc_table_t *table)
     bool composite = false;
     for (size_t i = 0; i < table->p->n_unique_sets; i++)
         composite = composite || (table->p->unique_sets[i]->n_columns > 1 && table->p->unique_sets[i]->exact);
-    return table->rows > 50000 && composite;
+    return table->rows > LARGE_TABLE && composite;
 }
 
 static void propose_for_table(dsc_state_t *state, proposals_t *out, int t)
 {
-    enum { PARTS_MAX = 7, PER_TABLE_MAX = 60, PER_LARGE_TABLE_MAX = 6 };
+    enum { PARTS_MAX = 7 };
     const dsc_table_t *table = &state->schema->tables[t];
     int parts[PARTS_MAX], n = 0;
     bool settled = is_settled(table);
@@ -95,7 +98,7 @@ static void propose_for_table(dsc_state_t *state, proposals_t *out, int t)
         if (is_part(state, &table->columns[c], strongest) && (!settled || strongest >= 0.5))
             parts[n++] = c;
     }
-    size_t most = out->n + (table->rows > 50000 ? PER_LARGE_TABLE_MAX : PER_TABLE_MAX);
+    size_t most = out->n + (table->rows > LARGE_TABLE ? PER_LARGE_TABLE_MAX : PER_TABLE_MAX);
     for (int size = 2; n >= 2 && size <= 4 && size <= n; size++) {
         for (unsigned mask = 1; mask < 1u << n && out->n < most; mask++) {
             int columns[KEY_MAX], m = 0;
@@ -126,7 +129,9 @@ static bool holds_single_key(const dsc_table_t *table, const int *columns, int n
 static void propose_repeated(dsc_state_t *state, proposals_t *out, int t)
 {
     const dsc_table_t *table = &state->schema->tables[t];
-    for (int u = 0; u < state->schema->n_tables && !table->made_up; u++) {
+    size_t most = out->n + (table->rows > LARGE_TABLE ? PER_LARGE_TABLE_MAX : PER_TABLE_MAX);
+    for (int u = 0; u < state->schema->n_tables && !table->made_up && !is_settled(table) && out->n < most;
+         u++) {
         const dsc_table_t *other = &state->schema->tables[u];
         int columns[KEY_MAX], n = 0;
         for (int c = 0; c < table->n_columns && n <= KEY_MAX && u != t; c++) {
@@ -149,11 +154,12 @@ static void propose_referring(dsc_state_t *state, proposals_t *out, const join_c
     const dsc_table_t *table = &state->schema->tables[join->from];
     int columns[KEY_MAX];
     memcpy(columns, join->columns, sizeof columns);
-    if (holds_single_key(table, columns, join->n))
+    size_t most = out->n + (table->rows > LARGE_TABLE ? PER_LARGE_TABLE_MAX : PER_TABLE_MAX);
+    if (holds_single_key(table, columns, join->n) || is_settled(table))
         return;
     if (may_identify(table, columns, join->n))
         propose_set(state, out, join->from, columns, join->n);
-    for (int c = 0; c < table->n_columns && join->n < KEY_MAX; c++) {
+    for (int c = 0; c < table->n_columns && join->n < KEY_MAX && out->n < most; c++) {
         bool used = !is_part(state, &table->columns[c], key_strongest_out(state, join->from, c));
         for (int i = 0; i < join->n; i++)
             used = used || join->columns[i] == c;
