@@ -5,8 +5,6 @@
 #include <math.h>
 #include <string.h>
 
-#include "worker/discovery/lexicon.h"
-
 static const double least_containment = 0.7;
 
 static bool types_fit(const dsc_column_t *from, const dsc_column_t *to, double name)
@@ -76,11 +74,7 @@ static bool worth_considering(const dsc_column_t *from, const dsc_column_t *to, 
         return surprise >= 6 || reverse >= 0.5;
     if (name >= 0.3 || surprise >= 12)
         return true;
-    if (from->bare.keylike)
-        return reverse >= 0.3;
-    /* A role without any word for what it refers to ("striker", "assignee"): numbers that fill a key. */
-    return from->table != to->table && from->kind == CLASS_INTEGER && to->kind == CLASS_INTEGER &&
-           reverse >= 0.5 && to->distinct >= 20 && !schema_mentions(from, LEXICON_MEASURE);
+    return from->bare.keylike && reverse >= 0.3;
 }
 
 /* A row refers to another one of its own table by the table's key, and by a column that is no key itself and says so: a hint
