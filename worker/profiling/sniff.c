@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "worker/profiling/infer_class.h"
 #include "worker/profiling/parser.h"
@@ -149,6 +150,13 @@ static reading_t *best_reading(nv_mem_t *ctx, const sample_t *sample, double *se
     return best;
 }
 
+/* "sep=;" in the first line: how spreadsheets are told the delimiter. */
+static bool names_delimiter(const char *text, size_t length, char delimiter)
+{
+    return length > 5 && strncasecmp(text, "sep=", 4) == 0 && text[4] == delimiter &&
+           (text[5] == '\n' || text[5] == '\r');
+}
+
 /* Lines of prose before the table: records with fewer fields than the rest, followed by a consistent table. */
 static size_t preamble(const reading_t *r)
 {
@@ -288,7 +296,7 @@ static void read_header(nv_mem_t *ctx, nv_mem_t *scratch, const char *text, size
 {
     const char *end = text + length;
     size_t most = r->mode;
-    size_t skip = preamble(r);
+    size_t skip = r->n > 1 && names_delimiter(text, length, r->csv.delimiter) ? 1 : preamble(r);
     if (skip < r->n && r->counts[skip] > most && r->counts[skip] <= MAX_COUNTED)
         most = r->counts[skip];
     out->n_columns = most;

@@ -378,6 +378,23 @@ static void test_paths_stay_below_the_root(void **state)
     (void)path;
 }
 
+static void test_separator_line(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    static const char *const texts[] = {"sep=;\nid;v\n1;2,5\n2;3,5\n",
+                                        "SEP=;\r\nid;v;w\r\n1;2,5;a\r\n2;3,5;b\r\n"};
+    for (size_t i = 0; i < 2; i++) {
+        Nv__TableProfile *t = support_profile_text(ctx, texts[i]);
+        assert_int_equal(t->row_count, 2);
+        assert_int_equal(t->dialect->skip_lines, 1);
+        assert_string_equal(support_column(t, "v")->max, "3.5");
+        support_agrees(t);
+    }
+    /* a first line that only looks alike */
+    assert_int_equal(support_profile_text(ctx, "sep=,id\n1,2\n2,3\n")->dialect->skip_lines, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -398,6 +415,7 @@ int main(void)
         cmocka_unit_test(test_long_line),
         cmocka_unit_test(test_cancel),
         cmocka_unit_test(test_paths_stay_below_the_root),
+        cmocka_unit_test(test_separator_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
