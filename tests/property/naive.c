@@ -393,6 +393,13 @@ static bool members_of(const naive_t *naive, const Nv__SttmTarget *dimension, ch
     return true;
 }
 
+/* A member that comes and goes within one batch leaves no version: who is one hangs on more than the rows. */
+static bool may_leave_nothing(const naive_t *naive, const Nv__SttmTarget *dimension)
+{
+    const Nv__SourcePolicy *policy = driving(naive, dimension)->source->policy;
+    return model_is_history(dimension) && policy && policy->deletes == NV__DELETE_MODE__DELETE_MODE_MARKER;
+}
+
 bool naive_unknown(const naive_t *naive, const Nv__SttmTarget *target, const Nv__SttmColumn *column,
                    int64_t *nowhere, int64_t *empty)
 {
@@ -407,7 +414,8 @@ bool naive_unknown(const naive_t *naive, const Nv__SttmTarget *target, const Nv_
         if (strcmp(t->inputs[k]->alias, "d") != 0)
             return false;
     }
-    if (!members_of(naive, model_target(naive->sttm, t->dimension), &members, &n_members))
+    if (may_leave_nothing(naive, model_target(naive->sttm, t->dimension)) ||
+        !members_of(naive, model_target(naive->sttm, t->dimension), &members, &n_members))
         return false;
     for (size_t i = 0; i < s->table->n_rows; i++) {
         if (!is_living(s, i))

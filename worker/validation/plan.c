@@ -180,6 +180,8 @@ static const char *not_told_of_target(const planner_t *p, const Nv__SttmTarget *
         return "its versions are dated by the data and its members may be deleted: whether a deletion comes "
                "before a "
                "version, only the batches' times tell";
+    if (source && model_is_history(target) && source_deletes(source) == NV__DELETE_MODE__DELETE_MODE_MARKER)
+        return "rows mark its members as deleted: one that comes and goes within a batch leaves no version";
     for (size_t i = 0; i < target->n_rules; i++)
         for (size_t k = 0; k < target->rules[i]->n_columns; k++)
             if (!is_foretold(target->rules[i], target, target->rules[i]->columns[k]))

@@ -430,6 +430,33 @@ static void deletes_end_dated_members(void **state)
     }
 }
 
+/* A member that comes and goes within one batch leaves no version; the Tester does not say who that is. */
+static void marked_members_may_leave_nothing(void **state)
+{
+    fixture_t *f = *state;
+    f->policy.deletes = NV__DELETE_MODE__DELETE_MODE_MARKER;
+    f->policy.delete_column = (char *)"city";
+    f->policy.delete_values = (char *[]){(char *)"gone"};
+    f->policy.n_delete_values = 1;
+    f->star.sttm->sources[CUSTOMERS]->policy = &f->policy;
+    f->star.sttm->sources[CUSTOMERS]->n_key = 1;
+    f->star.sttm->sources[CUSTOMERS]->latest_by = (char *[]){(char *)"since"};
+    f->star.sttm->sources[CUSTOMERS]->n_latest_by = 1;
+    f->star.sttm->targets[DIM_CUSTOMER]->effective_from = (char *)"";
+    load(f, first_day);
+    load(f, (const char *[]){
+                "id,city,phone,since\n9,Thun,1,2024-02-01\n9,gone,1,2024-03-01\n8,gone,4,2024-05-01\n", NULL,
+                NULL, NULL});
+    expect(f, "7,8",
+           "SELECT string_agg(DISTINCT id, ',' ORDER BY id) FROM dim_customer WHERE customer_key >= 0");
+    expect(f, "2024-06-02", "SELECT valid_to FROM dim_customer WHERE id = 8");
+    validation_input_t input = star_input(&f->star, "star");
+    const validation_plan_t *plan = validation_plan(f->ctx, &input);
+    for (size_t i = 0; i < plan->n_groups; i++)
+        if (strcmp(plan->groups[i].table, "dim_customer") == 0)
+            assert_non_null(strstr(plan->groups[i].not_told, "leaves no version"));
+}
+
 /* ---- inferred members ---- */
 
 static void infers_members(void **state)
@@ -525,6 +552,7 @@ int main(void)
         TEST(snapshots_delete),
         TEST(deletes_close_versions),
         TEST(deletes_end_dated_members),
+        TEST(marked_members_may_leave_nothing),
         TEST(infers_members),
         TEST(infers_versions),
         TEST(other_headers),
