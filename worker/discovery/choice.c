@@ -369,6 +369,48 @@ static void keep_whole_references(dsc_state_t *state)
     }
 }
 
+static bool is_chosen_key(const dsc_state_t *state, int table, const int *columns, int n)
+{
+    const table_keys_t *keys = &state->keys[table];
+    if (keys->chosen < 0 || keys->list[keys->chosen].n != n)
+        return false;
+    for (int i = 0; i < n; i++) {
+        bool found = false;
+        for (int k = 0; k < n; k++)
+            found = found || keys->list[keys->chosen].columns[k] == columns[i];
+        if (!found)
+            return false;
+    }
+    return true;
+}
+
+/* Named as another table's whole composite key and, beyond coincidence, found in it: a returned line and the line that was sold. */
+static bool spells_whole_key(const dsc_state_t *state, const join_candidate_t *join)
+{
+    return join->n > 1 && join->counted && join->least_part >= 1 && join->coverage >= 0.99 &&
+           join->combined >= 10 && is_chosen_key(state, join->to, join->to_columns, join->n) &&
+           !is_chosen_key(state, join->from, join->columns, join->n);
+}
+
+/* Examples of it are too few for the choice to learn; only where one table alone answers to the description. */
+static void trust_whole_keys(dsc_state_t *state, const groups_t *groups)
+{
+    static const double trusted = 0.9;
+    for (size_t g = 0; g < groups->n; g++) {
+        join_candidate_t *only = NULL;
+        int n = 0;
+        for (size_t i = groups->first[g]; i < groups->first[g + 1]; i++) {
+            join_candidate_t *join = &state->joins[groups->order[i]];
+            if (spells_whole_key(state, join)) {
+                only = join;
+                n++;
+            }
+        }
+        if (n == 1)
+            only->p = fmax(only->p, trusted);
+    }
+}
+
 void joins_choose_targets(dsc_state_t *state)
 {
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("choice");
@@ -394,6 +436,7 @@ void joins_choose_targets(dsc_state_t *state)
     }
     for (size_t i = 0; i < state->n_joins; i++)
         state->joins[i].p = p[i];
+    trust_whole_keys(state, groups);
     point_to_the_thing(state);
     keep_whole_references(state);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 
 static const double least_containment = 0.7;
+static const double least_extension = 0.3;
 
 static bool types_fit(const dsc_column_t *from, const dsc_column_t *to, double name)
 {
@@ -346,7 +347,8 @@ static void take_counts(const dsc_state_t *state, join_candidate_t *join, const 
     if (join->n > 1) {
         double records = fmax(1, state->schema->tables[join->to].records);
         join->reverse = fmin(1, (double)counts->distinct_found / records);
-        join->unique_source = counts->distinct == counts->rows;
+        /* Few rows that each refer to another one of many, like returned lines, are no extension of what they refer to. */
+        join->unique_source = counts->distinct == counts->rows && join->reverse >= least_extension;
     } else {
         const dsc_column_t *to = state_column(state, join->to, join->to_columns[0]);
         join->reverse = fmin(1, (double)counts->distinct_found / fmax(1, to->distinct));
