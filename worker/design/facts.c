@@ -163,15 +163,20 @@ static void use_dimension(builder_t *b, const plan_join_t *join, bool inherited)
     if (dimension == NULL)
         return;
     const char *role = join->join->role;
+    /* As it will be written: "order" is a reserved word, and two uses as "order_" would be one. */
+    if (role[0] != '\0')
+        role = identifier_make(plan->ctx, role, "other");
     if (inherited && uses_dimension(b, dimension->name, role))
-        role = plan_base_name(plan, join->from);
+        role = identifier_make(plan->ctx, plan_base_name(plan, join->from), "other");
     for (int k = 2; uses_dimension(b, dimension->name, role); k++)
-        role = k == 2 && role[0] == '\0' ? identifier_make(plan->ctx, join->join->columns[0], "other")
-                                         : nv_printf(plan->ctx, "%s_%d", role, k);
+        role = k == 2 && role[0] == '\0'
+                   ? identifier_make(plan->ctx, join->join->columns[0], "other")
+                   : nv_printf(plan->ctx, "%s%s%d", role,
+                               role[0] != '\0' && role[strlen(role) - 1] == '_' ? "" : "_", k);
     Nv__DimensionUse *use = NV_NEW(plan->ctx, Nv__DimensionUse);
     nv__dimension_use__init(use);
     use->dimension = nv_strdup(plan->ctx, dimension->name);
-    use->role = nv_strdup(plan->ctx, role[0] != '\0' ? identifier_make(plan->ctx, role, "other") : "");
+    use->role = nv_strdup(plan->ctx, role);
     use->join = plan_copy_join(plan->ctx, join->join);
     NV_PUSH(plan->ctx, b->out->dimensions, b->out->n_dimensions, b->cap_dimensions) = use;
     for (size_t i = 0; i < join->join->n_columns; i++)
@@ -345,6 +350,17 @@ static void make_fact(plan_t *plan, int t, size_t *cap)
     NV_PUSH(plan->ctx, plan->star->facts, plan->star->n_facts, *cap) = b.out;
 }
 
+/* What an absorbed header's lines do not carry either. */
+static void leave_junk_out(plan_t *plan, int t)
+{
+    for (int c = 0; c < plan->tables[t].t->n_columns; c++) {
+        const dsc_column_t *column = &plan->tables[t].t->columns[c];
+        const char *junk = column_junk_reason(&plan->tables[t], column, plan->ctx);
+        if (junk != NULL)
+            plan_leave_out(plan, t, column->p->name, junk);
+    }
+}
+
 void star_make_facts(plan_t *plan)
 {
     size_t cap = plan->star->n_facts;
@@ -355,6 +371,7 @@ void star_make_facts(plan_t *plan)
         if (is_absorbed(plan, t, &line)) {
             plan_note(plan, "\"%s\" has no measure of its own: its columns went to the line grain of \"%s\".",
                       plan->tables[t].t->p->name, plan->tables[line].t->p->name);
+            leave_junk_out(plan, t);
             memset(plan->tables[t].covered, 1, sizeof(bool) * (size_t)plan->tables[t].t->n_columns);
             continue;
         }
