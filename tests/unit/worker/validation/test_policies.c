@@ -19,8 +19,8 @@ enum { DIM_DATE, DIM_CUSTOMER, DIM_PRODUCT, FACT_LINE };
 static const char *const first_day[] = {
     "id,city,phone,since\n7,Bern,1,2024-01-01\n7,Basel,2,2024-03-01\n8,Chur,4,2024-01-01\n",
     "sku,kind,price\nA,toy,1.50\nB,book,20.00\nC,toy,99.00\n",
-    "no,line,customer,sku,day,quantity,amount\n1,1,7,A,2024-02-01,1,1.50\n1,2,7,B,2024-02-01,2,40.00\n"
-    "2,1,8,C,2024-05-01,1,99.00\n",
+    ("no,line,customer,sku,day,quantity,amount\n1,1,7,A,2024-02-01,1,1.50\n1,2,7,B,2024-02-01,2,40.00\n"
+     "2,1,8,C,2024-05-01,1,99.00\n"),
     "sku,part\nA,B\nA,C\n"};
 
 typedef struct fixture {
@@ -154,7 +154,7 @@ static void prove(const fixture_t *f)
 static void sees(const fixture_t *f, const char *sql, const char *name, const char *subject)
 {
     nv_error_t err = NV_ERROR_INIT;
-    Nv__Validation *validation;
+    Nv__Validation *validation = NULL;
     const Nv__Check *seen = NULL;
     assert_true(oracle_run(f->db, "USE " STAR_CATALOG ".star", &err) && oracle_run(f->db, "BEGIN", &err));
     if (!oracle_run(f->db, sql, &err) || !oracle_run(f->db, "USE memory.main", &err) ||
