@@ -325,6 +325,21 @@ static void describe(builder_t *b)
             b->out->n_parents);
 }
 
+/* Neither measured nor dated nor linked to anything: no fact. */
+static bool is_void(const Nv__FactDesign *fact)
+{
+    return fact->n_measures == 0 && fact->n_dimensions == 0 && fact->n_dates == 0 && fact->n_degenerate < 2;
+}
+
+static void leave_out_void(plan_t *plan, int t, const Nv__FactDesign *fact)
+{
+    static const char reason[] = "its table has no measure, no date and no reference that leads anywhere";
+    for (size_t i = 0; i < fact->n_degenerate; i++)
+        plan_leave_out(plan, t, fact->degenerate[i]->column, reason);
+    for (size_t i = 0; i < fact->n_attributes; i++)
+        plan_leave_out(plan, t, fact->attributes[i]->column, reason);
+}
+
 static void make_fact(plan_t *plan, int t, size_t *cap)
 {
     builder_t b = {.plan = plan,
@@ -345,6 +360,10 @@ static void make_fact(plan_t *plan, int t, size_t *cap)
     for (int i = 1; i < b.n_seen; i++) {
         int line = -1;
         take_parent(&b, b.seen[i], is_absorbed(plan, b.seen[i], &line) && line == t);
+    }
+    if (is_void(b.out)) {
+        leave_out_void(plan, t, b.out);
+        return;
     }
     describe(&b);
     NV_PUSH(plan->ctx, plan->star->facts, plan->star->n_facts, *cap) = b.out;

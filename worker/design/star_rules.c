@@ -91,8 +91,9 @@ static void check_fact(checker_t *k, const Nv__FactDesign *fact)
         broken(k, fact->name,
                "%zu measures: expected a factless fact to have none, and one without to be called so",
                fact->n_measures);
-    if (fact->n_measures == 0 && fact->n_dimensions == 0 && fact->n_dates == 0)
-        broken(k, fact->name, "expected a measure, a dimension or a date");
+    /* What links two facts (an issue and the one it blocks) keeps both their ids. */
+    if (fact->n_measures == 0 && fact->n_dimensions == 0 && fact->n_dates == 0 && fact->n_degenerate < 2)
+        broken(k, fact->name, "expected a measure, a dimension, a date or the ids of two facts");
     check_measures(k, fact);
     check_roles(k, fact->name, fact->dimensions, fact->n_dimensions);
     check_dates(k, fact);
