@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "worker/discovery/lexicon.h"
+#include "worker/discovery/priors.h"
 
 static double share_in(const dsc_column_t *column, lexicon_t list, int words)
 {
@@ -236,6 +237,9 @@ static bool ends_agree(const dsc_column_t *from, const dsc_column_t *to)
     return fabs(from->points[SKETCH_POINTS - 1] - most) <= slack && fabs(from->points[0] - least) <= slack;
 }
 
+/* How surely a natural key is referred to like a primary one. */
+static const double natural_key = 0.9;
+
 static void structure_features(const dsc_state_t *state, const join_candidate_t *join, double *f)
 {
     const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
@@ -252,7 +256,7 @@ static void structure_features(const dsc_state_t *state, const join_candidate_t 
         if (own->list[k].n == 1 && own->list[k].columns[0] == join->columns[0])
             own_key = own->list[k].p;
     }
-    f[42] = primary;
+    f[42] = priors_natural_key(state, join) ? fmax(primary, natural_key) : primary;
     f[43] = to->index == 0;
     f[44] = join->from == join->to;
     f[45] = join->from == join->to && f[17] < 0.5;

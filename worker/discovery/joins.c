@@ -95,7 +95,7 @@ static bool may_refer_to_itself(const dsc_state_t *state, const dsc_column_t *fr
 static void consider(dsc_state_t *state, const dsc_column_t *from, const key_candidate_t *key)
 {
     const dsc_column_t *to = state_column(state, key->table, key->columns[0]);
-    if (from == to)
+    if (from == to || from->loader || from->loader_id || to->loader || to->loader_id)
         return;
     name_evidence_t names;
     joins_name_evidence(state, from, to, &names);

@@ -6,12 +6,13 @@
 #include <string.h>
 
 #include "worker/discovery/lexicon.h"
+#include "worker/discovery/priors.h"
 
 static const double least_uniqueness = 0.95;
 
 bool key_may_be(const dsc_column_t *column)
 {
-    if (column->kind == CLASS_BOOLEAN || column->kind == CLASS_NONE ||
+    if (column->loader || column->kind == CLASS_BOOLEAN || column->kind == CLASS_NONE ||
         column->p->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE ||
         column->p->type == NV__VALUE_TYPE__VALUE_TYPE_TIME)
         return false;
@@ -443,6 +444,7 @@ static void score_table(dsc_state_t *state, int t, const double *weights, bool j
     }
     none_features(state, t, keys->none_features);
     scores[keys->n] = model_dot(weights, keys->none_features, KEY_FEATURES);
+    priors_of_keys(state, t, scores);
     model_softmax(scores, (size_t)keys->n + 1);
     keys->p_none = scores[keys->n];
     keys->chosen = -1;

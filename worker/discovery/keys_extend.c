@@ -5,6 +5,7 @@
 
 #include "worker/discovery/keys_internal.h"
 #include "worker/discovery/lexicon.h"
+#include "worker/discovery/priors.h"
 
 /* Each question costs a pass over the table. */
 enum { LARGE_TABLE = 50000, PER_TABLE_MAX = 60, PER_LARGE_TABLE_MAX = 6 };
@@ -169,10 +170,32 @@ static void propose_referring(dsc_state_t *state, proposals_t *out, const join_c
     }
 }
 
-static bool has_good_single(const table_keys_t *keys)
+/* In a handful of rows: the ends of a link, and what stands before the loader's columns. */
+static void propose_of_shape(dsc_state_t *state, proposals_t *out, int t)
 {
+    const dsc_table_t *table = &state->schema->tables[t];
+    if (!priors_few(table) || table->made_up)
+        return;
+    prior_shape_t shape = priors_shape(state, t);
+    if (shape.link && shape.n_references <= KEY_MAX)
+        propose_set(state, out, t, shape.references, shape.n_references);
+    int columns[KEY_MAX], n = 0;
+    for (int c = 0; c < shape.n_leading; c++) {
+        if (!key_may_be(&table->columns[c]))
+            return;
+        columns[n++] = c;
+    }
+    if (n >= 2)
+        propose_set(state, out, t, columns, n);
+}
+
+/* A handful of rows makes nothing certain: there the sets cost nothing, too. */
+static bool has_good_single(const dsc_state_t *state, int t)
+{
+    const table_keys_t *keys = &state->keys[t];
+    double enough = priors_few(&state->schema->tables[t]) ? 0.995 : 0.9;
     for (int k = 0; k < keys->n; k++) {
-        if (keys->list[k].n == 1 && keys->list[k].p > 0.9)
+        if (keys->list[k].n == 1 && keys->list[k].p > enough)
             return true;
     }
     return false;
@@ -226,7 +249,10 @@ bool keys_extend(dsc_state_t *state, nv_error_t *err)
     if (state->options->exact == NULL)
         return true;
     for (int t = 0; t < state->schema->n_tables; t++) {
-        if (state->schema->tables[t].rows < 2 || has_good_single(&state->keys[t]))
+        if (state->schema->tables[t].rows < 2)
+            continue;
+        propose_of_shape(state, &proposals, t);
+        if (has_good_single(state, t))
             continue;
         propose_repeated(state, &proposals, t);
         propose_for_table(state, &proposals, t);
@@ -241,7 +267,7 @@ bool keys_extend_by_references(dsc_state_t *state, nv_error_t *err)
         return true;
     for (size_t i = 0; i < state->n_joins; i++) {
         const join_candidate_t *join = &state->joins[i];
-        if (join->n > 1 && join->p >= 0.3 && !has_good_single(&state->keys[join->from]) &&
+        if (join->n > 1 && join->p >= 0.3 && !has_good_single(state, join->from) &&
             state->schema->tables[join->from].rows >= 2)
             propose_referring(state, &proposals, join);
     }

@@ -63,7 +63,8 @@ static const char *const lists[LEXICON_N] = {
         "reading sensor log "
         "audit loan deposit withdrawal fine checkout circulation grade exam score submission registration "
         "lineitem orderdetail "
-        "fact movement adjustment production workorder inspection incident repair usage consumption forecast "
+        "fact intent redemption attempt movement adjustment production workorder inspection incident repair "
+        "usage consumption forecast "
         "budget target "
         "dispute payout invoiceline allocation settlement commission qualifying pitstop pit_stop sprint "
         "statistic stat "
@@ -80,7 +81,8 @@ static const char *const lists[LEXICON_N] = {
                        "time warehouse carrier shipper "
                        "vehicle car plane aircraft airport airline station route hotel guest property agent "
                        "broker policy plan coupon "
-                       "tag label group role permission title job position skill project task manager branch "
+                       "tag label stage pipeline field option template form folder group role permission "
+                       "title job position skill project task manager branch "
                        "office bank card merchant "
                        "device sensor machine plant franchise park college award item part sku material uom "
                        "unit demographic demographics "
@@ -149,7 +151,7 @@ static const char *const synonyms[] = {
     " store shop branch outlet location site venue ",
     " country nation ",
     " author writer ",
-    " user person member account owner creator assignee author reporter ",
+    " user person member account owner creator assignee author reporter actor ",
     " company organization organisation firm org business account ",
     " department dept division unit ",
     " date day calendar time start end sold returned opened closed due ordered effective ",

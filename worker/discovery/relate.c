@@ -5,6 +5,7 @@
 
 #include "worker/discovery/candidates.h"
 #include "worker/discovery/graph.h"
+#include "worker/discovery/priors.h"
 #include "worker/discovery/report.h"
 #include "worker/discovery/roles.h"
 
@@ -282,6 +283,12 @@ static bool run(dsc_state_t *state, nv_error_t *err)
     return true;
 }
 
+static void bound_joins(dsc_state_t *state)
+{
+    for (size_t i = 0; i < state->n_joins; i++)
+        state->joins[i].p = fmin(state->joins[i].p, priors_join_bound(state, &state->joins[i]));
+}
+
 static const discovery_options_t default_options = {0};
 
 bool discovery_relate(nv_mem_t *ctx, const Nv__Profile *profile, const discovery_options_t *options,
@@ -299,8 +306,10 @@ bool discovery_relate(nv_mem_t *ctx, const Nv__Profile *profile, const discovery
     if (state.options->cancelled != NULL && state.options->cancelled(state.options->cancelled_arg))
         return nv_fail(err, NV_CANCELLED, "discovery was cancelled");
     drop_other_keys(&state);
+    bound_joins(&state);
     drop_shadowed(&state);
     joins_choose_targets(&state);
+    bound_joins(&state);
     choose_forest(&state);
     recall_joins(&state);
     drop_implied(&state);

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include "worker/discovery/lexicon.h"
+#include "worker/discovery/priors.h"
 
 typedef struct facts_of_table {
     int out, in, self, one_to_one;
@@ -110,7 +111,7 @@ static void read_columns(const dsc_state_t *state, int t, facts_of_table_t *x)
         }
         if (foreign && column->bare.core > 0 && strcmp(column->bare.word[column->bare.core - 1], "date") == 0)
             x->event_date = true;
-        if (key || foreign)
+        if (key || foreign || column->loader)
             continue;
         x->plain++;
         bool number = column->kind == CLASS_INTEGER || column->kind == CLASS_NUMBER;
@@ -202,7 +203,8 @@ static void join_features(const dsc_table_t *table, const facts_of_table_t *x, d
     f[37] = x->one_to_one > 0;
 }
 
-static void role_features(const dsc_state_t *state, int t, double typical, double *f)
+/* False when the table has nothing that a fact consists of. */
+static bool role_features(const dsc_state_t *state, int t, double typical, double *f)
 {
     const dsc_table_t *table = &state->schema->tables[t];
     facts_of_table_t x = {0};
@@ -223,7 +225,8 @@ static void role_features(const dsc_state_t *state, int t, double typical, doubl
     f[15] = event && !entity;
     f[16] = entity && !event;
     f[17] = schema_table_is(table, LEXICON_LOG) || mentions_table(table, LEXICON_LOG);
-    f[18] = schema_table_is(table, LEXICON_LINE) && x.out > 0;
+    f[18] = schema_table_is(table, LEXICON_LINE) &&
+            (x.out > 0 || (x.measures > 0 && priors_shape(state, t).n_references > 0));
     f[19] = mentions_table(table, LEXICON_DIM_MARK);
     f[20] = mentions_table(table, LEXICON_FACT_MARK);
     f[21] = mentions_table(table, LEXICON_BRIDGE_MARK);
@@ -248,6 +251,7 @@ static void role_features(const dsc_state_t *state, int t, double typical, doubl
     f[45] = x.version_key && x.measures > 0;
     f[46] = has_range_pair(table);
     f[47] = f[46] && !x.event_date && x.in == 0;
+    return x.out > 0 || x.measures > 0 || x.dates > 0 || x.event_date;
 }
 
 static void emit_role(const dsc_state_t *state, int t, const double *f, const double *p)
@@ -353,9 +357,12 @@ Nv__SourceRole **roles_decide(const dsc_state_t *state, nv_mem_t *ctx)
     Nv__SourceRole **list = NV_NEW_ARRAY(ctx, Nv__SourceRole *, (size_t)n + 1);
     for (int t = 0; t < n; t++) {
         double f[ROLE_FEATURES], p[ROLE_CLASSES];
-        role_features(state, t, typical, f);
+        bool has_matter = role_features(state, t, typical, f);
         for (int k = 0; k < ROLE_CLASSES; k++)
             p[k] = model_dot(model_role[k], f, ROLE_FEATURES);
+        priors_of_roles(state, t, p);
+        if (!has_matter)
+            p[0] -= 8; /* a fact has a measure, a reference or a date */
         model_softmax(p, ROLE_CLASSES);
         int best = 0, second = 1;
         for (int k = 1; k < ROLE_CLASSES; k++)

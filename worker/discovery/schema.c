@@ -134,6 +134,33 @@ static bool has_made_up_names(const Nv__TableProfile *p)
     return !p->header_detected || (p->n_columns > 1 && numbered == p->n_columns);
 }
 
+/* Words that only tools which load tables put first in a name. */
+static bool is_loader_word(const char *word)
+{
+    static const char *const tools[] = {"fivetran", "airbyte", "sdc", "dlt", "hevo", "etl", "dbt", "stitch"};
+    for (size_t i = 0; i < sizeof tools / sizeof tools[0]; i++) {
+        if (strcmp(tools[i], word) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "_fivetran_synced", "etl_batch_id", "dw_inserted_at", "loaded_at"; what bounds a version ("_fivetran_start") is no bookkeeping. */
+static void find_loader(dsc_column_t *column)
+{
+    const name_words_t *name = &column->name;
+    const char *last = name->word[name->n > 0 ? name->n - 1 : 0];
+    const char *before = name->n >= 2 ? name->word[name->n - 2] : "";
+    bool tool = name->n >= 2 && is_loader_word(name->word[0]);
+    bool load =
+        strcmp(before, "loaded") == 0 || strcmp(before, "ingested") == 0 || strcmp(before, "synced") == 0;
+    bool version = strcmp(last, "start") == 0 || strcmp(last, "end") == 0;
+    column->loader_id = tool && strcmp(last, "id") == 0 && strcmp(before, "batch") != 0;
+    column->loader = !column->loader_id && ((tool && !version) || (load && strcmp(last, "at") == 0) ||
+                                            (name->n >= 2 && strcmp(name->word[0], "dw") == 0 &&
+                                             (strcmp(before, "batch") == 0 || strcmp(last, "at") == 0)));
+}
+
 static void read_column(dsc_table_t *table, int table_index, int index)
 {
     dsc_column_t *column = &table->columns[index];
@@ -152,6 +179,7 @@ static void read_column(dsc_table_t *table, int table_index, int index)
         column->kind = CLASS_INTEGER;
         column->sketch = (sketch_t){0}; /* of "12.0", which no "12" equals: only counting can compare them */
     }
+    find_loader(column);
     read_points(column);
 }
 

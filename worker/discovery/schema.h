@@ -36,9 +36,12 @@ typedef struct dsc_column {
     double header_share;          /* share of tables that have a column of this name, 0 … 1 */
     double points[SKETCH_POINTS]; /* min, quantiles, max on the number axis */
     bool has_points;
-    double density;    /* integers: distinct / (max - min + 1) */
-    bool specific;     /* the bare name says which thing it is about ("album_id"), not just "id" or "name" */
-    bool made_up;      /* no header: "column3" */
+    double density; /* integers: distinct / (max - min + 1) */
+    bool specific;  /* the bare name says which thing it is about ("album_id"), not just "id" or "name" */
+    bool made_up;   /* no header: "column3" */
+    bool
+        loader; /* bookkeeping of a loading tool ("_fivetran_synced"): identifies, refers and measures nothing */
+    bool loader_id;    /* a row id that the tool made up ("_fivetran_id"): may identify, refers to nothing */
     uint64_t header;   /* of the bare name's singular words: equal names, equal hashes */
     bool foreign_like; /* scratch: speaks of another table */
     sketch_t sketch;

@@ -331,6 +331,58 @@ static void test_a_chain_of_composite_keys(void **state)
     expect_join(f, "bin", "zone_no", "aisle");
 }
 
+/* Every column is unique in a handful of rows: names and structure tell a link from a thing, and a loader's columns tell nothing. */
+static void test_a_handful_of_rows(void **state)
+{
+    fixture_t *f = *state;
+    add(f, "board",
+        "id,_fivetran_synced,name\n5,2020-11-22 12:00:01,Alpha\n7,2020-11-22 12:00:02,Beta\n9,2020-11-22 "
+        "12:00:03,Gamma\n");
+    add(f, "project",
+        "id,_fivetran_synced,name\n10004,2020-11-22 12:00:01,One\n10006,2020-11-22 "
+        "12:00:02,Two\n10007,2020-11-22 12:00:03,Three\n");
+    add(f, "project_board",
+        "board_id,project_id,_fivetran_synced\n7,10006,2020-11-22 12:00:01\n5,10004,2020-11-22 "
+        "12:00:02\n9,10007,2020-11-22 12:00:03\n");
+    relate(f, false);
+    assert_int_equal(role(f, "project_board"), NV__TABLE_ROLE__TABLE_ROLE_BRIDGE);
+    assert_int_equal(key(f, "project_board")->n_columns, 2);
+    expect_join(f, "project_board", "board_id", "board");
+    expect_join(f, "project_board", "project_id", "project");
+    assert_null(join(f, "project_board", "_fivetran_synced"));
+    assert_null(join(f, "board", "_fivetran_synced"));
+}
+
+static char *player_line(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,ply%02dx,Name %d", i, i, i);
+}
+
+static char *batting_line(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "ply%02dx,%d,%d", 1 + i % 60, 1990 + i / 60, (i * 7) % 50);
+}
+
+static char *salary_line(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "ply%02dx,%d,%d", 1 + i % 40, 1990 + i / 60, 1000 * ((i * 13) % 90));
+}
+
+/* Statistics of the same seasons: the player is referred to by the key that all tables use, and no statistic refers to another. */
+static void test_statistics_of_the_same_seasons(void **state)
+{
+    fixture_t *f = *state;
+    add(f, "people", rows(f, "ID,playerID,fullName", 60, player_line));
+    add(f, "batting", rows(f, "playerID,yearID,hits", 480, batting_line));
+    add(f, "salaries", rows(f, "playerID,yearID,salary", 480, salary_line));
+    add(f, "pitching", rows(f, "playerID,yearID,wins", 480, batting_line));
+    relate(f, false);
+    expect_join(f, "batting", "playerID", "people");
+    expect_join(f, "salaries", "playerID", "people");
+    for (size_t i = 0; i < f->found->n_joins; i++)
+        assert_string_equal(f->found->joins[i]->to, "people");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -345,6 +397,8 @@ int main(void)
         TEST(test_deterministic),
         TEST(test_doubled_tables_are_refused),
         TEST(test_failed_counting_is_an_error),
+        TEST(test_a_handful_of_rows),
+        TEST(test_statistics_of_the_same_seasons),
         cmocka_unit_test_setup_teardown(test_a_chain_of_composite_keys, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

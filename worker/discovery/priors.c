@@ -1,0 +1,321 @@
+#include "worker/discovery/priors.h"
+
+#include <string.h>
+
+#include "worker/discovery/keys_internal.h"
+#include "worker/discovery/lexicon.h"
+
+/* In units of the models' scores (log odds). */
+static const double key_step = 3, role_step = 3;
+static const double unlikely = 0.3, hardly = 0.1;
+
+bool priors_few(const dsc_table_t *table)
+{
+    return table->records <= PRIORS_FEW_RECORDS;
+}
+
+static bool is_history_word(const char *word)
+{
+    static const char *const words[] = {"history", "event",      "log",      "activity", "audit",
+                                        "change",  "transition", "snapshot", "tracking"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (strcmp(words[i], word) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* "plan_history" keeps plans. */
+static name_words_t thing_of(const dsc_table_t *table)
+{
+    name_words_t name = table->name;
+    if (name.n > 1 && is_history_word(name.word[name.n - 1]))
+        name.n--;
+    name.core = name.n;
+    return name;
+}
+
+static double names_thing(const dsc_column_t *column, const dsc_table_t *table)
+{
+    name_words_t thing = thing_of(table);
+    return name_speaks_of(&column->bare, &thing);
+}
+
+static bool names_own(const dsc_state_t *state, const dsc_column_t *column)
+{
+    return column->bare.keylike &&
+           (column->bare.core == 0 || names_thing(column, &state->schema->tables[column->table]) >= 0.75);
+}
+
+static bool names_other(const dsc_state_t *state, const dsc_column_t *column)
+{
+    for (int u = 0; u < state->schema->n_tables && !column->made_up; u++) {
+        if (u != column->table && names_thing(column, &state->schema->tables[u]) >= 0.8)
+            return true;
+    }
+    return false;
+}
+
+static bool is_word_of_table(const dsc_table_t *table, const dsc_column_t *column)
+{
+    for (int i = 0; i < table->name.n; i++) {
+        for (int k = 0; k < column->bare.core; k++) {
+            if (name_word_similarity(column->bare.word[k], table->name.word[i]) >= 0.99)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* "category", "type_id", "is_primary": says how two things are linked, and is no thing itself. */
+static bool qualifies_link(const dsc_column_t *column)
+{
+    static const char *const words[] = {"type",         "category", "kind",  "status",
+                                        "relationship", "primary",  "active"};
+    for (int i = 0; i < column->bare.n; i++) {
+        for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
+            if (strcmp(words[k], column->bare.word[i]) == 0)
+                return true;
+        }
+    }
+    return column->kind == CLASS_BOOLEAN || column->kind == CLASS_NONE;
+}
+
+/* "user_id", or what a join found; "group_name" in user_group. */
+static bool is_end_of_link(const dsc_state_t *state, const dsc_column_t *column)
+{
+    const dsc_table_t *table = &state->schema->tables[column->table];
+    if (column->kind == CLASS_DATE || column->kind == CLASS_BOOLEAN || column->kind == CLASS_NUMBER)
+        return false;
+    bool keylike = column->bare.keylike && column->bare.core > 0;
+    return key_strongest_out(state, column->table, column->index) >= 0.5 ||
+           (keylike && (names_other(state, column) || is_word_of_table(table, column))) ||
+           (is_word_of_table(table, column) && column->bare.n == 2 &&
+            strcmp(column->bare.word[1], "name") == 0 && table->name.n >= 2);
+}
+
+prior_shape_t priors_shape(const dsc_state_t *state, int t)
+{
+    const dsc_table_t *table = &state->schema->tables[t];
+    prior_shape_t shape = {.history =
+                               table->name.n > 0 && is_history_word(table->name.word[table->name.n - 1])};
+    int attributes = 0, measures = 0, dates = 0;
+    for (int c = 0; c < table->n_columns; c++) {
+        const dsc_column_t *column = &table->columns[c];
+        bool own = names_own(state, column) && key_strongest_out(state, t, c) < 0.5;
+        if (column->loader && shape.n_leading == 0)
+            shape.n_leading = c;
+        shape.own_id = shape.own_id || own || column->loader_id;
+        if (column->loader || own || column->loader_id)
+            continue;
+        if (is_end_of_link(state, column)) {
+            if (shape.n_references < KEY_MAX)
+                shape.references[shape.n_references] = c;
+            shape.n_references++;
+            shape.n_named += is_word_of_table(table, column);
+        } else if (!qualifies_link(column)) {
+            attributes++;
+            dates += column->kind == CLASS_DATE;
+            measures += column->kind == CLASS_NUMBER || schema_mentions(column, LEXICON_ADDITIVE);
+        }
+    }
+    shape.link = !table->made_up && !shape.own_id && shape.n_references >= 2 && attributes <= 1 &&
+                 measures == 0 && (dates == 0 || shape.n_named >= 2 || !shape.history);
+    shape.n_leading = shape.n_leading <= KEY_MAX ? shape.n_leading : 0;
+    return shape;
+}
+
+static bool is_set(const key_candidate_t *key, const int *columns, int n)
+{
+    return n <= KEY_MAX && key_same_set(key, columns, n);
+}
+
+/* Just the columns before those of the loader. */
+static bool leads(const prior_shape_t *shape, const key_candidate_t *key)
+{
+    bool all = key->n == shape->n_leading && key->n > 1;
+    for (int i = 0; i < key->n; i++)
+        all = all && key->columns[i] < shape->n_leading;
+    return all;
+}
+
+static int count_dates(const dsc_state_t *state, const key_candidate_t *key)
+{
+    int dates = 0;
+    for (int i = 0; i < key->n; i++)
+        dates += state_column(state, key->table, key->columns[i])->kind == CLASS_DATE;
+    return dates;
+}
+
+/* What identifies in a handful of rows: the ends of a link; an id, or what is referred to, with the time of the version. */
+static double key_shift(const dsc_state_t *state, const prior_shape_t *shape, const key_candidate_t *key)
+{
+    const dsc_column_t *first = state_column(state, key->table, key->columns[0]);
+    int dates = count_dates(state, key);
+    double shift = 0;
+    if (shape->link && is_set(key, shape->references, shape->n_references))
+        return 1.5 * key_step;
+    if (leads(shape, key) && (!shape->own_id || shape->history))
+        return key_step;
+    if (key->n == 1 && !names_own(state, first) && !first->loader_id) {
+        bool reference = names_other(state, first) || key->out[0] >= 0.5;
+        shift -= reference && (shape->link || shape->history || shape->own_id) ? key_step : 0;
+        shift -=
+            dates > 0 || (!first->bare.keylike && !reference && first->kind != CLASS_TEXT) ? key_step : 0;
+    }
+    shift -= key->n == 1 && key->violations > 0 ? key_step : 0;
+    if (key->n > 1 && dates == key->n)
+        shift -= key_step;
+    if (key->n > 1 && dates == 1 && shape->history)
+        shift += key_step / 2;
+    return shift;
+}
+
+void priors_of_keys(const dsc_state_t *state, int t, double *scores)
+{
+    const table_keys_t *keys = &state->keys[t];
+    const dsc_table_t *table = &state->schema->tables[t];
+    if (!priors_few(table) || table->rows <= 0 || table->made_up)
+        return;
+    prior_shape_t shape = priors_shape(state, t);
+    for (int k = 0; k < keys->n; k++)
+        scores[k] += key_shift(state, &shape, &keys->list[k]);
+    /* What was said against single columns says nothing for no key at all. */
+    scores[keys->n] -= shape.link || shape.history || shape.n_leading > 0 ? key_step : 0;
+}
+
+static bool is_time_part(const dsc_column_t *column)
+{
+    static const char *const words[] = {"year", "season", "date", "month", "week", "quarter", "period"};
+    for (int i = 0; i < column->bare.n; i++) {
+        for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
+            if (strcmp(words[k], column->bare.word[i]) == 0)
+                return true;
+        }
+    }
+    return column->kind == CLASS_DATE;
+}
+
+/* The column refers to a table that is neither end of the join. */
+static bool leads_elsewhere(const dsc_state_t *state, const join_candidate_t *join, int table, int column)
+{
+    for (size_t i = 0; i < state->n_joins; i++) {
+        const join_candidate_t *other = &state->joins[i];
+        bool third = other->from == table && other->to != join->from && other->to != join->to;
+        for (int k = 0; third && other->p >= 0.5 && other->n < join->n && k < other->n; k++) {
+            if (other->columns[k] == column)
+                return true;
+        }
+    }
+    return false;
+}
+
+static bool is_named_after(const dsc_table_t *child, const dsc_table_t *parent)
+{
+    int found = 0;
+    for (int k = 0; k < parent->name.n; k++) {
+        for (int i = 0; i < child->name.n; i++) {
+            if (name_word_similarity(child->name.word[i], parent->name.word[k]) >= 0.99) {
+                found++;
+                break;
+            }
+        }
+    }
+    return found == parent->name.n;
+}
+
+/* Two records of the same happenings: the key of the target is a time and what other tables are about, and no identifier of its own. That
+ * one's combinations are all found in the other is then no wonder, and no reference. */
+static bool is_same_grain(const dsc_state_t *state, const join_candidate_t *join)
+{
+    bool time = false, third = false;
+    if (is_named_after(&state->schema->tables[join->from], &state->schema->tables[join->to]))
+        return false;
+    for (int i = 0; i < join->n; i++) {
+        const dsc_column_t *to = state_column(state, join->to, join->to_columns[i]);
+        bool is_time = is_time_part(to);
+        bool elsewhere = leads_elsewhere(state, join, join->to, join->to_columns[i]) ||
+                         leads_elsewhere(state, join, join->from, join->columns[i]);
+        if (!is_time && !elsewhere && !schema_mentions(to, LEXICON_SEQUENCE))
+            return false;
+        time = time || is_time;
+        third = third || (elsewhere && !is_time);
+    }
+    return time && third;
+}
+
+static bool is_chosen_key(const dsc_state_t *state, const join_candidate_t *join)
+{
+    const table_keys_t *keys = &state->keys[join->to];
+    return keys->chosen >= 0 && keys->list[keys->chosen].n == 1 &&
+           keys->list[keys->chosen].columns[0] == join->to_columns[0];
+}
+
+/* A link, a history, or what has an id beside the column: none is the thing that the column names. */
+static bool holds_no_thing(const dsc_state_t *state, int table)
+{
+    prior_shape_t shape = priors_shape(state, table);
+    return shape.own_id || shape.link || shape.history;
+}
+
+double priors_join_bound(const dsc_state_t *state, const join_candidate_t *join)
+{
+    if (join->n > 1)
+        return is_same_grain(state, join) ? hardly : 1;
+    const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
+    const dsc_column_t *to = state_column(state, join->to, join->to_columns[0]);
+    if (from->made_up || to->made_up || join->vacuous)
+        return 1;
+    /* Unique in three rows, and named after another table than the one that is meant: a reference itself. */
+    const dsc_table_t *target = &state->schema->tables[join->to];
+    if (priors_few(target) && join->speaks < 0.75 && !names_own(state, to) && names_other(state, to) &&
+        (!is_chosen_key(state, join) || holds_no_thing(state, join->to)))
+        return unlikely;
+    /* A few small numbers are found in every key: the name must say which. */
+    bool numbers = from->kind == CLASS_INTEGER && to->kind == CLASS_INTEGER;
+    return numbers && from->distinct <= 8 && from->specific && join->name < 0.2 && join->surprise < 16
+               ? unlikely
+               : 1;
+}
+
+bool priors_natural_key(const dsc_state_t *state, const join_candidate_t *join)
+{
+    const dsc_column_t *to = state_column(state, join->to, join->to_columns[0]);
+    const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
+    const table_keys_t *keys = &state->keys[join->to];
+    if (join->n > 1 || join->from == join->to || to->made_up || from->header != to->header || !to->specific ||
+        !to->bare.keylike || to->unique < 0.9995 || to->filled < 20)
+        return false;
+    bool surrogate = false;
+    for (int k = 0; k < keys->n; k++) {
+        const dsc_column_t *key = state_column(state, join->to, keys->list[k].columns[0]);
+        surrogate = surrogate || (keys->list[k].n == 1 && key->bare.keylike && key->bare.core == 0);
+    }
+    int others = 0;
+    for (int u = 0; u < state->schema->n_tables && surrogate; u++) {
+        const dsc_table_t *table = &state->schema->tables[u];
+        for (int c = 0; c < table->n_columns && u != join->to; c++) {
+            if (table->columns[c].header != to->header)
+                continue;
+            if (table->columns[c].distinct > to->distinct)
+                return false;
+            others++;
+        }
+    }
+    return surrogate && others >= 2;
+}
+
+void priors_of_roles(const dsc_state_t *state, int t, double *scores)
+{
+    enum { FACT, DIMENSION, BRIDGE };
+    const dsc_table_t *table = &state->schema->tables[t];
+    prior_shape_t shape = priors_shape(state, t);
+    if (table->made_up || table->rows <= 0 || !priors_few(table))
+        return;
+    if (shape.link && (!shape.history || shape.n_named >= 2)) {
+        scores[BRIDGE] += role_step;
+        scores[DIMENSION] -= role_step / 2;
+    } else if (shape.history && !shape.own_id && shape.n_references > 0) {
+        scores[FACT] += role_step;
+    }
+}
