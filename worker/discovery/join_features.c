@@ -74,10 +74,21 @@ static void compare_table(const dsc_column_t *from, const dsc_column_t *to, cons
     out->headless = best.score >= 0.5 && !best.head;
 }
 
-/* The key column's own name is evidence only if it names a thing: "album_id" yes, "id" or "code" no. */
-static void compare_columns(const dsc_column_t *from, const dsc_column_t *to, name_evidence_t *out)
+/* "time_id" says nothing by itself, but is what time_by_day is about. */
+static bool named_within(const dsc_column_t *to, const dsc_table_t *target)
 {
-    double worth = to->specific ? 1 : 0;
+    for (int i = 0; i < target->name.n && to->bare.keylike && to->bare.core == 1; i++) {
+        if (strcmp(target->name.word[i], to->bare.word[0]) == 0)
+            return target->name.n >= 3;
+    }
+    return false;
+}
+
+/* The key column's own name is evidence only if it names a thing: "album_id" yes, "id" or "code" no. */
+static void compare_columns(const dsc_column_t *from, const dsc_column_t *to, const dsc_table_t *target,
+                            name_evidence_t *out)
+{
+    double worth = to->specific || named_within(to, target) ? 1 : 0;
     out->equal = worth * (name_equal(&from->bare, &to->bare) || name_equal(&from->name, &to->name) ? 1 : 0);
     out->suffix =
         worth * (name_ends_with(&from->bare, &to->bare) || name_ends_with(&from->name, &to->name) ? 1 : 0);
@@ -101,7 +112,7 @@ void joins_name_evidence(const dsc_state_t *state, const dsc_column_t *from, con
     if (from->made_up || to->made_up)
         return;
     const dsc_table_t *target = &state->schema->tables[to->table], *own = &state->schema->tables[from->table];
-    compare_columns(from, to, out);
+    compare_columns(from, to, target, out);
     compare_table(from, to, target, out);
     /* "customer_email" speaks of customers, but its like in that table is not the key. */
     bool key_column = to->bare.keylike || to->bare.core == 0 || is_code(to) || out->natural > 0 ||
