@@ -2,6 +2,7 @@
  * same job run; the run's id names the batch, so that a repeated run is a repetition of the same batch. */
 #include "worker/agents/connection/connection.h"
 #include "worker/agents/developer/blame.h"
+#include "worker/agents/increment/increment.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -124,19 +125,27 @@ static bool succeeded(const Nv__Execution *run)
     return strcmp(run->state, "SUCCESS") == 0;
 }
 
+/* A run in full answers for all that is in the star, and so does a batch that failed before: what came into the tables by another
+ * way is then computed anew, not only found by the Tester. A batch at first, like the tenant's own schedule, looks at what is new. */
+static bool computes_all(const agent_task_t *task)
+{
+    return !increment_is(task) || task->assignment->round > 0;
+}
+
 /* Runs the job to its end. The token of a repetition follows from the first one, so that every attempt of this task walks
  * through the same runs. */
 static bool run_once(agent_task_t *task, nv_mem_t *ctx, connection_t *to, const Nv__Deployment *where,
                      int repetition, Nv__Execution *out, databricks_run_t *ended, nv_error_t *err)
 {
     const Nv__TaskAssignment *assignment = task->assignment;
-    databricks_parameter_t parameters[] = {{"batch_id", assignment->lease->run_id}};
+    databricks_parameter_t parameters[] = {{"batch_id", assignment->lease->run_id}, {"load", "everything"}};
+    size_t n_parameters = computes_all(task) ? 2 : 1;
     char *token = assignment->idempotency_token;
     if (repetition > 0)
         token = nv_printf(ctx, "%.58s-r%d", assignment->idempotency_token, repetition);
     follower_t follower = {.task = task};
     int64_t run_id;
-    if (!databricks_run_now(to->db, where->job_id, parameters, 1, token, &run_id, err))
+    if (!databricks_run_now(to->db, where->job_id, parameters, n_parameters, token, &run_id, err))
         return nv_wrap(err, "start of job %" PRId64, where->job_id);
     return databricks_wait_run(to->db, ctx, run_id, RUN_TIMEOUT_MS, on_progress, &follower, ended, err) &&
            collect(to, ctx, ended, out, err);
