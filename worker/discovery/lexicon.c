@@ -130,6 +130,9 @@ static const char *const lists[LEXICON_N] = {
         "group class level kind note comment flag order position rank count text label line first last "
         "row record rec serial internal surrogate "
         "state active created updated modified at on ",
+    [LEXICON_HISTORY] = " history event log activity audit change transition snapshot tracking ",
+    [LEXICON_TIME_PART] = " year season date month week quarter period ",
+    [LEXICON_LINK_QUALIFIER] = " type category kind status relationship primary active ",
 };
 
 static const char *const singulars[][2] = {

@@ -29,6 +29,9 @@ typedef enum lexicon {
     LEXICON_BRIDGE_MARK,     /* bridge, map, xref, link */
     LEXICON_VERSION,         /* valid_from, effective, updated: dates a version */
     LEXICON_GENERIC,         /* name, type, status … : says nothing about which thing */
+    LEXICON_HISTORY,   /* history, event, log: the last word of a table that records changes or happenings */
+    LEXICON_TIME_PART, /* year, season, week: when, as a part of a natural key */
+    LEXICON_LINK_QUALIFIER, /* type, category, active: how two things are linked, no thing itself */
     LEXICON_N,
 } lexicon_t;
 

@@ -14,22 +14,16 @@ bool priors_few(const dsc_table_t *table)
     return table->records <= PRIORS_FEW_RECORDS;
 }
 
-static bool is_history_word(const char *word)
+static bool ends_as_history(const dsc_table_t *table)
 {
-    static const char *const words[] = {"history", "event",      "log",      "activity", "audit",
-                                        "change",  "transition", "snapshot", "tracking"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (strcmp(words[i], word) == 0)
-            return true;
-    }
-    return false;
+    return table->name.n > 0 && lexicon_has(LEXICON_HISTORY, table->name.word[table->name.n - 1]);
 }
 
 /* "plan_history" keeps plans. */
 static name_words_t thing_of(const dsc_table_t *table)
 {
     name_words_t name = table->name;
-    if (name.n > 1 && is_history_word(name.word[name.n - 1]))
+    if (name.n > 1 && ends_as_history(table))
         name.n--;
     name.core = name.n;
     return name;
@@ -70,15 +64,8 @@ static bool is_word_of_table(const dsc_table_t *table, const dsc_column_t *colum
 /* "category", "type_id", "is_primary": says how two things are linked, and is no thing itself. */
 static bool qualifies_link(const dsc_column_t *column)
 {
-    static const char *const words[] = {"type",         "category", "kind",  "status",
-                                        "relationship", "primary",  "active"};
-    for (int i = 0; i < column->bare.n; i++) {
-        for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
-            if (strcmp(words[k], column->bare.word[i]) == 0)
-                return true;
-        }
-    }
-    return column->kind == CLASS_BOOLEAN || column->kind == CLASS_NONE;
+    return schema_mentions(column, LEXICON_LINK_QUALIFIER) || column->kind == CLASS_BOOLEAN ||
+           column->kind == CLASS_NONE;
 }
 
 /* "user_id", or what a join found; "group_name" in user_group. */
@@ -97,8 +84,7 @@ static bool is_end_of_link(const dsc_state_t *state, const dsc_column_t *column)
 prior_shape_t priors_shape(const dsc_state_t *state, int t)
 {
     const dsc_table_t *table = &state->schema->tables[t];
-    prior_shape_t shape = {.history =
-                               table->name.n > 0 && is_history_word(table->name.word[table->name.n - 1])};
+    prior_shape_t shape = {.history = ends_as_history(table)};
     int attributes = 0, measures = 0, dates = 0;
     for (int c = 0; c < table->n_columns; c++) {
         const dsc_column_t *column = &table->columns[c];
@@ -186,14 +172,7 @@ void priors_of_keys(const dsc_state_t *state, int t, double *scores)
 
 static bool is_time_part(const dsc_column_t *column)
 {
-    static const char *const words[] = {"year", "season", "date", "month", "week", "quarter", "period"};
-    for (int i = 0; i < column->bare.n; i++) {
-        for (size_t k = 0; k < sizeof words / sizeof words[0]; k++) {
-            if (strcmp(words[k], column->bare.word[i]) == 0)
-                return true;
-        }
-    }
-    return column->kind == CLASS_DATE;
+    return schema_mentions(column, LEXICON_TIME_PART) || column->kind == CLASS_DATE;
 }
 
 /* The column refers to a table that is neither end of the join. */
