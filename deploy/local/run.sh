@@ -59,7 +59,11 @@ run_interrupted() {
     # The same request id names the same run.
     if id=$(ctl "${RUN_SUBMIT[@]}" 2>/dev/null) && ctl run cancel "$id" --tenant $LOCAL_TENANT >/dev/null; then
         say "bldr: cancelling $id"
-        while [ "$SECONDS" -lt "$limit" ] && ctl run describe "$id" --tenant $LOCAL_TENANT -o json | grep -q '"state": *"running"'; do
+        while ctl run describe "$id" --tenant $LOCAL_TENANT -o json | grep -q '"state": *"running"'; do
+            if [ "$SECONDS" -ge "$limit" ]; then
+                say "bldr: $id has not ended yet; see nuvynctl run describe $id"
+                exit 130
+            fi
             sleep 0.2
         done
         say "bldr: the run was cancelled"
