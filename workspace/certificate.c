@@ -2,10 +2,13 @@
 
 #include "common/core/mem.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <openssl/err.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* What tells one version of the files from another. */
 typedef struct version {
@@ -20,6 +23,7 @@ struct ws_certificate {
     SSL_CTX *current;     /* holds certificate, chain and key; serves no connection itself */
     version_t version;    /* last looked at, usable or not */
     time_t looked;
+    bool told_expired; /* that the current one has expired since it was loaded */
 };
 
 static bool same_file(const struct stat *a, const struct stat *b)
@@ -36,28 +40,85 @@ static version_t version_of(const ws_certificate_t *certificate)
     return version;
 }
 
+/* OpenSSL says no more than "system lib" of a file that it cannot open. */
+static bool check_file(const char *what, const char *path, nv_error_t *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return nv_fail_errno(err, errno, "%s %s", what, path);
+    }
+    close(fd);
+    return true;
+}
+
+static bool fail_openssl(const char *what, const char *path, nv_error_t *err)
+{
+    const char *why =
+        ERR_reason_error_string(ERR_peek_error()); /* the later ones say where it came through */
+    nv_fail(err, NV_INVALID_ARGUMENT, "%s %s: %s; expected PEM", what, path, why ? why : "cannot be used");
+    ERR_clear_error();
+    return false;
+}
+
+/* A client would refuse it, and the reason would be told there only. */
+static bool check_dates(const SSL_CTX *context, const char *path, nv_error_t *err)
+{
+    X509 *leaf = SSL_CTX_get0_certificate(context);
+    bool early = X509_cmp_current_time(X509_get0_notBefore(leaf)) > 0;
+    if (!early && X509_cmp_current_time(X509_get0_notAfter(leaf)) > 0) {
+        return true;
+    }
+    struct tm tm;
+    char when[40] = "an unreadable date";
+    if (ASN1_TIME_to_tm(early ? X509_get0_notBefore(leaf) : X509_get0_notAfter(leaf), &tm) == 1) {
+        strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    }
+    return nv_fail(err, NV_FAILED_PRECONDITION, "certificate %s: %s %s; expected one that is valid now", path,
+                   early ? "is not valid before" : "expired at", when);
+}
+
+static bool load_into(SSL_CTX *context, const ws_certificate_t *from, nv_error_t *err)
+{
+    ERR_clear_error();
+    if (!check_file("certificate", from->chain_file, err) || !check_file("key", from->key_file, err)) {
+        return false;
+    }
+    if (SSL_CTX_use_certificate_chain_file(context, from->chain_file) != 1) {
+        return fail_openssl("certificate", from->chain_file, err);
+    }
+    if (SSL_CTX_use_PrivateKey_file(context, from->key_file, SSL_FILETYPE_PEM) != 1) {
+        return fail_openssl("key", from->key_file, err);
+    }
+    if (SSL_CTX_check_private_key(context) != 1) {
+        ERR_clear_error();
+        return nv_fail(err, NV_INVALID_ARGUMENT, "key %s: does not belong to certificate %s", from->key_file,
+                       from->chain_file);
+    }
+    return check_dates(context, from->chain_file, err);
+}
+
 static SSL_CTX *load(const ws_certificate_t *certificate, nv_error_t *err)
 {
     SSL_CTX *context = SSL_CTX_new(TLS_server_method());
-    const char *what = NULL;
-    ERR_clear_error();
     if (!context) {
-        what = "OpenSSL";
-    } else if (SSL_CTX_use_certificate_chain_file(context, certificate->chain_file) != 1) {
-        what = certificate->chain_file;
-    } else if (SSL_CTX_use_PrivateKey_file(context, certificate->key_file, SSL_FILETYPE_PEM) != 1) {
-        what = certificate->key_file;
-    } else if (SSL_CTX_check_private_key(context) != 1) {
-        what = "the key does not belong to the certificate";
+        fail_openssl("certificate", certificate->chain_file, err);
+    } else if (!load_into(context, certificate, err)) {
+        SSL_CTX_free(context);
+        context = NULL;
     }
-    if (!what) {
-        return context;
+    return context;
+}
+
+/* Under the lock. Connections go on with it: nothing better is there, and clients say why they refuse it. */
+static void tell_expiry(ws_certificate_t *certificate)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    if (certificate->told_expired || check_dates(certificate->current, certificate->chain_file, &err)) {
+        return;
     }
-    const char *why = ERR_reason_error_string(ERR_peek_last_error());
-    nv_fail(err, NV_INVALID_ARGUMENT, "%s: %s", what, why ? why : "cannot be used");
-    ERR_clear_error();
-    SSL_CTX_free(context);
-    return NULL;
+    certificate->told_expired = true;
+    nv_log(certificate->log, NV_ERROR, "http", "clients refuse the certificate from now on", "error",
+           err.message, NULL);
 }
 
 /* Under the lock. */
@@ -71,6 +132,7 @@ static void look_again(ws_certificate_t *certificate)
     version_t version = version_of(certificate);
     if (same_file(&version.chain, &certificate->version.chain) &&
         same_file(&version.key, &certificate->version.key)) {
+        tell_expiry(certificate);
         return;
     }
     certificate->version = version;
@@ -83,6 +145,7 @@ static void look_again(ws_certificate_t *certificate)
     }
     SSL_CTX_free(certificate->current);
     certificate->current = renewed;
+    certificate->told_expired = false;
     nv_log(certificate->log, NV_INFO, "http", "certificate reloaded", "file", certificate->chain_file, NULL);
 }
 
