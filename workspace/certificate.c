@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <openssl/err.h>
+#include <openssl/x509err.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -53,8 +54,8 @@ static bool check_file(const char *what, const char *path, nv_error_t *err)
 
 static bool fail_openssl(const char *what, const char *path, nv_error_t *err)
 {
-    const char *why =
-        ERR_reason_error_string(ERR_peek_error()); /* the later ones say where it came through */
+    /* The first of them; the later ones only say where it came through. */
+    const char *why = ERR_reason_error_string(ERR_peek_error());
     nv_fail(err, NV_INVALID_ARGUMENT, "%s %s: %s; expected PEM", what, path, why ? why : "cannot be used");
     ERR_clear_error();
     return false;
@@ -86,15 +87,16 @@ static bool load_into(SSL_CTX *context, const ws_certificate_t *from, nv_error_t
     if (SSL_CTX_use_certificate_chain_file(context, from->chain_file) != 1) {
         return fail_openssl("certificate", from->chain_file, err);
     }
-    if (SSL_CTX_use_PrivateKey_file(context, from->key_file, SSL_FILETYPE_PEM) != 1) {
+    if (SSL_CTX_use_PrivateKey_file(context, from->key_file, SSL_FILETYPE_PEM) == 1) {
+        return check_dates(context, from->chain_file, err);
+    }
+    int why = ERR_GET_REASON(ERR_peek_error());
+    if (why != X509_R_KEY_VALUES_MISMATCH && why != X509_R_KEY_TYPE_MISMATCH) {
         return fail_openssl("key", from->key_file, err);
     }
-    if (SSL_CTX_check_private_key(context) != 1) {
-        ERR_clear_error();
-        return nv_fail(err, NV_INVALID_ARGUMENT, "key %s: does not belong to certificate %s", from->key_file,
-                       from->chain_file);
-    }
-    return check_dates(context, from->chain_file, err);
+    ERR_clear_error();
+    return nv_fail(err, NV_INVALID_ARGUMENT, "key %s: does not belong to certificate %s", from->key_file,
+                   from->chain_file);
 }
 
 static SSL_CTX *load(const ws_certificate_t *certificate, nv_error_t *err)
