@@ -148,23 +148,23 @@ static void load_quarantine(planner_t *p, const source_load_t *load)
                   quarantine, name, load->rows));
 }
 
-/* A snapshot that lacks more of the living keys than may be deleted at once stops the load. */
+/* A snapshot that lacks more of the living keys than may be deleted at once stops the load. A key that never lived, because a rule
+ * held its rows back until now, cannot get lost. */
 static void stop_shrunk(planner_t *p, const source_load_t *load)
 {
-    const Nv__SourcePolicy *policy = load->source->policy;
-    if (source_deletes(load->source) != NV__DELETE_MODE__DELETE_MODE_SNAPSHOT)
+    const Nv__SttmSource *source = load->source;
+    if (source_deletes(source) != NV__DELETE_MODE__DELETE_MODE_SNAPSHOT)
         return;
-    char *silver = planner_clean(p, load->source);
+    char *key = source_identity(p, source), *silver = planner_clean(p, source);
+    double share = source->policy->max_delete_share > 0 ? source->policy->max_delete_share : 0.5;
     char *says = sql_literal(p->ctx, SQL_DUCKDB,
-                             nv_printf(p->ctx, "%s: the snapshot lacks too many keys", load->source->name));
+                             nv_printf(p->ctx, "%s: the snapshot lacks too many keys", source->name));
     planner_setup(
-        p,
-        nv_printf(
-            p->ctx,
-            "SELECT CASE WHEN (SELECT count(nuvyn_deleted) FROM %s WHERE nuvyn_outcome = 'loaded') - (SELECT "
-            "count(_deleted_at) FROM %s) > %.17g * (SELECT count(*) - count(_deleted_at) FROM %s) THEN "
-            "error(%s) END",
-            load->rows, silver, policy->max_delete_share > 0 ? policy->max_delete_share : 0.5, silver, says));
+        p, nv_printf(p->ctx,
+                     "SELECT CASE WHEN (SELECT count(*) FROM (SELECT %s FROM %s WHERE _deleted_at IS NULL "
+                     "INTERSECT SELECT %s FROM %s WHERE nuvyn_outcome = 'loaded' AND nuvyn_deleted IS NOT "
+                     "NULL)) > %.17g * (SELECT count(*) - count(_deleted_at) FROM %s) THEN error(%s) END",
+                     key, silver, key, load->rows, share, silver, says));
 }
 
 /* A row that is there already, value by value, keeps its place and the time of its last change. */

@@ -363,12 +363,14 @@ def prepared(declared):
 
 
 def refuse_shrunk(source, good):
-    """A snapshot that lacks too much is a broken delivery, not a wave of deletions."""
-    held = table(source.silver)
-    living, gone = held.where("_deleted_at IS NULL").count(), held.where("_deleted_at IS NOT NULL").count()
-    lacking = good.where("_deleted_at IS NOT NULL").count() - gone
-    if lacking > source.deletes.max_share * living:
-        raise RuntimeError(f"{source.name}: the snapshot lacks {lacking} of {living} keys, more than the share of "
+    """A snapshot that lacks too much is a broken delivery, not a wave of deletions. Only keys that silver holds as living
+    can get lost: a row that a rule held back until now, or one that a rebuild reads again, is none of them."""
+    living = table(source.silver).where("_deleted_at IS NULL").alias("t")
+    gone = good.where("_deleted_at IS NOT NULL").alias("s")
+    held = living.count()
+    lacking = living.join(gone, F.expr(same(source.key or ("_row_hash",))), "left_semi").count()
+    if lacking > source.deletes.max_share * held:
+        raise RuntimeError(f"{source.name}: the snapshot lacks {lacking} of {held} keys, more than the share of "
                            f"{source.deletes.max_share:g} that may be deleted at once")
 
 

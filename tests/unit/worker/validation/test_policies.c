@@ -270,15 +270,20 @@ static void stops_at_a_share(void **state)
           "silver_orders: amount: parses is broken");
 }
 
+static void refuse_orders_of_nobody(fixture_t *f)
+{
+    Nv__QualityRule *refers = add_rule(f, ORDERS, NV__RULE_KIND__RULE_KIND_REFERENCE,
+                                       NV__SEVERITY__SEVERITY_QUARANTINE, "customer");
+    refers->ref_target = nv_strdup(f->ctx, "customers");
+    refers->ref_columns = NV_NEW_ARRAY(f->ctx, char *, 1);
+    refers->ref_columns[refers->n_ref_columns++] = nv_strdup(f->ctx, "id");
+}
+
 /* Order 1 refers to nobody until customer 99 arrives; of two products called the same the newer is loaded. */
 static void quarantines_for_others(void **state)
 {
     fixture_t *f = *state;
-    Nv__QualityRule *refers = add_rule(f, ORDERS, NV__RULE_KIND__RULE_KIND_REFERENCE,
-                                       NV__SEVERITY__SEVERITY_QUARANTINE, "customer");
-    refers->ref_target = nv_strdup(f->ctx, "customers");
-    refers->ref_columns = (char *[]){(char *)"id"};
-    refers->n_ref_columns = 1;
+    refuse_orders_of_nobody(f);
     add_rule(f, PRODUCTS, NV__RULE_KIND__RULE_KIND_UNIQUE, NV__SEVERITY__SEVERITY_QUARANTINE, "price");
     load(f,
          (const char *[]){
@@ -377,6 +382,25 @@ static void snapshots_delete(void **state)
           (const char *[]){NULL, NULL,
                            "no,line,customer,sku,day,quantity,amount\n1,1,7,A,2024-02-01,1,1.50\n", NULL},
           "lacks too many");
+}
+
+/* Order 1 is held back until customer 99 is there, and by then the source has dropped it: nothing that lived got lost. */
+static void what_never_lived_is_not_missed(void **state)
+{
+    fixture_t *f = *state;
+    f->policy.deletes = NV__DELETE_MODE__DELETE_MODE_SNAPSHOT;
+    f->star.sttm->sources[ORDERS]->policy = &f->policy;
+    refuse_orders_of_nobody(f);
+    load(f,
+         (const char *[]){
+             first_day[CUSTOMERS], first_day[PRODUCTS],
+             "no,line,customer,sku,day,quantity,amount\n1,1,99,A,2024-02-01,1,1.50\n2,1,7,B,2024-02-01,1,3\n",
+             first_day[BUNDLES]});
+    load(f, (const char *[]){"id,city,phone,since\n99,Thun,1,2024-01-01\n", NULL,
+                             "no,line,customer,sku,day,quantity,amount\n2,1,7,B,2024-02-01,1,3\n", NULL});
+    expect(f, "1", "SELECT no FROM silver_orders WHERE _deleted_at IS NOT NULL");
+    expect(f, "3.00", "SELECT sum(amount) FROM fact_line");
+    prove(f);
 }
 
 /* A history that the batches date: 8 is gone on day 2 and back on day 3; what refers to it finds its last version all the while. */
@@ -550,6 +574,7 @@ int main(void)
         TEST(refuses_at_the_table),
         TEST(marks_delete),
         TEST(snapshots_delete),
+        TEST(what_never_lived_is_not_missed),
         TEST(deletes_close_versions),
         TEST(deletes_end_dated_members),
         TEST(marked_members_may_leave_nothing),
