@@ -409,6 +409,8 @@ static bool serve(plane_t *plane, const sigset_t *signals, nv_error_t *err)
         int signal = sigtimedwait(signals, NULL, &tick);
         if (signal == SIGTERM || signal == SIGINT)
             return true;
+        if (store_deposed(plane->service.store))
+            return nv_fail(err, NV_ABORTED, "another control plane leads now: this one stops");
         if (plane->shared && !cp_lead_keep(&plane->lead, err))
             return false;
         cp_scaler_tick(plane->scaler);

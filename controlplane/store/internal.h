@@ -45,6 +45,11 @@ bool writer_submit(writer_t *writer, job_t *job, nv_error_t *err) NV_MUST_CHECK;
 typedef bool write_fn(db_t *db, void *arg, nv_error_t *err);
 bool writer_run(writer_t *writer, write_fn *fn, void *arg, size_t weight, nv_error_t *err) NV_MUST_CHECK;
 void writer_get_status(writer_t *writer, store_status_t *out);
+/* From now on a transaction is made only while the lead is at this epoch; else its jobs fail as ABORTED. */
+void writer_fence(writer_t *writer, int64_t epoch);
+int64_t writer_fenced_at(writer_t *writer); /* 0: it is not */
+/* Asks, and keeps the answer true until the transaction ends; *held is set by the next settle. */
+bool leader_hold(db_t *db, int64_t epoch, bool *held, nv_error_t *err) NV_MUST_CHECK;
 
 struct store {
     const db_ops_t *ops;

@@ -64,7 +64,46 @@ bool store_leader_claim(store_t *store, nv_mem_t *ctx, const store_leader_t *wan
         !store_write(store, apply_claim, &claim, 0, err))
         return nv_wrap(err, "leadership");
     *out_won = claim.won;
+    if (claim.won)
+        writer_fence(store->writer, claim.epoch);
     return true;
+}
+
+static bool note_held(db_row_t *row, void *arg, nv_error_t *err)
+{
+    (void)row;
+    (void)err;
+    *(bool *)arg = true;
+    return true;
+}
+
+bool leader_hold(db_t *db, int64_t epoch, bool *held, nv_error_t *err)
+{
+    *held = false;
+    return db_ask(db, db->postgres ? DB_PG_LEADER_HOLD : DB_LEADER_HOLD,
+                  DB_PARAMS(db_s(leader_name), db_i(epoch)), note_held, held, err);
+}
+
+typedef struct held {
+    int64_t epoch;
+    bool held;
+} held_t;
+
+static bool read_held(db_t *db, void *arg, nv_error_t *err)
+{
+    held_t *h = arg;
+    h->held = false;
+    return db_run(db, DB_LEADER_HOLD, DB_PARAMS(db_s(leader_name), db_i(h->epoch)), note_held, &h->held, err);
+}
+
+bool store_deposed(store_t *store)
+{
+    nv_error_t ignored = NV_ERROR_INIT;
+    held_t held = {.epoch = store->writer ? writer_fenced_at(store->writer) : 0};
+    if (held.epoch == 0)
+        return false;
+    /* What cannot be read now shows at the next call, or at the next write. */
+    return store_read(store, read_held, &held, &ignored) && !held.held;
 }
 
 typedef struct renewal {

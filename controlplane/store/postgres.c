@@ -44,8 +44,11 @@ static bool configure(postgres_t *db, nv_error_t *err)
     char sql[512];
     snprintf(sql, sizeof sql,
              "SET client_min_messages = error; SET lock_timeout = %d; SET client_encoding = 'UTF8';"
-             "SET default_transaction_isolation = '%s'; SET default_transaction_read_only = %s;",
-             db->busy_ms, db->writer ? "read committed" : "repeatable read", db->writer ? "off" : "on");
+             "SET default_transaction_isolation = '%s'; SET default_transaction_read_only = %s;"
+             /* A writer that freezes in a transaction must not keep its locks, the lead's among them. */
+             "SET idle_in_transaction_session_timeout = %d;",
+             db->busy_ms, db->writer ? "read committed" : "repeatable read", db->writer ? "off" : "on",
+             db->writer ? db->busy_ms : 0);
     if (!simple(db, sql, NULL, 0, err))
         return false;
     if (db->writer && !simple(db,

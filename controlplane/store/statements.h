@@ -201,6 +201,8 @@
       "epoch = CASE WHEN leaders.epoch < excluded.epoch THEN excluded.epoch ELSE leaders.epoch + 1 END " \
       "WHERE leaders.until_ms <= $6 RETURNING epoch") \
     X(LEADER_GET, "SELECT owner, address, epoch, until_ms FROM leaders WHERE name = $1") \
+    X(LEADER_HOLD, "SELECT epoch FROM leaders WHERE name = $1 AND epoch = $2") \
+    X(PG_LEADER_HOLD, "SELECT epoch FROM leaders WHERE name = $1 AND epoch = $2 FOR SHARE") \
     X(LEADER_RENEW, "UPDATE leaders SET until_ms = $1 WHERE name = $2 AND owner = $3 AND epoch = $4") \
     X(PG_NOW, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)") \
     X(META_GET, "SELECT value FROM nuvyn_meta WHERE name = $1") \

@@ -378,9 +378,12 @@ typedef struct store_leader {
     int64_t epoch; /* grows with each claim; in a claim: be greater than this */
 } store_leader_t;
 /* Takes the lead where nobody has it (any more), for ttl_ms. *out: who leads after that. On SQLite, which has one control
- * plane, a claim always wins. */
+ * plane, a claim always wins. After a won claim this store writes only while that lead lasts: each write of a store that was
+ * deposed fails as ABORTED, and changes nothing. */
 bool store_leader_claim(store_t *store, nv_mem_t *ctx, const store_leader_t *wanted, int64_t ttl_ms,
                         bool *out_won, store_leader_t *out, nv_error_t *err) NV_MUST_CHECK;
+/* This store led, and another one leads now. Asks the database. */
+bool store_deposed(store_t *store);
 /* For another ttl_ms from now; 0 gives it up. ABORTED: somebody else leads. */
 bool store_leader_renew(store_t *store, const store_leader_t *leader, int64_t ttl_ms,
                         nv_error_t *err) NV_MUST_CHECK;

@@ -3,9 +3,13 @@
  * While a transaction syncs, others queue up; the next transaction takes them all. A job that fails without having changed
  * anything (a lost compare-and-set) just leaves its group. Any other failure rolls the group back, and its jobs are done
  * again one by one, each in a transaction of its own, so that none suffers for its neighbour.
+ *
+ * Where this store leads (leaders.c), each transaction holds the lead: one that was deposed changes nothing any more, be it a
+ * run it knew or one that nobody else has heard of yet.
  */
 #include <assert.h>
 #include <errno.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -27,6 +31,7 @@ struct writer {
     size_t group_max;
     bool stopping;
     store_status_t counters; /* guarded by lock */
+    atomic_llong fence;      /* epoch of the lead to hold; 0: none */
 };
 
 /* ---- one group ---- */
@@ -120,6 +125,27 @@ static bool all_failed(const group_t *group)
     return true;
 }
 
+/* What the group does, if this store still leads. False: nothing of the group may stay. */
+static bool apply_leading(writer_t *writer, const group_t *group, bool *leads)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    int64_t fence = atomic_load(&writer->fence);
+    *leads = true;
+    if (fence == 0)
+        return apply_all(writer->db, group);
+    if (leader_hold(writer->db, fence, leads, &err))
+        return apply_all(writer->db, group);
+    fail_open_jobs(group, &err);
+    return false;
+}
+
+static void depose(const group_t *group)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    nv_fail(&err, NV_ABORTED, "another control plane leads now");
+    fail_open_jobs(group, &err);
+}
+
 /* GROUP_AGAIN: rolled back, each job is to be done alone. */
 static group_end_t commit_group(writer_t *writer, group_t *group)
 {
@@ -130,10 +156,13 @@ static group_end_t commit_group(writer_t *writer, group_t *group)
         fail_open_jobs(group, &err);
         return db->lost ? GROUP_AGAIN : GROUP_DONE;
     }
-    if (!apply_all(db, group)) {
+    bool leads;
+    if (!apply_leading(writer, group, &leads)) {
         db->ops->rollback(db);
         return GROUP_AGAIN;
     }
+    if (!leads)
+        depose(group);
     if (all_failed(group)) {
         db->ops->rollback(db);
         return GROUP_DONE;
@@ -383,6 +412,16 @@ void writer_stop(writer_t *writer)
     pthread_cond_destroy(&writer->wake);
     pthread_mutex_destroy(&writer->lock);
     nv_mem_free(writer);
+}
+
+void writer_fence(writer_t *writer, int64_t epoch)
+{
+    atomic_store(&writer->fence, epoch);
+}
+
+int64_t writer_fenced_at(writer_t *writer)
+{
+    return atomic_load(&writer->fence);
 }
 
 void writer_get_status(writer_t *writer, store_status_t *out)

@@ -3,6 +3,7 @@
 #include "stack.h"
 #include "tests/unit/controlplane/store/postgres_server.h"
 
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -109,6 +110,56 @@ static void a_frozen_leader_wakes_up_to_nothing(void **state)
     finish_run(stack, run, began);
 }
 
+typedef struct request {
+    plane_stack_t *stack;
+    nv_rpc_client_t *client;
+    Nv__Run *run;
+    nv_code_t code;
+} request_t;
+
+static void *submit_there(void *arg)
+{
+    request_t *request = arg;
+    Nv__SubmitRunRequest submit = NV__SUBMIT_RUN_REQUEST__INIT;
+    Nv__RunSpec spec = NV__RUN_SPEC__INIT;
+    ProtobufCMessage *reply = NULL;
+    spec.source = stack_text("tables=3");
+    submit.tenant = stack_text("acme");
+    submit.spec = &spec;
+    request->code = stack_try(request->stack, request->client, "RunService/SubmitRun", &submit.base,
+                              &nv__run__descriptor, &reply);
+    request->run = (Nv__Run *)reply;
+    return NULL;
+}
+
+/* Its follower has read the open runs already: a run that the old leader begins now, nobody would ever go on with. */
+static void a_run_begun_at_a_thawed_leader_is_refused_or_done(void **state)
+{
+    plane_stack_t *stack = *state;
+    pthread_t thread;
+    char *both = stack->address;
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    stack->address = stack->listen;
+    request_t request = {.stack = stack, .client = stack_client(stack, "operator/late")};
+    stack->address = both;
+    submit_there(&request); /* the connection is there before it freezes */
+    assert_int_equal(request.code, NV_OK);
+    stack_wait_run(stack, "acme", request.run->run_id, "succeeded", 20);
+    kill(stack->control, SIGSTOP);
+    assert_int_equal(pthread_create(&thread, NULL, submit_there, &request), 0);
+    assert_true(stack_log_has(stack, "standby", "leading", 8));
+    kill(stack->control, SIGCONT);
+    pthread_join(thread, NULL);
+    if (request.code == NV_OK)
+        stack_wait_run(stack, "acme", request.run->run_id, "succeeded", 20);
+    else
+        print_message("refused: %s\n", nv_code_name(request.code));
+    waitpid(stack->control, NULL, 0);
+    stack->control = 0;
+    nv_rpc_client_free(request.client);
+}
+
 #define WITH_BOTH(test) cmocka_unit_test_setup_teardown(test, open_both, stack_close)
 
 int main(int argc, char **argv)
@@ -117,6 +168,7 @@ int main(int argc, char **argv)
         WITH_BOTH(a_killed_leader_is_succeeded),
         WITH_BOTH(a_leader_that_stops_hands_over_at_once),
         WITH_BOTH(a_frozen_leader_wakes_up_to_nothing),
+        WITH_BOTH(a_run_begun_at_a_thawed_leader_is_refused_or_done),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

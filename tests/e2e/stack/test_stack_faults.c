@@ -242,9 +242,26 @@ static void many_runs_survive_a_crash_together(void **state)
 
 #define WITH_STACK(test) cmocka_unit_test_setup_teardown(test, stack_open, stack_close)
 
+/* Two by mistake on one SQLite file: the younger one has it; the older one, even an idle one, goes. */
+static void a_second_one_on_the_same_file_takes_over(void **state)
+{
+    plane_stack_t *stack = *state;
+    pid_t first = stack->control;
+    int status;
+    stack_make_tenant(stack, "acme");
+    stack->address = stack->listen = stack_free_address(stack);
+    stack_start_control(stack);
+    assert_int_equal(waitpid(first, &status, 0), first);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+    assert_true(stack_logged(stack, "another control plane leads now", 1));
+    stack_start_worker(stack, 0, "default");
+    stack_wait_run(stack, "acme", stack_submit(stack, "acme", "tables=3", ""), "succeeded", 20);
+}
+
 int main(int argc, char **argv)
 {
     const struct CMUnitTest tests[] = {
+        WITH_STACK(a_second_one_on_the_same_file_takes_over),
         WITH_STACK(a_killed_worker_costs_only_time),
         WITH_STACK(a_killed_control_plane_goes_on_where_it_was),
         WITH_STACK(a_long_task_survives_the_control_plane),
