@@ -36,6 +36,11 @@ static bool is_cancelled(void *arg)
     return !db->shielded && db->options.cancelled && db->options.cancelled(db->options.cancelled_arg);
 }
 
+bool db_is_cancelled(databricks_t *db)
+{
+    return is_cancelled(db);
+}
+
 static char *copy_or_null(nv_mem_t *ctx, const char *text)
 {
     return text && *text ? nv_strdup(ctx, text) : NULL;

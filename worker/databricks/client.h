@@ -33,6 +33,9 @@ bool db_post(databricks_t *db, const char *path, const char *body, bool idempote
 /* Whether the last failed call may have had its effect (the answer was lost). */
 bool db_was_ambiguous(const databricks_t *db);
 
+/* The task was cancelled, and nothing shields the calls from it. */
+bool db_is_cancelled(databricks_t *db);
+
 /* The HTTP client below, for what must go without authorization. */
 nv_http_t *db_http(databricks_t *db);
 

@@ -212,6 +212,14 @@ typedef struct databricks_result {
  * the statement as well. */
 bool databricks_execute(databricks_t *db, nv_mem_t *ctx, const databricks_statement_t *statement,
                         databricks_result_t *out, nv_error_t *err) NV_MUST_CHECK;
+/* What came of a statement: its result, or why it failed. False with *err ends the whole. */
+typedef bool (*databricks_told_fn)(void *arg, size_t index, const databricks_result_t *result,
+                                   const nv_error_t *failure, nv_error_t *err);
+/* Runs statements that do not depend on each other, at most `at_once` (0: 1) at a time, and tells what came of each in their order.
+ * The statements outlive the call. When cancelled, or ended by `tell`, cancels those that run. */
+bool databricks_execute_all(databricks_t *db, nv_mem_t *ctx, const databricks_statement_t *statements,
+                            size_t n, size_t at_once, databricks_told_fn tell, void *arg,
+                            nv_error_t *err) NV_MUST_CHECK;
 /* The cell, or NULL for SQL NULL. */
 const char *databricks_cell(const databricks_result_t *result, size_t row, size_t column);
 

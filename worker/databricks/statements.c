@@ -1,5 +1,5 @@
-/* The SQL Statement Execution API: submit, poll, fetch chunks. */
-#include "worker/databricks/client.h"
+/* One statement of the SQL Statement Execution API: submit, poll, fetch chunks. */
+#include "worker/databricks/statement.h"
 
 #include <string.h>
 
@@ -9,19 +9,7 @@ enum {
     CHUNK_MAX = 64 * 1024 * 1024
 };
 
-typedef struct execution {
-    databricks_t *db;
-    nv_mem_t *ctx;
-    const databricks_statement_t *statement;
-    databricks_result_t *out;
-    char *id;
-    size_t capacity; /* of out->cells */
-    size_t n_cells;
-    size_t bytes;
-    bool external;
-} execution_t;
-
-static bool request_body(execution_t *e, char **out, nv_error_t *err)
+static bool request_body(execution_t *e, const char *wait, char **out, nv_error_t *err)
 {
     const databricks_statement_t *s = e->statement;
     nv_json_writer_t w = nv_json_writer_make(e->ctx, 2 * STATEMENT_MAX, false);
@@ -47,70 +35,39 @@ static bool request_body(execution_t *e, char **out, nv_error_t *err)
         nv_json_put_int64(&w, "row_limit", s->row_limit);
     nv_json_put_string(&w, "disposition", e->external ? "EXTERNAL_LINKS" : "INLINE");
     nv_json_put_string(&w, "format", "JSON_ARRAY");
-    nv_json_put_string(&w, "wait_timeout", "5s");
+    nv_json_put_string(&w, "wait_timeout", wait);
     nv_json_put_string(&w, "on_wait_timeout", "CONTINUE");
     nv_json_close_object(&w);
     return nv_json_write_end(&w, "statement", out, NULL, err);
 }
 
-static bool cancel_statement(execution_t *e, nv_error_t *err)
+void statement_give_up(execution_t *e, nv_error_t *err)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("cancel");
-    databricks_shield(e->db, true);
-    bool ok = db_post(e->db, nv_printf(ctx, "/api/2.0/sql/statements/%s/cancel", nv_url_escape(ctx, e->id)),
-                      "{}", true, err);
-    databricks_shield(e->db, false);
-    return ok;
-}
-
-/* Where the wait ends early, the statement must not go on alone; the first error stands. */
-static bool give_up(execution_t *e, nv_error_t *err)
-{
     nv_error_t ignored = NV_ERROR_INIT;
-    if (e->id && (err->code == NV_CANCELLED || err->code == NV_DEADLINE_EXCEEDED) &&
-        !cancel_statement(e, &ignored))
+    if (e->state != STATEMENT_RUNS)
+        return;
+    databricks_shield(e->db, true);
+    if (!db_post(e->db, nv_printf(ctx, "/api/2.0/sql/statements/%s/cancel", nv_url_escape(ctx, e->id)), "{}",
+                 true, &ignored))
         nv_wrap(err, "statement %s may go on (%.200s)", e->id, ignored.message);
-    return false;
-}
-
-static bool is_running(const nv_json_t *root)
-{
-    const char *state = nv_json_string_or(root, "status.state", "");
-    return strcmp(state, "PENDING") == 0 || strcmp(state, "RUNNING") == 0;
-}
-
-/* Polls until the statement has ended; *root becomes the last answer. */
-static bool wait_statement(execution_t *e, const nv_json_t **root, nv_error_t *err)
-{
-    int64_t deadline = e->statement->timeout_ms ? db_now_ms() + e->statement->timeout_ms : INT64_MAX;
-    int64_t wait = 0;
-    char *path = nv_printf(e->ctx, "/api/2.0/sql/statements/%s", nv_url_escape(e->ctx, e->id));
-    while (is_running(*root)) {
-        if (db_now_ms() > deadline) {
-            nv_fail(err, NV_DEADLINE_EXCEEDED, "the statement did not end within %lld ms",
-                    (long long)e->statement->timeout_ms);
-            return give_up(e, err);
-        }
-        wait = db_next_poll_ms(wait);
-        if (!nv_http_sleep(db_http(e->db), wait, err) || !db_get(e->db, e->ctx, path, root, err))
-            return give_up(e, err);
-    }
-    return true;
+    databricks_shield(e->db, false);
+    e->state = STATEMENT_ENDED;
 }
 
 static bool read_columns(execution_t *e, const nv_json_t *root, nv_error_t *err)
 {
     const nv_json_t *columns = nv_json_get(root, "manifest.schema.columns");
-    e->out->n_columns = nv_json_size(columns);
-    e->out->columns = NV_NEW_ARRAY(e->ctx, databricks_column_t, e->out->n_columns);
-    for (size_t i = 0; i < e->out->n_columns; i++) {
+    e->result.n_columns = nv_json_size(columns);
+    e->result.columns = NV_NEW_ARRAY(e->ctx, databricks_column_t, e->result.n_columns);
+    for (size_t i = 0; i < e->result.n_columns; i++) {
         const nv_json_t *column = nv_json_at(columns, i);
-        if (!nv_json_string(column, "name", &e->out->columns[i].name, err))
+        if (!nv_json_string(column, "name", &e->result.columns[i].name, err))
             return false;
-        e->out->columns[i].type_text = nv_json_string_or(column, "type_text", "");
-        e->out->columns[i].type_name = nv_json_string_or(column, "type_name", "");
+        e->result.columns[i].type_text = nv_json_string_or(column, "type_text", "");
+        e->result.columns[i].type_name = nv_json_string_or(column, "type_name", "");
     }
-    e->out->truncated = nv_json_bool_or(root, "manifest.truncated", false);
+    e->result.truncated = nv_json_bool_or(root, "manifest.truncated", false);
     return true;
 }
 
@@ -119,15 +76,15 @@ static bool add_rows(execution_t *e, const nv_json_t *rows, nv_error_t *err)
     size_t limit = e->statement->max_bytes ? e->statement->max_bytes : DEFAULT_RESULT_BYTES;
     for (size_t i = 0; i < nv_json_size(rows); i++) {
         const nv_json_t *row = nv_json_at(rows, i);
-        if (nv_json_size(row) != e->out->n_columns)
-            return nv_fail(err, NV_INTERNAL, "row %zu has %zu cells: expected %zu", e->out->n_rows,
-                           nv_json_size(row), e->out->n_columns);
-        for (size_t c = 0; c < e->out->n_columns; c++) {
+        if (nv_json_size(row) != e->result.n_columns)
+            return nv_fail(err, NV_INTERNAL, "row %zu has %zu cells: expected %zu", e->result.n_rows,
+                           nv_json_size(row), e->result.n_columns);
+        for (size_t c = 0; c < e->result.n_columns; c++) {
             const char *cell = nv_json_scalar_text(nv_json_at(row, c));
             e->bytes += sizeof cell + (cell ? strlen(cell) : 0);
-            NV_PUSH(e->ctx, e->out->cells, e->n_cells, e->capacity) = cell;
+            NV_PUSH(e->ctx, e->result.cells, e->n_cells, e->capacity) = cell;
         }
-        e->out->n_rows++;
+        e->result.n_rows++;
         if (e->bytes > limit)
             return nv_fail(err, NV_RESOURCE_EXHAUSTED, "the result is larger than %zu bytes", limit);
     }
@@ -224,60 +181,91 @@ static bool needs_links(const nv_json_t *root)
     return strcasestr(message, "inline byte limit") || strstr(message, "EXTERNAL_LINKS");
 }
 
-static bool submit(execution_t *e, const nv_json_t **root, nv_error_t *err)
+static bool send(execution_t *e, const char *wait, nv_error_t *err)
 {
     char *body;
     const char *id;
-    if (!request_body(e, &body, err))
+    if (strlen(e->statement->sql) > STATEMENT_MAX)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "statement of more than %d bytes", STATEMENT_MAX);
+    if (!request_body(e, wait, &body, err))
         return false;
     db_call_t call = {.method = "POST",
                       .path = "/api/2.0/sql/statements",
                       .body = body,
                       .idempotent = e->statement->repeatable,
                       .max_response = CHUNK_MAX};
-    if (!db_call(e->db, e->ctx, &call, root, err)) {
+    if (!db_call(e->db, e->ctx, &call, &e->answer, err)) {
         if (db_was_ambiguous(e->db) && !e->statement->repeatable)
             nv_wrap(err, "the answer was lost, the statement may have run");
         return false;
     }
-    if (!nv_json_string(*root, "statement_id", &id, err))
+    if (!nv_json_string(e->answer, "statement_id", &id, err))
         return false;
     e->id = nv_strdup(e->ctx, id);
-    return wait_statement(e, root, err);
+    return true;
 }
 
-static bool execute(execution_t *e, nv_error_t *err)
+static bool read_answer(execution_t *e, nv_error_t *err)
 {
-    const nv_json_t *root;
-    if (!submit(e, &root, err))
-        return false;
-    const char *state = nv_json_string_or(root, "status.state", "");
-    if (strcmp(state, "FAILED") == 0 && needs_links(root) && e->statement->repeatable && !e->external) {
+    const char *state = nv_json_string_or(e->answer, "status.state", "");
+    if (strcmp(state, "SUCCEEDED") == 0)
+        return read_columns(e, e->answer, err) && fetch_rows(e, e->answer, err);
+    const char *code = nv_json_string_or(e->answer, "status.error.error_code", "");
+    return nv_fail(err, strcmp(state, "CANCELED") == 0 ? NV_CANCELLED : failure_class(code),
+                   "statement %s %s%s%s: %.1200s", e->id, state, *code ? " " : "", code,
+                   nv_json_string_or(e->answer, "status.error.message", ""));
+}
+
+static void end(execution_t *e, bool ok)
+{
+    e->state = STATEMENT_ENDED;
+    e->ok = ok;
+    e->result.milliseconds = db_now_ms() - e->start_ms;
+}
+
+/* What the last answer means: it runs on, it has ended, or it is to be asked again for links. */
+static void take_answer(execution_t *e)
+{
+    const char *state = nv_json_string_or(e->answer, "status.state", "");
+    if (strcmp(state, "PENDING") == 0 || strcmp(state, "RUNNING") == 0) {
+        e->state = STATEMENT_RUNS;
+        e->poll_after_ms = db_next_poll_ms(e->poll_after_ms);
+        e->poll_at_ms = db_now_ms() + e->poll_after_ms;
+    } else if (strcmp(state, "FAILED") == 0 && needs_links(e->answer) && e->statement->repeatable &&
+               !e->external) {
         e->external = true;
-        if (!submit(e, &root, err))
-            return false;
-        state = nv_json_string_or(root, "status.state", "");
+        e->state = STATEMENT_NEW;
+    } else {
+        end(e, read_answer(e, &e->failure));
     }
-    if (strcmp(state, "SUCCEEDED") != 0) {
-        const char *code = nv_json_string_or(root, "status.error.error_code", "");
-        return nv_fail(err, strcmp(state, "CANCELED") == 0 ? NV_CANCELLED : failure_class(code),
-                       "statement %s %s%s%s: %.1200s", e->id, state, *code ? " " : "", code,
-                       nv_json_string_or(root, "status.error.message", ""));
-    }
-    return read_columns(e, root, err) && fetch_rows(e, root, err);
 }
 
-bool databricks_execute(databricks_t *db, nv_mem_t *ctx, const databricks_statement_t *statement,
-                        databricks_result_t *out, nv_error_t *err)
+void statement_submit(execution_t *e, const char *wait)
 {
-    *out = (databricks_result_t){0};
-    execution_t e = {.db = db, .ctx = ctx, .statement = statement, .out = out};
-    int64_t start = db_now_ms();
-    if (strlen(statement->sql) > STATEMENT_MAX)
-        return nv_fail(err, NV_INVALID_ARGUMENT, "statement of more than %d bytes", STATEMENT_MAX);
-    bool ok = execute(&e, err);
-    out->milliseconds = db_now_ms() - start;
-    return ok;
+    if (!e->start_ms)
+        e->start_ms = db_now_ms();
+    e->poll_after_ms = 0;
+    if (send(e, wait, &e->failure))
+        take_answer(e);
+    else
+        end(e, false);
+}
+
+void statement_poll(execution_t *e)
+{
+    char *path = nv_printf(e->ctx, "/api/2.0/sql/statements/%s", nv_url_escape(e->ctx, e->id));
+    int64_t timeout = e->statement->timeout_ms;
+    bool ok = true;
+    if (timeout && db_now_ms() > e->start_ms + timeout)
+        ok = nv_fail(&e->failure, NV_DEADLINE_EXCEEDED, "the statement did not end within %lld ms",
+                     (long long)timeout);
+    if (ok && db_get(e->db, e->ctx, path, &e->answer, &e->failure)) {
+        take_answer(e);
+        return;
+    }
+    if (e->failure.code == NV_CANCELLED || e->failure.code == NV_DEADLINE_EXCEEDED)
+        statement_give_up(e, &e->failure);
+    end(e, false);
 }
 
 const char *databricks_cell(const databricks_result_t *result, size_t row, size_t column)

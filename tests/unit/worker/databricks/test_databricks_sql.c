@@ -178,6 +178,105 @@ static void test_cancel_and_timeout(void **state)
     script_stop(s);
 }
 
+/* What databricks_execute_all told, as a line of words. */
+typedef struct told {
+    char words[256];
+    const char *stop_at; /* ends the whole when it is told */
+} told_t;
+
+static bool note(void *arg, size_t index, const databricks_result_t *result, const nv_error_t *failure,
+                 nv_error_t *err)
+{
+    told_t *told = arg;
+    char word[64];
+    snprintf(word, sizeof word, "%zu=%s", index,
+             failure ? nv_code_name(failure->code) : databricks_cell(result, 0, 0));
+    strcat(strcat(told->words, told->words[0] ? " " : ""), word);
+    return !told->stop_at || strcmp(word, told->stop_at) != 0 || nv_fail(err, NV_ABORTED, "stopped");
+}
+
+#define STARTED(id) "{\"statement_id\":\"" id "\",\"status\":{\"state\":\"PENDING\"}}"
+#define RUNS "{\"status\":{\"state\":\"RUNNING\"}}"
+#define DONE(cell)                                                                                           \
+    "{\"status\":{\"state\":\"SUCCEEDED\"}," MANIFEST ",\"result\":{\"data_array\":[[\"" cell "\",null]]}}"
+#define BROKEN                                                                                               \
+    "{\"status\":{\"state\":\"FAILED\",\"error\":{\"error_code\":\"BAD_REQUEST\",\"message\":\"no\"}}}"
+
+static int place_of(const script_t *s, const char *start, int nth)
+{
+    for (int i = 0; i < s->n_seen; i++)
+        if (strncmp(s->seen[i], start, strlen(start)) == 0 && nth-- == 0)
+            return i;
+    fail_msg("no such request: %s", start);
+    return -1;
+}
+
+static const databricks_statement_t four[] = {
+    {.warehouse_id = "w", .sql = "SELECT 1", .repeatable = true},
+    {.warehouse_id = "w", .sql = "SELECT 2", .repeatable = true},
+    {.warehouse_id = "w", .sql = "SELECT 3", .repeatable = true},
+    {.warehouse_id = "w", .sql = "SELECT 4", .repeatable = true},
+};
+
+/* Two at a time; the first is the slowest, the second fails, the third is sent again after a 429. */
+static void test_several_at_once(void **state)
+{
+    (void)state;
+    static const route_t routes[] = {
+        {"POST /api/2.0/sql/statements",
+         {{200, STARTED("s1")},
+          {200, STARTED("s2")},
+          {429, "", "Retry-After: 1\r\n"},
+          {200, STARTED("s3")},
+          {200, STARTED("s4")}}},
+        {"GET /api/2.0/sql/statements/s1", {{200, RUNS}, {200, RUNS}, {200, RUNS}, {200, DONE("a")}}},
+        {"GET /api/2.0/sql/statements/s2", {{200, BROKEN}}},
+        {"GET /api/2.0/sql/statements/s3", {{200, DONE("c")}}},
+        {"GET /api/2.0/sql/statements/s4", {{200, DONE("d")}}},
+        {0}};
+    script_t *s = script_start(routes);
+    nv_error_t err = NV_ERROR_INIT;
+    told_t told = {0};
+    OK_OR_FAIL(databricks_execute_all(s->db, s->ctx, four, 4, 2, note, &told, &err));
+    assert_string_equal(told.words, "0=a 1=FAILED_PRECONDITION 2=c 3=d");
+    assert_true(place_of(s, "GET /api/2.0/sql/statements/s2", 0) < place_of(s, "POST", 2));
+    assert_true(place_of(s, "POST", 1) < place_of(s, "GET", 0));
+    assert_int_equal(script_count(s, "POST /api/2.0/sql/statements"), 5);
+    assert_non_null(strstr(s->seen[0], "\"wait_timeout\":\"0s\""));
+    script_stop(s);
+}
+
+/* Those that run are cancelled, those behind them never sent. */
+static void test_several_end_together(void **state)
+{
+    (void)state;
+    static const route_t routes[] = {
+        {"POST /api/2.0/sql/statements/", {{200, ""}}},
+        {"POST /api/2.0/sql/statements", {{200, STARTED("s1")}, {200, STARTED("s2")}, {200, STARTED("s3")}}},
+        {"GET /api/2.0/sql/statements/s1", {{200, DONE("a")}}},
+        {"GET /api/2.0/sql/statements/", {{200, RUNS}}},
+        {0}};
+    nv_error_t err = NV_ERROR_INIT;
+    told_t told = {.stop_at = "0=a"};
+    script_t *s = script_start(routes);
+    assert_false(databricks_execute_all(s->db, s->ctx, four, 4, 3, note, &told, &err));
+    assert_int_equal(err.code, NV_ABORTED);
+    assert_int_equal(script_count(s, "POST /api/2.0/sql/statements/s1/cancel"), 0);
+    assert_int_equal(script_count(s, "POST /api/2.0/sql/statements/s2/cancel"), 1);
+    assert_int_equal(script_count(s, "POST /api/2.0/sql/statements/s3/cancel"), 1);
+    assert_int_equal(script_count(s, "POST /api/2.0/sql/statements "), 3);
+    script_stop(s);
+
+    told = (told_t){0};
+    s = script_start(routes);
+    s->cancel_at = 4; /* the first poll */
+    assert_false(databricks_execute_all(s->db, s->ctx, four, 4, 3, note, &told, &err));
+    assert_int_equal(err.code, NV_CANCELLED);
+    assert_int_equal(script_count(s, "POST /api/2.0/sql/statements/s2/cancel"), 1);
+    assert_int_equal(script_count(s, "POST /api/2.0/sql/statements/s3/cancel"), 1);
+    script_stop(s);
+}
+
 static void test_result_is_bounded(void **state)
 {
     (void)state;
@@ -233,6 +332,8 @@ int main(void)
         cmocka_unit_test(test_failures),
         cmocka_unit_test(test_lost_answers),
         cmocka_unit_test(test_cancel_and_timeout),
+        cmocka_unit_test(test_several_at_once),
+        cmocka_unit_test(test_several_end_together),
         cmocka_unit_test(test_result_is_bounded),
         cmocka_unit_test(test_warehouses),
     };
