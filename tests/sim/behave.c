@@ -28,6 +28,22 @@ static void add_documents(behaviour_t *out, nv_super_node_t node, const char *it
     out->result.document_count = count;
 }
 
+uint64_t behave_document(nv_bytes_t reference)
+{
+    uint64_t hash = 0;
+    for (size_t i = 0; i < reference.length; i++)
+        hash = mix(hash, ((const unsigned char *)reference.data)[i]);
+    return UINT64_C(1) << hash % DOCUMENTS;
+}
+
+uint64_t behave_documents(const nv_super_result_t *result)
+{
+    uint64_t all = 0;
+    for (size_t i = 0; i < result->document_count; i++)
+        all |= behave_document(result->documents[i].reference);
+    return all;
+}
+
 static uint32_t failures_per_thousand(nv_super_node_t node)
 {
     switch (node) {

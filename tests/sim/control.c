@@ -8,7 +8,7 @@
 static void configure(sim_t *sim)
 {
     nv_error_t err = NV_ERROR_INIT;
-    control_t *control = &sim->control;
+    control_t *control = sim->control;
     bool ok = true;
     for (int i = 0; i < TENANTS; i++) {
         uint32_t weight = tenant_weights[i] * (sim->mutation == MUTATION_UNFAIR && i == 3 ? 1000 : 1);
@@ -22,11 +22,21 @@ static void configure(sim_t *sim)
 
 void control_start(sim_t *sim)
 {
-    control_t *control = &sim->control;
+    int plane = sim->control->plane;
+    memset(sim->control, 0, sizeof *sim->control);
+    sim->control->plane = plane;
+    sim->control->life = ++sim->lives;
+    sim_trace(sim, "control plane %d stands by", plane);
+    sim_schedule(sim, 0, EVENT_CONTROL_TICK)->b = sim->control->life;
+}
+
+void control_lead(sim_t *sim)
+{
+    control_t *control = sim->control;
     nv_super_config_t config = behave_config();
-    memset(control, 0, sizeof *control);
     memset(sim->checks.passed_over, 0, sizeof sim->checks.passed_over); /* a new queue */
     control->up = true;
+    control->renewed_ms = sim->now;
     control->boot = store_boot(sim);
     control->ctx = nv_mem_root("control plane");
     control->super = nv_super_new(control->ctx, &config);
@@ -34,27 +44,54 @@ void control_start(sim_t *sim)
     control->sched = nv_sched_new(control->ctx, &sched, control->boot);
     control->effects = nv_sched_effects_new(control->ctx);
     configure(sim);
-    sim_trace(sim, "control plane starts, boot %d", (int)control->boot);
-    for (int i = 0; i < sim->run_count && sim->control.up; i++)
+    sim->takeovers++;
+    sim_trace(sim, "control plane %d leads, boot %d", control->plane, (int)control->boot);
+    for (int i = 0; i < sim->run_count && control->up; i++)
         if (sim->store[i].submitted && !sim->store[i].ended)
             (void)control_load(sim, i);
     control_drain(sim);
-    if (sim->control.up)
-        sim_schedule(sim, 100, EVENT_CONTROL_TICK)->b = control->boot;
+    if (control->up)
+        sim_schedule(sim, SWEEP_MS, EVENT_SWEEP)->b = control->life;
 }
 
 void control_crash(sim_t *sim)
 {
-    sim_trace(sim, "control plane is killed");
-    sim->crashes++;
-    sim->control.up = false;
-    nv_steal(sim->dead, sim->control.ctx);
+    control_t *control = sim->control;
+    sim_trace(sim, "control plane %d is gone", control->plane);
+    sim->crashes += control->up;
+    if (control->up)
+        nv_steal(sim->dead, control->ctx);
+    control->up = false;
+    control->life = 0;
     sim_schedule(sim, 50 + (int64_t)sim_below(sim, 3000), EVENT_CONTROL_START);
+}
+
+static void on_tick(sim_t *sim)
+{
+    control_t *control = sim->control;
+    uint64_t life = control->life;
+    if (!control->up) {
+        if (store_claim_lead(sim))
+            control_lead(sim);
+    } else if (sim->now - control->renewed_ms >= LEAD_TTL_MS / 3) {
+        if (store_renew_lead(sim))
+            control->renewed_ms = sim->now;
+        else
+            control_crash(sim);
+    }
+    if (control->life == life)
+        sim_schedule(sim, 250, EVENT_CONTROL_TICK)->b = life;
+}
+
+static void on_sweep(sim_t *sim)
+{
+    store_sweep(sim);
+    sim_schedule(sim, SWEEP_MS, EVENT_SWEEP)->b = sim->control->life;
 }
 
 static control_run_t *loaded(sim_t *sim, int run)
 {
-    control_run_t *found = &sim->control.runs[run];
+    control_run_t *found = &sim->control->runs[run];
     return found->run ? found : NULL;
 }
 
@@ -72,7 +109,7 @@ static void resumed(sim_t *sim, const char *session, const lease_t *held)
     nv_lease_t lease = lease_of(held);
     control_run_t *run = loaded(sim, held->run);
     nv_task_view_t task;
-    if (!run || !nv_sched_check(sim->control.sched, session, &lease, &err) ||
+    if (!run || !nv_sched_check(sim->control->sched, session, &lease, &err) ||
         !nv_graph_task_find(nv_super_graph_run(run->run), lease.task, &task) ||
         task.attempt != lease.attempt || task.state != NV_TASK_QUEUED)
         return;
@@ -99,16 +136,16 @@ static void on_hello(sim_t *sim, const message_t *message)
     const char *number = strchr(message->session, '#') + 1;
     for (int old = atoi(number) - 1; old > 0 && old > atoi(number) - 4; old--) {
         snprintf(before, sizeof before, "%s#%d", worker->name, old);
-        nv_sched_leave(sim->control.sched, before, sim->now, sim->control.effects);
+        nv_sched_leave(sim->control->sched, before, sim->now, sim->control->effects);
         control_note(sim);
     }
-    if (!nv_sched_join(sim->control.sched, &joining, held, message->held_count, sim->now,
-                       sim->control.effects, &err)) {
+    if (!nv_sched_join(sim->control->sched, &joining, held, message->held_count, sim->now,
+                       sim->control->effects, &err)) {
         sim_trace(sim, "join refused: %s", err.message);
         return;
     }
     control_note(sim);
-    for (size_t i = 0; i < message->held_count && sim->control.up; i++)
+    for (size_t i = 0; i < message->held_count && sim->control->up; i++)
         resumed(sim, message->session, &message->held[i]);
 }
 
@@ -119,8 +156,8 @@ static void on_heartbeat(sim_t *sim, const message_t *message)
     int64_t interval;
     for (size_t i = 0; i < message->held_count; i++)
         held[i] = lease_of(&message->held[i]);
-    if (nv_sched_heartbeat(sim->control.sched, message->session, held, message->progress, message->held_count,
-                           sim->now, &interval, sim->control.effects, &err))
+    if (nv_sched_heartbeat(sim->control->sched, message->session, held, message->progress,
+                           message->held_count, sim->now, &interval, sim->control->effects, &err))
         control_note(sim);
     else
         reply(sim, message, MESSAGE_RECONNECT);
@@ -131,7 +168,7 @@ static void on_accepted(sim_t *sim, const message_t *message)
     nv_error_t err = NV_ERROR_INIT;
     nv_lease_t lease = lease_of(&message->lease);
     control_run_t *run = loaded(sim, message->lease.run);
-    if (!run || !nv_sched_check(sim->control.sched, message->session, &lease, &err))
+    if (!run || !nv_sched_check(sim->control->sched, message->session, &lease, &err))
         return;
     if (nv_super_started(run->run, lease.task, lease.attempt, sim->now, run->effects, &err))
         (void)control_commit_lease(sim, &message->lease, message->session);
@@ -155,13 +192,19 @@ static bool hand_to_run(sim_t *sim, const message_t *message)
         return false;
     behaviour_t doing;
     behave(sim->run_seed[message->lease.run], message->node, message->lease.task, message->item, &doing);
+    run->documents = behave_documents(&doing.result);
     doing.result.attempt = message->lease.attempt;
     if (sim->mutation == MUTATION_NO_FENCING) {
         nv_task_view_t task;
         if (nv_graph_task_find(nv_super_graph_run(run->run), message->lease.task, &task))
             doing.result.attempt = task.attempt;
     }
-    if (message->retryable_error) {
+    bool missing = sim->mutation != MUTATION_UNCHECKED_DOCUMENTS &&
+                   !store_has(sim, sim->run_tenant[message->lease.run], run->documents);
+    if (missing)
+        sim->documents_missing++;
+    if (message->retryable_error || missing) {
+        run->documents = 0;
         doing.result.ok = false;
         doing.result.retryable = true;
         doing.result.code = NV_UNAVAILABLE;
@@ -176,7 +219,7 @@ static bool hand_to_run(sim_t *sim, const message_t *message)
     }
     sim->results++;
     if (!control_commit(sim, message->lease.run))
-        return sim->control.up && !still_open(sim, &message->lease);
+        return sim->control->up && sim->control->term == sim->lead.term && !still_open(sim, &message->lease);
     return true;
 }
 
@@ -185,7 +228,7 @@ static void on_result(sim_t *sim, const message_t *message)
     nv_error_t err = NV_ERROR_INIT;
     nv_lease_t lease = lease_of(&message->lease);
     if (sim->mutation != MUTATION_NO_FENCING &&
-        !nv_sched_check(sim->control.sched, message->session, &lease, &err)) {
+        !nv_sched_check(sim->control->sched, message->session, &lease, &err)) {
         sim->stale_refused++;
         sim_trace(sim, "refused: %s", err.message);
         reply(sim, message, MESSAGE_RESULT_ACK);
@@ -195,9 +238,10 @@ static void on_result(sim_t *sim, const message_t *message)
     bool taken = hand_to_run(sim, message);
     if (taken && sim->results > before)
         check_accepted(sim, &message->lease);
-    if (!taken || !sim->control.up || control_crash_here(sim))
+    if (!taken || !sim->control->up || control_crash_here(sim))
         return;
-    if (nv_sched_complete(sim->control.sched, message->session, &lease, sim->now, sim->control.effects, &err))
+    if (nv_sched_complete(sim->control->sched, message->session, &lease, sim->now, sim->control->effects,
+                          &err))
         control_note(sim);
     reply(sim, message, MESSAGE_RESULT_ACK);
 }
@@ -206,7 +250,7 @@ static void on_cancel_ack(sim_t *sim, const message_t *message)
 {
     nv_error_t err = NV_ERROR_INIT;
     nv_lease_t lease = lease_of(&message->lease);
-    if (nv_sched_cancel_ack(sim->control.sched, message->session, &lease, sim->now, sim->control.effects,
+    if (nv_sched_cancel_ack(sim->control->sched, message->session, &lease, sim->now, sim->control->effects,
                             &err))
         control_note(sim);
 }
@@ -236,8 +280,12 @@ static void on_message(sim_t *sim, const message_t *message)
 
 static void on_submit(sim_t *sim, int run)
 {
-    sim->store[run].submitted = true; /* with the request's own transaction */
-    (void)control_load(sim, run);
+    if (sim->store[run].submitted)
+        return; /* asked for at the other one before */
+    if (store_begin_run(sim, run))
+        (void)control_load(sim, run);
+    else
+        sim_schedule(sim, 500 + (int64_t)sim_below(sim, 1000), EVENT_SUBMIT)->a = run;
 }
 
 static void on_cancel(sim_t *sim, int index)
@@ -262,6 +310,8 @@ static void on_answer(sim_t *sim, int index)
     nv_graph_task_at(nv_super_graph_run(run->run), 0, &task);
     nv_super_answer_t answer;
     behave_answer(sim->run_seed[index], task.task, &answer);
+    run->documents = answer.design.length ? behave_document(answer.design) : 0;
+    store_upload(sim, sim->run_tenant[index], run->documents);
     if (nv_super_answer(run->run, &answer, sim->now, run->effects, &err))
         (void)control_commit(sim, index);
     else
@@ -285,23 +335,29 @@ static void again_later(sim_t *sim, const event_t *event)
 
 void control_event(sim_t *sim, const event_t *event)
 {
-    bool request = event->kind == EVENT_SUBMIT || event->kind == EVENT_CANCEL || event->kind == EVENT_ANSWER;
-    if (!sim->control.up) {
-        if (request)
-            again_later(sim, event);
-        return;
-    }
-    if ((event->kind == EVENT_CONTROL_TICK || event->kind == EVENT_RUN_TIMER) &&
-        event->b != sim->control.boot)
+    control_t *control = sim->control;
+    bool own =
+        event->kind == EVENT_CONTROL_TICK || event->kind == EVENT_RUN_TIMER || event->kind == EVENT_SWEEP;
+    if (own && event->b != control->life)
         return; /* of an earlier life */
+    if (!control->up && event->kind == EVENT_TO_CONTROL) {
+        sim_worker_t *worker = &sim->workers[event->message->worker];
+        worker->refused |= worker->plane == control->plane;
+    }
+    if (!control->up && event->kind != EVENT_CONTROL_TICK)
+        return;
     switch (event->kind) {
     case EVENT_TO_CONTROL:
         on_message(sim, event->message);
         break;
     case EVENT_CONTROL_TICK:
-        sim_schedule(sim, 250, EVENT_CONTROL_TICK)->b = event->b;
+        on_tick(sim);
+        break;
+    case EVENT_SWEEP:
+        on_sweep(sim);
         break;
     case EVENT_SUBMIT:
+    case EVENT_SUBMIT_LATE:
         on_submit(sim, event->a);
         break;
     case EVENT_CANCEL:

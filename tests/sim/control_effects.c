@@ -6,7 +6,7 @@
 
 bool control_crash_here(sim_t *sim)
 {
-    if (!sim->control.up)
+    if (!sim->control->up)
         return true;
     if (!sim_chance(sim, 2))
         return false;
@@ -48,16 +48,19 @@ static void add_lease(sim_t *sim, batch_t *batch, control_run_t *run)
     if (!run->lease)
         return;
     NV_PUSH(sim->ctx, batch->items, batch->count, batch->capacity) = *run->lease;
-    store_keep_lease(sim->control.ctx, &run->leases, &run->lease_count, &run->lease_capacity, run->lease);
+    store_keep_lease(sim->control->ctx, &run->leases, &run->lease_count, &run->lease_capacity, run->lease);
     run->lease = NULL;
 }
 
 static batch_t *make_batch(sim_t *sim, int index)
 {
-    control_run_t *run = &sim->control.runs[index];
+    control_run_t *run = &sim->control->runs[index];
     batch_t *batch = NV_NEW(sim->ctx, batch_t);
     batch->run = index;
     batch->epoch = run->epoch;
+    batch->term = sim->control->term;
+    batch->documents = run->documents;
+    run->documents = 0;
     batch->after_event = nv_graph_run_last_event(nv_super_graph_run(run->run));
     for (size_t i = 0; i < run->effects->count; i++) {
         const nv_graph_effect_t *effect = &run->effects->list[i];
@@ -83,7 +86,7 @@ static bool crash_before_commit(sim_t *sim, batch_t *batch)
 static void submit(sim_t *sim, int index, const nv_graph_effect_t *effect)
 {
     nv_error_t err = NV_ERROR_INIT;
-    control_t *control = &sim->control;
+    control_t *control = sim->control;
     int tenant = sim->run_tenant[index];
     nv_sched_task_t task = {.lease = {run_name(index), effect->task, effect->attempt, 0},
                             .tenant = tenant_names[tenant],
@@ -106,7 +109,7 @@ static void submit(sim_t *sim, int index, const nv_graph_effect_t *effect)
 
 static void act(sim_t *sim, int index, const nv_graph_effect_t *effect)
 {
-    control_t *control = &sim->control;
+    control_t *control = sim->control;
     switch (effect->kind) {
     case NV_EFFECT_DISPATCH:
         submit(sim, index, effect);
@@ -121,7 +124,7 @@ static void act(sim_t *sim, int index, const nv_graph_effect_t *effect)
             int64_t delay = effect->due_ms > sim->now ? effect->due_ms - sim->now : 0;
             event_t *timer = sim_schedule(sim, delay, EVENT_RUN_TIMER);
             timer->a = index;
-            timer->b = control->boot;
+            timer->b = control->life;
         }
         break;
     case NV_EFFECT_FINISH:
@@ -134,7 +137,7 @@ static void act(sim_t *sim, int index, const nv_graph_effect_t *effect)
 
 static bool carry_out(sim_t *sim, int index)
 {
-    const nv_graph_effects_t *effects = sim->control.runs[index].effects;
+    const nv_graph_effects_t *effects = sim->control->runs[index].effects;
     for (size_t i = 0; i < effects->count; i++) {
         if (nv_graph_effect_is_durable(&effects->list[i]))
             continue;
@@ -145,9 +148,15 @@ static bool carry_out(sim_t *sim, int index)
     return true;
 }
 
+static void drop(sim_t *sim, control_run_t *run)
+{
+    nv_steal(sim->dead, run->run);
+    run->run = NULL;
+}
+
 bool control_commit(sim_t *sim, int index)
 {
-    control_run_t *run = &sim->control.runs[index];
+    control_run_t *run = &sim->control->runs[index];
     for (;;) {
         nv_error_t err = NV_ERROR_INIT;
         batch_t *batch = make_batch(sim, index);
@@ -155,6 +164,10 @@ bool control_commit(sim_t *sim, int index)
             if (crash_before_commit(sim, batch))
                 return false;
             commit_result_t result = store_commit(sim, batch);
+            if (result == COMMIT_DEPOSED) {
+                drop(sim, run); /* whose it is now will go on with it */
+                return false;
+            }
             if (result != COMMIT_OK && sim->mutation != MUTATION_FORGET_TIMEOUT) {
                 (void)control_load(sim, index); /* who knows what is stored: look */
                 return false;
@@ -180,7 +193,7 @@ bool control_commit_lease(sim_t *sim, const lease_t *lease, const char *session)
 {
     item_t item = {.kind = ITEM_LEASE, .lease = *lease};
     snprintf(item.session, sizeof item.session, "%s", session);
-    sim->control.runs[lease->run].lease = &item;
+    sim->control->runs[lease->run].lease = &item;
     return control_commit(sim, lease->run);
 }
 
@@ -189,7 +202,7 @@ static int worker_of(sim_t *sim, const char *session);
 /* What the store knows to be leased is leased on, so that its worker may come back to it. */
 static void restore(sim_t *sim, int index)
 {
-    control_t *control = &sim->control;
+    control_t *control = sim->control;
     control_run_t *run = &control->runs[index];
     const stored_run_t *stored = &sim->store[index];
     int tenant = sim->run_tenant[index];
@@ -217,22 +230,25 @@ static void restore(sim_t *sim, int index)
 bool control_load(sim_t *sim, int index)
 {
     nv_error_t err = NV_ERROR_INIT;
-    control_t *control = &sim->control;
+    control_t *control = sim->control;
     control_run_t *run = &control->runs[index];
     const stored_run_t *stored = &sim->store[index];
     if (sim->violated)
         return false;
     if (run->run) {
-        nv_steal(sim->dead, run->run);
+        drop(sim, run);
         if (sim_below(sim, 2)) { /* some shells call everything back before they load a run again */
             nv_sched_cancel_run(control->sched, run_name(index), sim->now, control->effects);
             control_note(sim);
         }
     }
+    if (stored->deleted)
+        return false;
     run->run = nv_super_run_new(control->ctx, control->super);
     run->effects = nv_graph_effects_new(control->ctx);
     run->epoch = store_claim(sim, index);
     run->lease = NULL;
+    run->documents = 0;
     bool ok;
     if (stored->checkpoint_count == 0) {
         nv_super_spec_t spec = behave_spec(sim->run_seed[index], sim->run_asks[index]);
@@ -255,7 +271,7 @@ bool control_load(sim_t *sim, int index)
 
 void control_note(sim_t *sim)
 {
-    control_t *control = &sim->control;
+    control_t *control = sim->control;
     for (size_t i = 0; i < control->effects->count; i++) {
         const nv_sched_effect_t *effect = &control->effects->list[i];
         sched_news_t news = {.kind = effect->kind, .tenant = -1, .pool = -1};
@@ -287,8 +303,10 @@ static int worker_of(sim_t *sim, const char *session)
 static bool tell_store_first(sim_t *sim, const sched_news_t *news)
 {
     nv_error_t err = NV_ERROR_INIT;
-    control_run_t *run = &sim->control.runs[news->lease.run];
+    control_run_t *run = &sim->control->runs[news->lease.run];
     nv_lease_t lease = lease_of(&news->lease);
+    if (!run->run)
+        return false;
     for (size_t i = 0; i < run->lease_count && sim->mutation != MUTATION_QUIET_REASSIGN; i++) {
         const lease_t *stored = &run->leases[i].lease;
         if (stored->task != lease.task || stored->attempt != lease.attempt || stored->epoch == lease.epoch)
@@ -296,7 +314,7 @@ static bool tell_store_first(sim_t *sim, const sched_news_t *news)
         run->effects->count = 0;
         run->effects->more = false;
         return control_commit_lease(sim, &news->lease, news->session) &&
-               nv_sched_check(sim->control.sched, news->session, &lease, &err);
+               nv_sched_check(sim->control->sched, news->session, &lease, &err);
     }
     return true;
 }
@@ -309,9 +327,11 @@ static void assign(sim_t *sim, const sched_news_t *news)
     check_fairness(sim, sim->run_tenant[news->lease.run]);
     if (!tell_store_first(sim, news))
         return;
+    if (!sim->control->runs[news->lease.run].run)
+        return;
     check_assignment(sim, news, worker);
     nv_task_view_t task;
-    nv_graph_run_t *graph = nv_super_graph_run(sim->control.runs[news->lease.run].run);
+    nv_graph_run_t *graph = nv_super_graph_run(sim->control->runs[news->lease.run].run);
     if (!nv_graph_task_find(graph, news->lease.task, &task))
         return; /* the run went on without it; its lease will run out or be cancelled */
     message_t message = {
@@ -335,7 +355,7 @@ static void tell(sim_t *sim, const sched_news_t *news, message_kind_t kind)
 static void lost(sim_t *sim, const sched_news_t *news)
 {
     nv_error_t err = NV_ERROR_INIT;
-    control_run_t *run = &sim->control.runs[news->lease.run];
+    control_run_t *run = &sim->control->runs[news->lease.run];
     nv_super_result_t result = {.task = news->lease.task,
                                 .attempt = news->lease.attempt,
                                 .code = NV_UNAVAILABLE,
@@ -370,14 +390,15 @@ static void say(sim_t *sim, const sched_news_t *news)
 
 static void submit_what_waits(sim_t *sim)
 {
-    control_t *control = &sim->control;
+    control_t *control = sim->control;
     size_t count = control->unsubmitted_count;
     control->unsubmitted_count = 0;
     for (size_t i = 0; i < count; i++) {
         nv_graph_effect_t effect = control->unsubmitted[i];
         int index = (int)effect.step;
         nv_task_view_t task;
-        if (nv_graph_task_find(nv_super_graph_run(control->runs[index].run), effect.task, &task) &&
+        if (control->runs[index].run &&
+            nv_graph_task_find(nv_super_graph_run(control->runs[index].run), effect.task, &task) &&
             task.attempt == effect.attempt && task.state == NV_TASK_QUEUED)
             submit(sim, index, &effect);
     }
@@ -385,7 +406,7 @@ static void submit_what_waits(sim_t *sim)
 
 void control_drain(sim_t *sim)
 {
-    control_t *control = &sim->control;
+    control_t *control = sim->control;
     if (!control->up || sim->violated)
         return;
     submit_what_waits(sim);

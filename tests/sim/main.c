@@ -9,7 +9,8 @@
 #include "sim.h"
 
 typedef struct totals {
-    uint64_t results, stale, redelivered, unknown, conflicts, crashes, retries, restored, resumed;
+    uint64_t results, stale, redelivered, unknown, conflicts, crashes, retries, restored, resumed, takeovers,
+        deposed, documents_deleted, documents_missing, runs_deleted;
     int64_t simulated_ms;
 } totals_t;
 
@@ -31,6 +32,11 @@ static void add(totals_t *totals, const sim_t *sim)
     totals->retries += sim->retries;
     totals->restored += sim->restored;
     totals->resumed += sim->resumed;
+    totals->takeovers += sim->takeovers;
+    totals->deposed += sim->deposed;
+    totals->documents_deleted += sim->documents_deleted;
+    totals->documents_missing += sim->documents_missing;
+    totals->runs_deleted += sim->runs_deleted;
     totals->simulated_ms += sim->now;
 }
 
@@ -52,9 +58,12 @@ static int run_seeds(sim_t *sim, uint64_t from, uint64_t count)
     printf("met on the way: %" PRIu64 " results taken, %" PRIu64 " stale ones refused, %" PRIu64
            " redeliveries, %" PRIu64 " retries, %" PRIu64 " unknown commits, %" PRIu64
            " refused commits, %" PRIu64 " crashes, %" PRIu64 " leases read back, %" PRIu64
-           " of them resumed\n",
+           " of them resumed, %" PRIu64 " changes of leader, %" PRIu64
+           " writes of deposed ones refused, %" PRIu64 " documents and %" PRIu64 " runs deleted, %" PRIu64
+           " documents found gone\n",
            totals.results, totals.stale, totals.redelivered, totals.retries, totals.unknown, totals.conflicts,
-           totals.crashes, totals.restored, totals.resumed);
+           totals.crashes, totals.restored, totals.resumed, totals.takeovers, totals.deposed,
+           totals.documents_deleted, totals.runs_deleted, totals.documents_missing);
     return 0;
 }
 

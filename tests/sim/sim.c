@@ -5,8 +5,20 @@
 #include <string.h>
 
 const char *const mutation_names[MUTATIONS] = {
-    "none",   "no-fencing", "no-cas",       "lose-records",   "no-resume",      "wrong-worker",
-    "unfair", "skip-event", "reuse-epochs", "quiet-reassign", "forget-timeout",
+    "none",
+    "no-fencing",
+    "no-cas",
+    "lose-records",
+    "no-resume",
+    "wrong-worker",
+    "unfair",
+    "skip-event",
+    "reuse-epochs",
+    "quiet-reassign",
+    "forget-timeout",
+    "no-lead-fence",
+    "unchecked-documents",
+    "forget-references",
 };
 const char *const tenant_names[TENANTS] = {"acme", "birch", "cedar", "dahlia"};
 const char *const pool_names[POOLS] = {"shared", "acme-own"};
@@ -83,7 +95,8 @@ static bool before(const event_t *a, const event_t *b)
 
 event_t *sim_schedule(sim_t *sim, int64_t delay, event_kind_t kind)
 {
-    event_t event = {.at = sim->now + delay, .order = ++sim->order, .kind = kind};
+    event_t event = {
+        .at = sim->now + delay, .order = ++sim->order, .kind = kind, .plane = sim->control->plane};
     NV_PUSH(sim->ctx, sim->heap, sim->heap_count, sim->heap_capacity) = event;
     size_t at = sim->heap_count - 1;
     for (; at && before(&event, &sim->heap[(at - 1) / 2]); at = (at - 1) / 2)
@@ -118,7 +131,29 @@ void sim_send(sim_t *sim, event_kind_t to, const message_t *message)
         if (sim_chance(sim, 50))
             delay += (int64_t)sim_below(sim, 4000);
         message_t *copy = nv_memdup(sim->ctx, message, sizeof *message);
+        if (to == EVENT_TO_WORKER)
+            copy->plane = sim->control->plane;
         sim_schedule(sim, delay, to)->message = copy;
+    }
+}
+
+/* One control plane is killed, told to stop (then it gives up the lead), or frozen for longer than its lead may last. */
+static void inject_control(sim_t *sim)
+{
+    sim->control = &sim->planes[sim_below(sim, PLANES)];
+    if (!sim->control->life || sim->control->paused_until > sim->now)
+        return;
+    if (sim_chance(sim, 30)) {
+        control_crash(sim);
+    } else if (sim->control->up && sim_chance(sim, 10)) {
+        if (sim->control->term == sim->lead.term)
+            sim->lead.until = sim->now;
+        control_crash(sim);
+    } else if (sim_chance(sim, 60)) {
+        sim->control->paused_since = sim->now;
+        sim->control->paused_until = sim->now + 200 + (int64_t)sim_below(sim, 6000);
+        sim_trace(sim, "control plane %d freezes until %lld", sim->control->plane,
+                  (long long)sim->control->paused_until);
     }
 }
 
@@ -131,8 +166,8 @@ static void inject(sim_t *sim)
                   (long long)sim->workers[worker].paused_until);
     } else if (sim_chance(sim, 60)) {
         worker_restart(sim, worker);
-    } else if (sim->control.up && sim_chance(sim, 30)) {
-        control_crash(sim);
+    } else {
+        inject_control(sim);
     }
     sim_schedule(sim, 200, EVENT_FAULT);
 }
@@ -164,6 +199,42 @@ static void set_up_runs(sim_t *sim)
     }
 }
 
+static void put_off(sim_t *sim, const event_t *event, int64_t until)
+{
+    event_t *later = sim_schedule(sim, until - sim->now + (int64_t)sim_below(sim, 20), event->kind);
+    later->plane = event->plane;
+    later->a = event->a;
+    later->b = event->b;
+    later->message = event->message;
+}
+
+/* What comes to a control plane that is frozen happens when it thaws, in some order. */
+static bool reaches(sim_t *sim, const event_t *event)
+{
+    sim->control = &sim->planes[event->kind == EVENT_TO_CONTROL ? event->message->plane : event->plane];
+    if (sim->control->paused_until <= sim->now)
+        return true;
+    put_off(sim, event, sim->control->paused_until);
+    return false;
+}
+
+/* People try one address, then the other. Of one that is frozen they hear nothing: their request lies there meanwhile. */
+static void ask(sim_t *sim, const event_t *event)
+{
+    event_t request = *event;
+    request.plane = (int)sim_below(sim, PLANES);
+    sim->control = &sim->planes[request.plane];
+    if (sim->control->up && sim->control->paused_until <= sim->now) {
+        control_event(sim, &request);
+        return;
+    }
+    if (sim->control->up && event->kind == EVENT_SUBMIT) {
+        event_t *lies = sim_schedule(sim, sim->control->paused_until - sim->now, EVENT_SUBMIT_LATE);
+        lies->a = event->a;
+    }
+    sim_schedule(sim, 500 + (int64_t)sim_below(sim, 1000), event->kind)->a = event->a;
+}
+
 static void handle(sim_t *sim, const event_t *event)
 {
     switch (event->kind) {
@@ -173,8 +244,13 @@ static void handle(sim_t *sim, const event_t *event)
         worker_event(sim, event);
         break;
     case EVENT_CONTROL_START:
-        if (!sim->control.up)
-            control_start(sim);
+        sim->control = &sim->planes[event->plane];
+        control_start(sim);
+        break;
+    case EVENT_SUBMIT:
+    case EVENT_CANCEL:
+    case EVENT_ANSWER:
+        ask(sim, event);
         break;
     case EVENT_LATE_COMMIT:
         store_apply_late(sim, event->batch);
@@ -184,7 +260,8 @@ static void handle(sim_t *sim, const event_t *event)
             inject(sim);
         break;
     default:
-        control_event(sim, event);
+        if (reaches(sim, event))
+            control_event(sim, event);
     }
 }
 
@@ -227,15 +304,20 @@ bool sim_run(sim_t *sim, uint64_t seed)
     sim->ctx = nv_mem_root("simulation");
     sim->dead = nv_mem_root("dead");
     sim->faults = true;
-    control_start(sim);
+    for (int i = 0; i < PLANES; i++) {
+        sim->control = &sim->planes[i];
+        sim->control->plane = i;
+        control_start(sim);
+    }
     set_up_workers(sim);
     set_up_runs(sim);
     sim_schedule(sim, 200, EVENT_FAULT);
     live(sim);
     if (!sim->violated)
         check_end(sim);
-    if (sim->control.up)
-        nv_mem_free(sim->control.ctx);
+    for (int i = 0; i < PLANES; i++)
+        if (sim->planes[i].up)
+            nv_mem_free(sim->planes[i].ctx);
     nv_mem_free(sim->dead);
     nv_mem_free(sim->ctx);
     return !sim->violated;

@@ -3,7 +3,9 @@
  *
  * Faults: messages lost, doubled, delayed and so reordered; the control plane killed between any two effects; commits
  * that land although a timeout was reported, or land late from a control plane that is long dead; workers paused and
- * thawed, or killed. After `faults_until` all faults stop, and every run has to end as it would have ended without any.
+ * thawed, or killed. Two control planes share the store: whichever leads is killed, told to stop, or frozen until the other
+ * one has taken over, and thaws with requests in its hands. Meanwhile retention deletes documents, checkpoints and runs
+ * whose time is up. After `faults_until` all faults stop, and every run has to end as it would have ended without any.
  */
 #ifndef NV_SIM_SIM_H
 #define NV_SIM_SIM_H
@@ -20,6 +22,13 @@ enum {
     SLOTS_MAX = 16,
     TENANTS = 4,
     POOLS = 2,
+    PLANES = 2,
+    LEAD_TTL_MS = 1500,
+    DOCUMENTS = 64, /* of a tenant: some contents are alike */
+    RETAIN_DOCUMENTS_MS = 3000,
+    RETAIN_CHECKPOINTS_MS = 2000,
+    RETAIN_RUNS_MS = 6000,
+    SWEEP_MS = 1000,
     TEXT_MAX = 48,
     FAULTS_UNTIL_MS = 25000,
     END_MS = 600000,
@@ -38,6 +47,9 @@ typedef enum mutation {
     MUTATION_REUSE_EPOCHS,   /* a restarted control plane starts its epochs over */
     MUTATION_QUIET_REASSIGN, /* a task goes to the next worker although the store still names the last one */
     MUTATION_FORGET_TIMEOUT, /* after an unknown commit the run in memory is simply used on */
+    MUTATION_NO_LEAD_FENCE,  /* who leads is not looked at within transactions */
+    MUTATION_UNCHECKED_DOCUMENTS, /* a commit does not look whether the documents that it names are still there */
+    MUTATION_FORGET_REFERENCES, /* the store does not note which documents a run refers to */
     MUTATIONS,
 } mutation_t;
 extern const char *const mutation_names[MUTATIONS];
@@ -67,6 +79,7 @@ typedef enum message_kind {
 typedef struct message {
     message_kind_t kind;
     int worker;
+    int plane; /* its other end */
     char session[TEXT_MAX];
     lease_t lease;
     nv_super_node_t node;
@@ -81,13 +94,15 @@ typedef enum event_kind {
     EVENT_TO_CONTROL,
     EVENT_TO_WORKER,
     EVENT_WORKER_TICK,
-    EVENT_WORK_DONE, /* a: slot, b: generation */
-    EVENT_CONTROL_TICK,
+    EVENT_WORK_DONE,    /* a: slot, b: generation */
+    EVENT_CONTROL_TICK, /* b: life */
     EVENT_CONTROL_START,
-    EVENT_RUN_TIMER, /* a: run, b: boot */
-    EVENT_ANSWER,    /* a: run */
-    EVENT_SUBMIT,    /* a: run */
-    EVENT_CANCEL,    /* a: run */
+    EVENT_SWEEP,       /* b: life */
+    EVENT_RUN_TIMER,   /* a: run, b: life */
+    EVENT_ANSWER,      /* a: run */
+    EVENT_SUBMIT,      /* a: run */
+    EVENT_SUBMIT_LATE, /* a: run; by somebody who does not wait for the answer any more */
+    EVENT_CANCEL,      /* a: run */
     EVENT_LATE_COMMIT,
     EVENT_FAULT,
 } event_kind_t;
@@ -98,6 +113,7 @@ typedef struct event {
     int64_t at;
     uint64_t order;
     event_kind_t kind;
+    int plane; /* whose, for what control planes do */
     int a;
     uint64_t b;
     message_t *message;
@@ -120,7 +136,9 @@ typedef struct item {
 struct batch {
     int run;
     uint64_t epoch;
+    uint64_t term; /* of the lead under which it was made */
     uint64_t after_event;
+    uint64_t documents; /* a bit for each that it refers to */
     item_t *items;
     size_t count, capacity;
 };
@@ -136,10 +154,29 @@ typedef struct stored_run {
     uint64_t *done; /* tasks whose end is in the stream */
     size_t done_count, done_capacity;
     uint64_t last_event;
-    bool submitted, cancel_asked, ended;
+    uint64_t documents; /* what it refers to, and retention keeps */
+    int64_t ended_ms;
+    bool submitted, cancel_asked, ended, trimmed, deleted;
 } stored_run_t;
 
-typedef enum commit_result { COMMIT_OK, COMMIT_CONFLICT, COMMIT_UNKNOWN } commit_result_t;
+/* Which control plane leads, by the store's clock. */
+typedef struct stored_lead {
+    uint64_t term;
+    int64_t until;
+} stored_lead_t;
+
+typedef struct stored_document {
+    bool exists;
+    int64_t uploaded_ms;
+} stored_document_t;
+
+typedef enum commit_result {
+    COMMIT_OK,
+    COMMIT_CONFLICT,
+    COMMIT_MISSING, /* a document */
+    COMMIT_DEPOSED,
+    COMMIT_UNKNOWN
+} commit_result_t;
 
 typedef struct worker_task {
     enum { SLOT_FREE, SLOT_WORKING, SLOT_FINISHED } state;
@@ -156,6 +193,8 @@ typedef struct sim_worker {
     char session[TEXT_MAX];
     uint32_t sessions;
     int pool;
+    int plane;    /* that it is connected to */
+    bool refused; /* nobody listens there */
     uint32_t slots;
     bool welcome; /* the session is known to have joined: any answer came */
     int64_t paused_until;
@@ -179,10 +218,16 @@ typedef struct control_run {
     item_t *leases; /* what the store has of them, as far as this life knows */
     size_t lease_count, lease_capacity;
     const item_t *lease; /* goes into the next batch */
+    uint64_t documents;  /* so do these */
 } control_run_t;
 
 typedef struct control {
-    bool up;
+    int plane;
+    uint64_t life; /* number of the process; 0: it is down */
+    bool up;       /* it leads, as far as it knows, and serves */
+    uint64_t term;
+    int64_t renewed_ms;
+    int64_t paused_since, paused_until;
     uint64_t boot;
     nv_mem_t *ctx;
     nv_super_t *super;
@@ -193,7 +238,6 @@ typedef struct control {
     size_t outbox_count, outbox_capacity;
     nv_graph_effect_t *unsubmitted; /* dispatches that met a full queue; steps name the run */
     size_t unsubmitted_count, unsubmitted_capacity;
-    int64_t tick_at;
 } control_t;
 
 /* What the checks know on their own. */
@@ -220,10 +264,13 @@ typedef struct sim {
     event_t *heap;
     size_t heap_count, heap_capacity;
     uint64_t order;
-    control_t control;
-    nv_mem_t *dead; /* of a killed control plane; freed once nobody can be using it */
+    control_t planes[PLANES];
+    control_t *control; /* the one that acts */
+    nv_mem_t *dead;     /* of a killed control plane; freed once nobody can be using it */
     stored_run_t store[RUNS_MAX];
-    uint64_t boots;
+    stored_lead_t lead;
+    stored_document_t documents[TENANTS][DOCUMENTS];
+    uint64_t boots, lives;
     sim_worker_t workers[WORKERS_MAX];
     int worker_count;
     int run_count;
@@ -234,7 +281,7 @@ typedef struct sim {
     bool violated;
     char violation[512];
     uint64_t stale_refused, redelivered, unknown_commits, conflicts, crashes, results, retries, restored,
-        resumed; /* for the summary */
+        resumed, takeovers, deposed, documents_deleted, documents_missing, runs_deleted; /* for the summary */
 } sim_t;
 
 extern const char *const tenant_names[TENANTS];
@@ -261,14 +308,28 @@ nv_lease_t lease_of(const lease_t *lease);
 /* store.c */
 commit_result_t store_commit(sim_t *sim, const batch_t *batch);
 void store_apply_late(sim_t *sim, const batch_t *batch);
+/* A new epoch of the run, if the acting control plane leads. */
 uint64_t store_claim(sim_t *sim, int run);
 uint64_t store_boot(sim_t *sim);
+/* The request's own transaction. False: the acting control plane does not lead. */
+bool store_begin_run(sim_t *sim, int run);
+/* The acting control plane leads now. */
+bool store_claim_lead(sim_t *sim);
+bool store_renew_lead(sim_t *sim);
+/* What the store would say to a transaction of the acting control plane. */
+bool store_leads(const sim_t *sim, uint64_t term);
+/* What is uploaded is younger than what retention takes. */
+void store_upload(sim_t *sim, int tenant, uint64_t documents);
+bool store_has(const sim_t *sim, int tenant, uint64_t documents);
+/* One sweep of retention. */
+void store_sweep(sim_t *sim);
 bool store_load(sim_t *sim, int run, nv_super_run_t *into);
 /* In a list with one item for each task. */
 void store_keep_lease(nv_mem_t *ctx, item_t **list, size_t *count, size_t *capacity, const item_t *item);
 
-/* control.c */
-void control_start(sim_t *sim);
+/* control.c; of the acting control plane */
+void control_start(sim_t *sim); /* a process, which stands by */
+void control_lead(sim_t *sim);
 void control_crash(sim_t *sim);
 void control_event(sim_t *sim, const event_t *event);
 
@@ -296,6 +357,9 @@ typedef struct behaviour {
     char item_names[8][TEXT_MAX];
 } behaviour_t;
 void behave(uint64_t run_seed, nv_super_node_t node, uint64_t task, const char *item, behaviour_t *out);
+/* The documents that it names, as bits. */
+uint64_t behave_documents(const nv_super_result_t *result);
+uint64_t behave_document(nv_bytes_t reference);
 void behave_answer(uint64_t run_seed, uint64_t task, nv_super_answer_t *out);
 /* State, rounds, reason, documents. */
 uint64_t behave_digest(nv_super_run_t *run);
@@ -312,6 +376,10 @@ void check_accepted(sim_t *sim, const lease_t *lease);
 void check_event(sim_t *sim, int run, const item_t *item);
 void check_roundtrip(sim_t *sim, int run);
 void check_scheduler(sim_t *sim);
+/* What runs refer to is there. */
+void check_documents(sim_t *sim);
+/* It ended as it would have without faults. */
+void check_run_end(sim_t *sim, int run);
 void check_end(sim_t *sim);
 
 #endif

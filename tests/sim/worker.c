@@ -6,7 +6,7 @@
 
 static message_t from(const sim_worker_t *worker, const sim_t *sim, message_kind_t kind)
 {
-    message_t message = {.kind = kind, .worker = (int)(worker - sim->workers)};
+    message_t message = {.kind = kind, .worker = (int)(worker - sim->workers), .plane = worker->plane};
     memcpy(message.session, worker->session, sizeof message.session);
     return message;
 }
@@ -44,8 +44,19 @@ void worker_restart(sim_t *sim, int index)
     hello(sim, worker);
 }
 
+/* Its documents go ahead; they are not always sent again with it. */
+static void upload(sim_t *sim, const worker_task_t *task)
+{
+    behaviour_t doing;
+    if (task->sent_ms && sim_below(sim, 2))
+        return;
+    behave(sim->run_seed[task->lease.run], task->node, task->lease.task, task->item, &doing);
+    store_upload(sim, sim->run_tenant[task->lease.run], behave_documents(&doing.result));
+}
+
 static void send_result(sim_t *sim, sim_worker_t *worker, worker_task_t *task)
 {
+    upload(sim, task);
     message_t message = from(worker, sim, MESSAGE_RESULT);
     message.lease = task->lease;
     message.node = task->node;
@@ -55,8 +66,21 @@ static void send_result(sim_t *sim, sim_worker_t *worker, worker_task_t *task)
     sim_send(sim, EVENT_TO_CONTROL, &message);
 }
 
+/* Its control plane is gone or does not answer: the other one, with what it holds. */
+static void look_elsewhere(sim_t *sim, sim_worker_t *worker)
+{
+    const control_t *plane = &sim->planes[worker->plane];
+    bool silent = plane->paused_until > sim->now && sim->now - plane->paused_since > 1500;
+    if (!worker->refused && !silent)
+        return;
+    worker->refused = false;
+    worker->plane = (worker->plane + 1) % PLANES;
+    hello(sim, worker);
+}
+
 static void tick(sim_t *sim, sim_worker_t *worker)
 {
+    look_elsewhere(sim, worker);
     message_t message = from(worker, sim, MESSAGE_HEARTBEAT);
     add_held(worker, &message, sim->now);
     sim_send(sim, EVENT_TO_CONTROL, &message);
@@ -115,6 +139,8 @@ static void finish(sim_t *sim, sim_worker_t *worker, uint64_t which)
 static void receive(sim_t *sim, sim_worker_t *worker, const message_t *message)
 {
     worker_task_t *task = find(worker, &message->lease);
+    if (message->plane != worker->plane)
+        return; /* that connection is closed */
     switch (message->kind) {
     case MESSAGE_ASSIGN:
         begin(sim, worker, message);
