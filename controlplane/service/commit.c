@@ -302,13 +302,14 @@ static void settled(cp_engine_t *engine, cp_run_t *run, commit_t *commit)
 
 static void mark_broken(cp_engine_t *engine, cp_run_t *run, const nv_error_t *err)
 {
-    bool theirs = err->code == NV_ABORTED || err->code == NV_NOT_FOUND || err->code == NV_ALREADY_EXISTS;
+    bool gone = err->code == NV_NOT_FOUND || err->code == NV_ALREADY_EXISTS;
     nv_counter_add(engine->commit_failures, 1);
-    nv_log(engine->config.log, theirs ? NV_INFO : NV_ERROR, "engine", "change not stored", "run", run->id,
+    nv_log(engine->config.log, gone ? NV_INFO : NV_ERROR, "engine", "change not stored", "run", run->id,
            "reason", err->message, NULL);
-    /* The first failure decides: what was submitted behind it fails on its gap, as ABORTED. */
+    /* The first failure decides: what was submitted behind it fails on its gap, as ABORTED. A first failure that is ABORTED is
+     * no other owner's doing, for the store lets only the leader write: a change whose outcome was unknown has landed since. */
     if (!run->broken)
-        run->reload = !theirs;
+        run->reload = !gone;
     run->broken = true;
 }
 

@@ -168,6 +168,7 @@ typedef struct reload {
     char *tenant, *run_id;
     cp_run_t *run;
     int64_t last_event;
+    bool gone;
 } reload_t;
 
 static void reloaded(cp_engine_t *engine, void *arg)
@@ -176,7 +177,7 @@ static void reloaded(cp_engine_t *engine, void *arg)
     engine->loads--;
     if (reload->run)
         cp_adopt(engine, reload->run, reload->last_event);
-    else
+    else if (!reload->gone)
         cp_reload_later(engine, reload->tenant, reload->run_id);
     nv_mem_free(reload);
 }
@@ -191,6 +192,7 @@ static void reload_job(void *arg)
                      &reload->run, &reload->last_event, &err)) {
         nv_log(reload->engine->config.log, NV_ERROR, "engine", "run not loaded", "reason", err.message, NULL);
         reload->run = NULL;
+        reload->gone = err.code == NV_NOT_FOUND; /* retention was quicker */
     }
     cp_post(reload->engine, reloaded, reload);
 }
