@@ -141,3 +141,8 @@ bool column_is_event_date(const dsc_column_t *column)
     return column->kind == CLASS_DATE && column->p->type != NV__VALUE_TYPE__VALUE_TYPE_TIME &&
            column->filled > 0 && !has_word(column, " birth dob birthdate birthday synced fivetran ");
 }
+
+bool column_dates_events(const dsc_column_t *column)
+{
+    return column->null_share <= 0.01;
+}

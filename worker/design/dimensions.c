@@ -133,13 +133,26 @@ static bool is_business_key(const builder_t *b, const char *column)
     return false;
 }
 
+/* What dates the versions of a history is told by their start. */
+static bool is_start(const builder_t *b, const plan_table_t *table, const char *column)
+{
+    return b->versioned && table->history && strcmp(table->version, column) == 0;
+}
+
 static void own_attributes(builder_t *b, int t)
 {
     plan_t *plan = b->plan;
     const plan_table_t *table = &plan->tables[t];
+    for (int c = 0; c < table->t->n_columns && !b->versioned; c++) {
+        const char *reason = "";
+        const dsc_column_t *column = &table->t->columns[c];
+        b->versioned = !is_business_key(b, column->p->name) &&
+                       column_junk_reason(table, column, plan->ctx) == NULL &&
+                       column_scd(table, column, &reason) == NV__SCD_TYPE__SCD_TYPE_2;
+    }
     for (int c = 0; c < table->t->n_columns; c++) {
         const dsc_column_t *column = &table->t->columns[c];
-        if (is_business_key(b, column->p->name)) {
+        if (is_business_key(b, column->p->name) || is_start(b, table, column->p->name)) {
             plan_cover(plan, t, column->p->name);
             continue;
         }
@@ -153,7 +166,6 @@ static void own_attributes(builder_t *b, int t)
         const plan_join_t *join = plan_join_of(plan, t, column->p->name);
         if (join != NULL && join->from != join->to)
             reason = "reference to what is flattened in: moves with it";
-        b->versioned = b->versioned || scd == NV__SCD_TYPE__SCD_TYPE_2;
         (void)add_attribute(b, t, column, "", scd, reason);
     }
 }
@@ -210,6 +222,30 @@ static void add_outrigger(builder_t *b, const plan_join_t *join, const char *rea
     NV_PUSH(b->plan->ctx, b->out->outriggers, b->out->n_outriggers, b->cap_outriggers) = copy;
 }
 
+/* An extension holds the key of its base: read the other way round, the join is from the base to it. */
+static void take_extensions(builder_t *b, int t, const char *outer)
+{
+    plan_t *plan = b->plan;
+    for (size_t j = 0; j < plan->n_joins && b->depth < FLATTEN_DEPTH_MAX; j++) {
+        const plan_join_t *join = &plan->joins[j];
+        if (join->to != t || join->avoided || plan->tables[join->from].kind != PLAN_EXTENSION ||
+            join->join->cardinality != NV__CARDINALITY__CARDINALITY_ONE_TO_ONE)
+            continue;
+        Nv__Join *copy = plan_copy_join(plan->ctx, join->join);
+        char *from = copy->from, **columns = copy->columns;
+        copy->from = copy->to;
+        copy->to = from;
+        copy->columns = copy->to_columns;
+        copy->to_columns = columns;
+        NV_PUSH(plan->ctx, b->out->flattened, b->out->n_flattened, b->cap_flattened) = copy;
+        b->path[++b->depth] = join->from;
+        const char *base = plan_base_name(plan, join->from);
+        bool said = strncmp(base, outer, strlen(outer)) == 0; /* also where there is no outer */
+        foreign_attributes(b, join->from, said ? base : nv_printf(plan->ctx, "%s_%s", outer, base));
+        b->depth--;
+    }
+}
+
 static void flatten(builder_t *b, int t, const char *outer)
 {
     plan_t *plan = b->plan;
@@ -222,6 +258,12 @@ static void flatten(builder_t *b, int t, const char *outer)
         plan_kind_t kind = plan->tables[join->to].kind;
         if (kind != PLAN_FLATTENED && kind != PLAN_DIMENSION)
             continue;
+        if (b->depth == 0 && kind == PLAN_DIMENSION && plan_history_of(plan, t) == join) {
+            add_outrigger(b, join,
+                          "kept as a dimension of its own: this one holds its members' history, and facts "
+                          "refer to both");
+            continue;
+        }
         if (!leads_to_key(plan, join)) {
             add_outrigger(b, join,
                           "kept as a dimension of its own: its source holds several versions of one key");
@@ -236,29 +278,8 @@ static void flatten(builder_t *b, int t, const char *outer)
         NV_PUSH(plan->ctx, b->out->flattened, b->out->n_flattened, b->cap_flattened) =
             plan_copy_join(plan->ctx, join->join);
         foreign_attributes(b, join->to, prefix);
+        take_extensions(b, join->to, prefix);
         flatten(b, join->to, prefix);
-        b->depth--;
-    }
-}
-
-/* An extension holds the key of its base: read the other way round, the join is from the base to it. */
-static void take_extensions(builder_t *b, int t)
-{
-    plan_t *plan = b->plan;
-    for (size_t j = 0; j < plan->n_joins; j++) {
-        const plan_join_t *join = &plan->joins[j];
-        if (join->to != t || join->avoided || plan->tables[join->from].kind != PLAN_EXTENSION ||
-            join->join->cardinality != NV__CARDINALITY__CARDINALITY_ONE_TO_ONE)
-            continue;
-        Nv__Join *copy = plan_copy_join(plan->ctx, join->join);
-        char *from = copy->from, **columns = copy->columns;
-        copy->from = copy->to;
-        copy->to = from;
-        copy->columns = copy->to_columns;
-        copy->to_columns = columns;
-        NV_PUSH(plan->ctx, b->out->flattened, b->out->n_flattened, b->cap_flattened) = copy;
-        b->path[++b->depth] = join->from;
-        foreign_attributes(b, join->from, plan_base_name(plan, join->from));
         b->depth--;
     }
 }
@@ -289,9 +310,6 @@ static void describe(builder_t *b, int t)
         b->out->evidence[b->out->n_evidence++] =
             discovery_evidence(plan->ctx, "use", fmin(1, table->facts_using / 3.0),
                                "%d fact tables reference it", table->facts_using);
-    else if (!table->used_directly)
-        b->out->evidence[b->out->n_evidence++] =
-            discovery_evidence(plan->ctx, "use", 0, "no fact references it");
 }
 
 static void make_dimension(plan_t *plan, int t, size_t *cap)
@@ -312,7 +330,7 @@ static void make_dimension(plan_t *plan, int t, size_t *cap)
             b.out->business_key[b.out->n_business_key++] = nv_strdup(plan->ctx, table->key->columns[i]);
     }
     own_attributes(&b, t);
-    take_extensions(&b, t);
+    take_extensions(&b, t, "");
     flatten(&b, t, "");
     settle_scd(&b);
     describe(&b, t);

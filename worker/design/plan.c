@@ -46,6 +46,13 @@ static bool is_criticised(const design_input_t *input, const char *check, const 
     return false;
 }
 
+bool plan_is_criticised(const plan_t *plan, const Nv__Join *join)
+{
+    const char *subject = design_join_subject(plan->ctx, join);
+    return is_criticised(plan->input, "join_holds", subject) ||
+           is_criticised(plan->input, "fan_out", subject);
+}
+
 static void take_keys(plan_t *plan)
 {
     const Nv__Relations *relations = plan->input->relations;
@@ -74,12 +81,10 @@ static void take_joins(plan_t *plan)
             (plan_join_t){.join = join, .from = plan_find(plan, join->from), .to = plan_find(plan, join->to)};
         if (out->from < 0 || out->to < 0 || join->n_columns == 0 || join->n_columns != join->n_to_columns)
             continue;
-        char *subject = design_join_subject(plan->ctx, join);
-        out->avoided = is_criticised(plan->input, "join_holds", subject) ||
-                       is_criticised(plan->input, "fan_out", subject);
+        out->avoided = plan_is_criticised(plan, join);
         if (out->avoided)
             plan_note(plan, "The join %s was dropped because the review found that it does not hold.",
-                      subject);
+                      design_join_subject(plan->ctx, join));
         plan->n_joins++;
     }
 }

@@ -60,6 +60,8 @@ void plan_leave_out(plan_t *plan, int table, const char *column, const char *rea
 void plan_note(plan_t *plan, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 Nv__ColumnRef *plan_ref(nv_mem_t *ctx, const char *table, const char *column);
 Nv__Join *plan_copy_join(nv_mem_t *ctx, const Nv__Join *join);
+/* The critique says that the join does not hold or multiplies rows. */
+bool plan_is_criticised(const plan_t *plan, const Nv__Join *join);
 /* "order_line" of "Order Details": the table's words, singular, joined. */
 char *plan_base_name(const plan_t *plan, int table);
 
@@ -71,6 +73,8 @@ Nv__Additivity column_additivity(const dsc_column_t *column, const char **reason
 const char *column_unit(const dsc_column_t *column);
 Nv__ScdType column_scd(const plan_table_t *table, const dsc_column_t *column, const char **reason);
 bool column_is_event_date(const dsc_column_t *column);
+/* It may say which version of a member was in force: hardly ever missing. Where it is, the current version is taken. */
+bool column_dates_events(const dsc_column_t *column);
 
 /* --- parts of the star --- */
 typedef enum split_part {
@@ -86,6 +90,11 @@ void star_make_dimensions(plan_t *plan); /* dimensions.c */
 void star_make_facts(plan_t *plan);      /* facts.c */
 void star_make_bridges(plan_t *plan);    /* bridges.c */
 void star_make_date(plan_t *plan);       /* star.c */
+/* The table keeps what changes about the members of another one (customer_addresses of customers): the join whose columns are its
+ * key but for the date of the version, or NULL. histories.c. */
+const plan_join_t *plan_history_of(const plan_t *plan, int t);
+/* Each fact that refers to such members and knows its day refers to their version of that day, too. */
+void star_link_histories(plan_t *plan);
 
 /* The key of a source names the date of its versions: it holds several of one thing. */
 bool plan_keys_versions(const Nv__PrimaryKey *key, const char *version);

@@ -6,6 +6,7 @@
 
 #include "worker/design/plan.h"
 #include "worker/design/star_rules.h"
+#include "worker/discovery/discovery.h"
 
 /* Days outside are typing errors or sentinels such as 9999-12-31; their facts get the unknown date. */
 enum { FIRST_YEAR = 1900, LAST_YEAR = 2100 };
@@ -104,6 +105,46 @@ static void use_flat_dimensions(plan_t *plan)
     }
 }
 
+/* Its key is a day, or it is named after time. */
+static bool is_calendar(const plan_table_t *table)
+{
+    const char *last = table->t->name.n > 0 ? table->t->name.word[table->t->name.n - 1] : "";
+    int c = table->key != NULL && table->key->n_columns == 1
+                ? schema_find_column(table->t, table->key->columns[0])
+                : -1;
+    return (c >= 0 && table->t->columns[c].kind == CLASS_DATE) || strcmp(last, "time") == 0 ||
+           strcmp(last, "date") == 0 || strcmp(last, "calendar") == 0;
+}
+
+static const char *reason_to_stand(const plan_t *plan, const Nv__DimensionDesign *dimension)
+{
+    int t = plan_find(plan, dimension->source);
+    const plan_join_t *history = t >= 0 ? plan_history_of(plan, t) : NULL;
+    if (history != NULL)
+        return nv_printf(plan->ctx, "no fact that refers to %s has a date that tells its version",
+                         history->join->to);
+    if (t >= 0 && is_calendar(&plan->tables[t]))
+        return nv_printf(plan->ctx, "a calendar of the source: facts refer to %s",
+                         plan->star->date != NULL ? plan->star->date->name : "no date");
+    return "reference data with a key of its own, kept for facts to come: nothing in these sources refers to "
+           "it";
+}
+
+/* No dimension stands there unused without a reason. */
+static void explain_unused(plan_t *plan)
+{
+    for (size_t d = 0; d < plan->star->n_dimensions; d++) {
+        Nv__DimensionDesign *dimension = plan->star->dimensions[d];
+        if (star_uses_dimension(plan->star, dimension->name))
+            continue;
+        const char *reason = reason_to_stand(plan, dimension);
+        size_t cap = dimension->n_evidence;
+        NV_PUSH(plan->ctx, dimension->evidence, dimension->n_evidence, cap) =
+            discovery_evidence(plan->ctx, "unused", 0, "%s", reason);
+        plan_note(plan, "%s is used by no fact and no bridge: %s.", dimension->name, reason);
+    }
+}
+
 static void leave_rest_out(plan_t *plan)
 {
     for (int t = 0; t < plan->n_tables; t++) {
@@ -155,8 +196,10 @@ bool design_star(nv_mem_t *ctx, const design_input_t *input, Nv__StarSchema **ou
     star_make_dimensions(plan);
     star_make_facts(plan);
     use_flat_dimensions(plan);
+    star_link_histories(plan);
     star_make_bridges(plan);
     star_make_date(plan);
+    explain_unused(plan);
     leave_rest_out(plan);
     if (!refuse_empty(plan, err))
         return false;

@@ -99,6 +99,39 @@ static void check_fact(checker_t *k, const Nv__FactDesign *fact)
     check_dates(k, fact);
 }
 
+static bool uses(Nv__DimensionUse *const *list, size_t n, const char *dimension)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(list[i]->dimension, dimension) == 0)
+            return true;
+    }
+    return false;
+}
+
+bool star_uses_dimension(const Nv__StarSchema *star, const char *dimension)
+{
+    for (size_t i = 0; i < star->n_facts; i++) {
+        if (uses(star->facts[i]->dimensions, star->facts[i]->n_dimensions, dimension))
+            return true;
+    }
+    for (size_t i = 0; i < star->n_bridges; i++) {
+        if (uses(star->bridges[i]->dimensions, star->bridges[i]->n_dimensions, dimension))
+            return true;
+    }
+    return false;
+}
+
+/* A dimension that nothing refers to says why it stands there. */
+static void check_use(checker_t *k, const Nv__DimensionDesign *dimension)
+{
+    bool told = star_uses_dimension(k->star, dimension->name);
+    for (size_t i = 0; i < dimension->n_evidence; i++)
+        told = told || strcmp(dimension->evidence[i]->kind, "unused") == 0;
+    if (!told)
+        broken(k, dimension->name,
+               "no fact and no bridge refers to it: expected one, or the reason in its evidence");
+}
+
 /* A dimension is built once and shared; its parents are joined into it, or stand beside it with a reason. */
 static void check_dimension(checker_t *k, size_t at)
 {
@@ -113,8 +146,12 @@ static void check_dimension(checker_t *k, size_t at)
     }
     if (dimension->n_business_key == 0)
         broken(k, dimension->name, "expected a business key");
-    if (dimension->n_outriggers > 0 && dimension->n_evidence == 0)
-        broken(k, dimension->name, "has outriggers: expected the reason in its evidence");
+    check_use(k, dimension);
+    for (size_t i = 0; i < dimension->n_outriggers; i++) {
+        if (dimension->outriggers[i]->n_evidence == 0)
+            broken(k, dimension->name, "outrigger %s: expected the reason in its evidence",
+                   dimension->outriggers[i]->to);
+    }
     for (size_t i = 0; i < dimension->n_attributes; i++) {
         const Nv__AttributeDesign *attribute = dimension->attributes[i];
         if (attribute->scd == NV__SCD_TYPE__SCD_TYPE_UNSPECIFIED)

@@ -3,6 +3,8 @@
 #ifndef WORKER_DESIGN_STAR_RULES_H
 #define WORKER_DESIGN_STAR_RULES_H
 
+#include <stdbool.h>
+
 #include "common/core/mem.h"
 #include "nuvyn/design.pb-c.h"
 
@@ -13,5 +15,7 @@ typedef struct star_rules {
 
 /* Every rule that is broken; none for a sound star. */
 star_rules_t star_find_broken_rules(nv_mem_t *ctx, const Nv__StarSchema *star);
+/* A fact or a bridge refers to the dimension. */
+bool star_uses_dimension(const Nv__StarSchema *star, const char *dimension);
 
 #endif

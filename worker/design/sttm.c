@@ -142,6 +142,12 @@ static void version_columns(target_builder_t *t, const Nv__DimensionDesign *desi
     Nv__SttmColumn *to = sttm_column(t, "valid_to", NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP,
                                      NV__KEY_ROLE__KEY_ROLE_NONE, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_TO,
                                      "end of the version, exclusive; null while it is current");
+    int ti = 0, c = 0;
+    const dsc_column_t *source = design->effective_from[0] != '\0'
+                                     ? sttm_find(t->b, design->source, design->effective_from, &ti, &c)
+                                     : NULL;
+    if (source != NULL)
+        sttm_input(t, from, "d", source);
     Nv__SttmColumn *current =
         sttm_column(t, "is_current", NV__VALUE_TYPE__VALUE_TYPE_BOOLEAN, NV__KEY_ROLE__KEY_ROLE_NONE,
                     NV__TRANSFORM_OP__TRANSFORM_OP_SCD_CURRENT, "true for the one version in force");

@@ -1,6 +1,7 @@
 /* Fact and bridge targets. */
 #include <string.h>
 
+#include "worker/design/plan.h"
 #include "worker/design/sttm_internal.h"
 
 static const char *fact_base(const char *name)
@@ -60,8 +61,7 @@ static const char *event_time(const target_builder_t *t, const Nv__FactDesign *d
             const dsc_column_t *source =
                 sttm_find(t->b, design->dates[i]->source->table, design->dates[i]->source->column, &ti, &c);
             const char *alias = source != NULL ? sttm_alias(t, ti, 0) : NULL;
-            /* A date that may be missing cannot say which version was in force. */
-            if (alias != NULL && (ti == t->driving) == (pass == 0) && source->null_share <= 0 &&
+            if (alias != NULL && (ti == t->driving) == (pass == 0) && column_dates_events(source) &&
                 found[0] == '\0')
                 found = nv_printf(t->b->ctx, "%s.%s", alias, t->b->silver[ti][c]);
         }

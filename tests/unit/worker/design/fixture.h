@@ -3,7 +3,13 @@
 #ifndef TESTS_UNIT_WORKER_DESIGN_FIXTURE_H
 #define TESTS_UNIT_WORKER_DESIGN_FIXTURE_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include "tests/bench/design/mini/mini_profile.h"
 #include "worker/design/design.h"
@@ -126,7 +132,35 @@ static inline bool fixture_design(fixture_t *f, nv_error_t *err)
            design_sttm(f->ctx, &f->input, f->star, "1", &f->sttm, err);
 }
 
-static inline const Nv__FactDesign *fixture_fact(const fixture_t *f, const char *name)
+static inline void fixture_must_design(fixture_t *f)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    if (!fixture_design(f, &err))
+        fail_msg("%s", err.message);
+}
+
+/* Groups of tests over the shop: as it is given, and with its star and mapping. */
+static inline int fixture_set_up(void **state)
+{
+    *state = fixture_shop();
+    assert_non_null(*state);
+    return 0;
+}
+
+static inline int fixture_set_up_designed(void **state)
+{
+    fixture_set_up(state);
+    fixture_must_design(*state);
+    return 0;
+}
+
+static inline int fixture_tear_down(void **state)
+{
+    nv_mem_free(((fixture_t *)*state)->ctx);
+    return 0;
+}
+
+static inline Nv__FactDesign *fixture_fact(const fixture_t *f, const char *name)
 {
     for (size_t i = 0; i < f->star->n_facts; i++) {
         if (strcmp(f->star->facts[i]->name, name) == 0)
@@ -135,7 +169,7 @@ static inline const Nv__FactDesign *fixture_fact(const fixture_t *f, const char 
     return NULL;
 }
 
-static inline const Nv__DimensionDesign *fixture_dimension(const fixture_t *f, const char *name)
+static inline Nv__DimensionDesign *fixture_dimension(const fixture_t *f, const char *name)
 {
     for (size_t i = 0; i < f->star->n_dimensions; i++) {
         if (strcmp(f->star->dimensions[i]->name, name) == 0)

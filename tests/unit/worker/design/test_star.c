@@ -1,39 +1,11 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "tests/unit/worker/design/fixture.h"
+#include "worker/design/star_rules.h"
 #include "worker/design/sttm_check.h"
-
-static int set_up(void **state)
-{
-    fixture_t *f = fixture_shop();
-    assert_non_null(f);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    nv_mem_free(((fixture_t *)*state)->ctx);
-    return 0;
-}
-
-static void design(fixture_t *f)
-{
-    nv_error_t err = NV_ERROR_INIT;
-    if (!fixture_design(f, &err))
-        fail_msg("%s", err.message);
-}
 
 static void test_line_grain_with_header(void **state)
 {
     fixture_t *f = *state;
-    design(f);
+    fixture_must_design(f);
     const Nv__FactDesign *line = fixture_fact(f, "fact_order_item"), *header = fixture_fact(f, "fact_order");
     assert_non_null(line);
     assert_non_null(header);
@@ -50,7 +22,7 @@ static void test_line_grain_with_header(void **state)
 static void test_additivity(void **state)
 {
     fixture_t *f = *state;
-    design(f);
+    fixture_must_design(f);
     const Nv__FactDesign *line = fixture_fact(f, "fact_order_item");
     for (size_t i = 0; i < line->n_measures; i++) {
         bool price = strcmp(line->measures[i]->name, "unit_price") == 0;
@@ -63,7 +35,7 @@ static void test_additivity(void **state)
 static void test_snowflake_is_flattened(void **state)
 {
     fixture_t *f = *state;
-    design(f);
+    fixture_must_design(f);
     const Nv__DimensionDesign *customer = fixture_dimension(f, "dim_customer");
     assert_non_null(customer);
     assert_null(fixture_dimension(f, "dim_country"));
@@ -82,7 +54,7 @@ static void test_snowflake_is_flattened(void **state)
 static void test_conformed_once(void **state)
 {
     fixture_t *f = *state;
-    design(f);
+    fixture_must_design(f);
     int n = 0;
     for (size_t i = 0; i < f->star->n_dimensions; i++)
         n += strcmp(f->star->dimensions[i]->source, "customers") == 0;
@@ -92,7 +64,7 @@ static void test_conformed_once(void **state)
 static void test_bridge_and_date(void **state)
 {
     fixture_t *f = *state;
-    design(f);
+    fixture_must_design(f);
     assert_int_equal(f->star->n_bridges, 1);
     assert_int_equal(f->star->bridges[0]->n_dimensions, 2);
     assert_string_equal(f->star->date->first_day, "2024-01-01");
@@ -102,7 +74,7 @@ static void test_bridge_and_date(void **state)
 static void test_technical_table_is_left_out_with_reason(void **state)
 {
     fixture_t *f = *state;
-    design(f);
+    fixture_must_design(f);
     bool found = false;
     for (size_t i = 0; i < f->star->n_left_out; i++)
         found = found || (strcmp(f->star->left_out[i]->source->table, "settings") == 0 &&
@@ -123,7 +95,7 @@ static void test_critique_drops_a_join(void **state)
     review.checks = checks;
     review.n_checks = 1;
     f->input.review = &review;
-    design(f);
+    fixture_must_design(f);
     const Nv__FactDesign *line = fixture_fact(f, "fact_order_item");
     for (size_t i = 0; i < line->n_dimensions; i++)
         assert_string_not_equal(line->dimensions[i]->dimension, "dim_product");
@@ -142,7 +114,7 @@ static void test_critique_drops_a_grain(void **state)
     review.checks = checks;
     review.n_checks = 1;
     f->input.review = &review;
-    design(f);
+    fixture_must_design(f);
     assert_int_equal(fixture_fact(f, "fact_order_item")->n_grain_columns, 5);
 }
 
@@ -157,7 +129,7 @@ static void test_header_without_measures_goes_to_its_lines(void **state)
     fixture_join(f, "order_lines", "order_id", "orders", "order_id");
     fixture_role(f, "orders", NV__TABLE_ROLE__TABLE_ROLE_FACT);
     fixture_role(f, "order_lines", NV__TABLE_ROLE__TABLE_ROLE_FACT);
-    design(f);
+    fixture_must_design(f);
     assert_int_equal(f->star->n_facts, 1);
     const Nv__FactDesign *line = fixture_fact(f, "fact_order_line");
     assert_int_equal(line->n_dates, 1);
@@ -182,7 +154,7 @@ static void test_edited_star_is_checked(void **state)
 {
     fixture_t *f = *state;
     nv_error_t err = NV_ERROR_INIT;
-    design(f);
+    fixture_must_design(f);
     char *kept = f->star->facts[0]->dates[0]->source->column;
     f->star->facts[0]->dates[0]->source->column = (char *)"no_such";
     assert_false(design_check_star(f->input.profile, f->star, &err));
@@ -191,6 +163,112 @@ static void test_edited_star_is_checked(void **state)
     assert_true(design_check_star(f->input.profile, f->star, &err));
     f->star->dimensions[0]->name = (char *)"select";
     assert_false(design_check_star(f->input.profile, f->star, &err));
+}
+
+/* What changes about a customer, dated: a dimension of its own, and each fact that knows its day refers to the version of it. */
+static fixture_t *shop_with_history(void)
+{
+    fixture_t *f = fixture_shop();
+    assert_non_null(f);
+    assert_true(
+        fixture_csv(f, "customer_addresses",
+                    "customer_id,valid_from,street\n1,2020-01-01,A\n1,2024-01-01,B\n2,2021-01-01,C\n"));
+    fixture_key(f, "customer_addresses", "customer_id", "valid_from");
+    fixture_join(f, "customer_addresses", "customer_id", "customers", "id");
+    fixture_role(f, "customer_addresses", NV__TABLE_ROLE__TABLE_ROLE_DIMENSION);
+    return f;
+}
+
+static const Nv__DimensionUse *use_of(const Nv__FactDesign *fact, const char *dimension)
+{
+    for (size_t i = 0; i < fact->n_dimensions; i++) {
+        if (strcmp(fact->dimensions[i]->dimension, dimension) == 0)
+            return fact->dimensions[i];
+    }
+    return NULL;
+}
+
+static void test_facts_refer_to_the_history_of_a_member(void **state)
+{
+    (void)state;
+    fixture_t *f = shop_with_history();
+    fixture_must_design(f);
+    const Nv__DimensionDesign *address = fixture_dimension(f, "dim_customer_address");
+    assert_non_null(address);
+    assert_int_equal(address->n_flattened, 0); /* the customer is a dimension of its own */
+    assert_int_equal(address->n_outriggers, 1);
+    assert_int_equal(address->n_attributes, 1); /* the date of the version is its start */
+    const Nv__DimensionUse *use = use_of(fixture_fact(f, "fact_order_item"), "dim_customer_address");
+    assert_non_null(use);
+    assert_string_equal(use->join->from, "orders"); /* through the header, as the customer is */
+    assert_string_equal(use->join->columns[0], "customer_id");
+    assert_string_equal(use->join->to_columns[0], "customer_id");
+    const Nv__SttmTarget *order = fixture_target(f, "fact_order");
+    const Nv__SttmColumn *key = fixture_column(order, "customer_address_key");
+    assert_non_null(key);
+    assert_string_equal(key->transform->as_of, "d.order_date");
+    const Nv__SttmTarget *target = fixture_target(f, "dim_customer_address");
+    assert_int_equal(target->load, NV__LOAD_STRATEGY__LOAD_STRATEGY_SCD2);
+    assert_string_equal(fixture_column(target, "valid_from")->transform->inputs[0]->column, "valid_from");
+    assert_null(fixture_column(target, "valid_from_2"));
+    assert_int_equal(sttm_find_problems(f->ctx, f->sttm, f->input.profile).n, 0);
+    nv_mem_free(f->ctx);
+}
+
+/* The review counted that too few orders find an address: the reference is dropped, and the dimension says why nothing uses it. */
+static void test_critique_drops_the_reference_to_a_history(void **state)
+{
+    (void)state;
+    fixture_t *f = shop_with_history();
+    Nv__Check check = NV__CHECK__INIT;
+    Nv__Check *checks[] = {&check};
+    Nv__Review review = NV__REVIEW__INIT;
+    check.name = (char *)"join_holds";
+    check.status = NV__CHECK_STATUS__CHECK_STATUS_FAIL;
+    check.subject = (char *)"orders(customer_id) -> customer_addresses(customer_id)";
+    review.checks = checks;
+    review.n_checks = 1;
+    f->input.review = &review;
+    fixture_must_design(f);
+    assert_null(use_of(fixture_fact(f, "fact_order"), "dim_customer_address"));
+    const Nv__DimensionDesign *address = fixture_dimension(f, "dim_customer_address");
+    assert_string_equal(address->evidence[address->n_evidence - 1]->kind, "unused");
+    assert_int_equal(star_find_broken_rules(f->ctx, f->star).n, 0);
+    nv_mem_free(f->ctx);
+}
+
+/* What stands beside a table that is flattened goes with it. */
+static void test_extension_of_a_flattened_table(void **state)
+{
+    fixture_t *f = *state;
+    assert_true(fixture_csv(f, "country_info", "code,anthem\nDE,Lied\nFR,Marseillaise\n"));
+    fixture_key(f, "country_info", "code", NULL);
+    fixture_join(f, "country_info", "code", "countries", "code")->cardinality =
+        NV__CARDINALITY__CARDINALITY_ONE_TO_ONE;
+    fixture_role(f, "country_info", NV__TABLE_ROLE__TABLE_ROLE_DIMENSION);
+    fixture_must_design(f);
+    assert_null(fixture_dimension(f, "dim_country_info"));
+    assert_non_null(fixture_column(fixture_target(f, "dim_customer"), "country_info_anthem"));
+    assert_int_equal(sttm_find_problems(f->ctx, f->sttm, f->input.profile).n, 0);
+}
+
+/* Lines whose key a row repeats are dirt: what refers to a line still finds its product. */
+static void test_reference_to_a_line_brings_its_product(void **state)
+{
+    fixture_t *f = *state;
+    assert_true(
+        fixture_csv(f, "returns", "return_id,order_id,line_no,returned_on,refund\n1,10,1,2024-02-01,1.50\n"));
+    fixture_key(f, "returns", "return_id", NULL);
+    fixture_role(f, "returns", NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    Nv__Join *join = fixture_join(f, "returns", "order_id", "order_items", "order_id");
+    join->columns = (char *[]){(char *)"order_id", (char *)"line_no"};
+    join->to_columns = (char *[]){(char *)"order_id", (char *)"line_no"};
+    join->n_columns = join->n_to_columns = 2;
+    f->relations->primary_keys[6]->violations = 1;
+    assert_string_equal(f->relations->primary_keys[6]->table, "order_items");
+    fixture_must_design(f);
+    assert_non_null(use_of(fixture_fact(f, "fact_return"), "dim_product"));
+    assert_int_equal(sttm_find_problems(f->ctx, f->sttm, f->input.profile).n, 0);
 }
 
 /* Three flags of few values become one small dimension; two stay on the fact. */
@@ -208,17 +286,11 @@ static const char *sales_of(nv_mem_t *ctx, int flags)
 
 static Nv__StarSchema *design_sales(fixture_t *f, int flags)
 {
-    nv_error_t err = NV_ERROR_INIT;
-    f->ctx = nv_mem_root("sales");
-    f->mini = mini_new(f->ctx);
-    f->relations = NV_NEW(f->ctx, Nv__Relations);
-    nv__relations__init(f->relations);
-    assert_true(mini_add_csv(f->mini, "sales", sales_of(f->ctx, flags), &err));
+    *f = *fixture_new();
+    assert_true(fixture_csv(f, "sales", sales_of(f->ctx, flags)));
     fixture_key(f, "sales", "sale_id", NULL);
     fixture_role(f, "sales", NV__TABLE_ROLE__TABLE_ROLE_FACT);
-    f->input = (design_input_t){.name = "s", .profile = mini_profile(f->mini), .relations = f->relations};
-    if (!fixture_design(f, &err))
-        fail_msg("%s", err.message);
+    fixture_must_design(f);
     return f->star;
 }
 
@@ -254,11 +326,9 @@ static void test_rows_without_a_key_keep_their_flags(void **state)
 {
     (void)state;
     fixture_t f = {0};
-    nv_error_t err = NV_ERROR_INIT;
     design_sales(&f, 3);
     f.relations->n_primary_keys = 0;
-    if (!fixture_design(&f, &err))
-        fail_msg("%s", err.message);
+    fixture_must_design(&f);
     assert_int_equal(f.star->n_dimensions, 0);
     assert_int_equal(f.star->facts[0]->n_grain_columns, 5);
     assert_int_equal(sttm_find_problems(f.ctx, f.sttm, f.input.profile).n, 0);
@@ -283,22 +353,16 @@ static void add_dependency(fixture_t *f, Nv__TableProfile *table, const char *de
 /* A flat file without a key: what follows from a customer's number moves away, the number itself stays in the grain. */
 static Nv__StarSchema *design_flat(fixture_t *f, int64_t violations)
 {
-    nv_error_t err = NV_ERROR_INIT;
-    f->ctx = nv_mem_root("flat");
-    f->mini = mini_new(f->ctx);
-    f->relations = NV_NEW(f->ctx, Nv__Relations);
-    nv__relations__init(f->relations);
+    *f = *fixture_new();
     char *csv = nv_strdup(f->ctx, "customer_id,customer_name,customer_city,quantity,amount\n");
     for (int i = 0; i < 90; i++)
         csv = nv_printf(f->ctx, "%sC%02d,Name %d,City %d,%d,%d.50\n", csv, i % 20, i % 20, i % 4, i % 7, i);
-    assert_true(mini_add_csv(f->mini, "sales", csv, &err));
+    assert_true(fixture_csv(f, "sales", csv));
     fixture_role(f, "sales", NV__TABLE_ROLE__TABLE_ROLE_FACT);
-    f->input = (design_input_t){.name = "s", .profile = mini_profile(f->mini), .relations = f->relations};
     Nv__TableProfile *table = f->input.profile->tables[0];
     add_dependency(f, table, "customer_id", "customer_name", violations);
     add_dependency(f, table, "customer_id", "customer_city", violations);
-    if (!fixture_design(f, &err))
-        fail_msg("%s", err.message);
+    fixture_must_design(f);
     return f->star;
 }
 
@@ -333,26 +397,18 @@ static void test_flat_rows_without_a_key_and_with_an_exception(void **state)
 static void test_key_of_bookkeeping_is_kept(void **state)
 {
     (void)state;
-    fixture_t f = {0};
-    nv_error_t err = NV_ERROR_INIT;
-    f.ctx = nv_mem_root("loader");
-    f.mini = mini_new(f.ctx);
-    f.relations = NV_NEW(f.ctx, Nv__Relations);
-    nv__relations__init(f.relations);
-    assert_true(mini_add_csv(f.mini, "history",
-                             "plan_code,_fivetran_synced,amount\na,2024-01-01 10:00:00,1.50\n"
-                             "a,2024-01-02 10:00:00,2.50\nb,2024-01-01 10:00:00,3.50\n",
-                             &err));
+    fixture_t f = *fixture_new();
+    assert_true(fixture_csv(&f, "history",
+                            "plan_code,_fivetran_synced,amount\na,2024-01-01 10:00:00,1.50\n"
+                            "a,2024-01-02 10:00:00,2.50\nb,2024-01-01 10:00:00,3.50\n"));
     fixture_key(&f, "history", "plan_code", "_fivetran_synced");
     fixture_role(&f, "history", NV__TABLE_ROLE__TABLE_ROLE_FACT);
-    f.input = (design_input_t){.name = "h", .profile = mini_profile(f.mini), .relations = f.relations};
-    if (!fixture_design(&f, &err))
-        fail_msg("%s", err.message);
+    fixture_must_design(&f);
     assert_int_equal(f.star->facts[0]->n_grain_columns, 2);
     nv_mem_free(f.ctx);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up, fixture_tear_down)
 
 int main(void)
 {
@@ -370,6 +426,10 @@ int main(void)
         TEST(test_critique_drops_a_join),
         TEST(test_critique_drops_a_grain),
         cmocka_unit_test(test_header_without_measures_goes_to_its_lines),
+        cmocka_unit_test(test_facts_refer_to_the_history_of_a_member),
+        cmocka_unit_test(test_critique_drops_the_reference_to_a_history),
+        TEST(test_extension_of_a_flattened_table),
+        TEST(test_reference_to_a_line_brings_its_product),
         cmocka_unit_test(test_nothing_to_design),
         TEST(test_edited_star_is_checked),
         cmocka_unit_test(test_flags_are_gathered),

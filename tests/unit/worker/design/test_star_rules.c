@@ -1,40 +1,5 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "tests/unit/worker/design/fixture.h"
 #include "worker/design/star_rules.h"
-
-static int set_up(void **state)
-{
-    fixture_t *f = fixture_shop();
-    nv_error_t err = NV_ERROR_INIT;
-    assert_non_null(f);
-    if (!fixture_design(f, &err))
-        fail_msg("%s", err.message);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    nv_mem_free(((fixture_t *)*state)->ctx);
-    return 0;
-}
-
-static Nv__FactDesign *fact(fixture_t *f, const char *name)
-{
-    for (size_t i = 0; i < f->star->n_facts; i++) {
-        if (strcmp(f->star->facts[i]->name, name) == 0)
-            return f->star->facts[i];
-    }
-    fail_msg("no %s", name);
-    return NULL;
-}
 
 static void expect_broken(fixture_t *f, const char *part)
 {
@@ -58,14 +23,14 @@ static void test_our_own_star_keeps_the_rules(void **state)
 static void test_grain(void **state)
 {
     fixture_t *f = *state;
-    fact(f, "fact_order_item")->n_grain_columns = 0;
+    fixture_fact(f, "fact_order_item")->n_grain_columns = 0;
     expect_broken(f, "fact_order_item: expected a declared grain");
 }
 
 static void test_header_amount_on_its_lines(void **state)
 {
     fixture_t *f = *state;
-    Nv__FactDesign *line = fact(f, "fact_order_item"), *header = fact(f, "fact_order");
+    Nv__FactDesign *line = fixture_fact(f, "fact_order_item"), *header = fixture_fact(f, "fact_order");
     line->measures[0]->source = header->measures[0]->source;
     expect_broken(f, "comes from orders: expected an amount at the grain of order_items");
 }
@@ -73,21 +38,21 @@ static void test_header_amount_on_its_lines(void **state)
 static void test_additivity(void **state)
 {
     fixture_t *f = *state;
-    fact(f, "fact_order")->measures[0]->additivity = NV__ADDITIVITY__ADDITIVITY_UNSPECIFIED;
+    fixture_fact(f, "fact_order")->measures[0]->additivity = NV__ADDITIVITY__ADDITIVITY_UNSPECIFIED;
     expect_broken(f, "expected its additivity");
 }
 
 static void test_factless(void **state)
 {
     fixture_t *f = *state;
-    fact(f, "fact_order")->n_measures = 0;
+    fixture_fact(f, "fact_order")->n_measures = 0;
     expect_broken(f, "expected a factless fact to have none, and one without to be called so");
 }
 
 static void test_roles(void **state)
 {
     fixture_t *f = *state;
-    Nv__FactDesign *line = fact(f, "fact_order_item");
+    Nv__FactDesign *line = fixture_fact(f, "fact_order_item");
     assert_int_equal(line->n_dates, 2);
     line->dates[1]->role = line->dates[0]->role;
     expect_broken(f, "two dates in the role");
@@ -101,6 +66,13 @@ static void test_conformed_dimension(void **state)
     assert_true(f->star->n_dimensions >= 2);
     f->star->dimensions[1]->source = f->star->dimensions[0]->source;
     expect_broken(f, "expected one conformed dimension");
+}
+
+static void test_unused_dimension(void **state)
+{
+    fixture_t *f = *state;
+    fixture_dimension(f, "dim_tag")->name = (char *)"dim_label";
+    expect_broken(f, "dim_label: no fact and no bridge refers to it");
 }
 
 static void test_attributes_say_how_changes_are_kept(void **state)
@@ -118,18 +90,21 @@ static void test_bridge(void **state)
     expect_broken(f, "expected a bridge to link at least two");
 }
 
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up_designed, fixture_tear_down)
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_our_own_star_keeps_the_rules, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_grain, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_header_amount_on_its_lines, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_additivity, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_factless, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_roles, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_conformed_dimension, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_attributes_say_how_changes_are_kept, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_bridge, set_up, tear_down),
+        TEST(test_our_own_star_keeps_the_rules),
+        TEST(test_grain),
+        TEST(test_header_amount_on_its_lines),
+        TEST(test_additivity),
+        TEST(test_factless),
+        TEST(test_roles),
+        TEST(test_conformed_dimension),
+        TEST(test_unused_dimension),
+        TEST(test_attributes_say_how_changes_are_kept),
+        TEST(test_bridge),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,31 +1,6 @@
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-#include <string.h>
-
-#include <cmocka.h>
-
 #include "tests/unit/worker/design/fixture.h"
 #include "worker/design/sttm_check.h"
 #include "worker/design/sttm_internal.h"
-
-static int set_up(void **state)
-{
-    fixture_t *f = fixture_shop();
-    nv_error_t err = NV_ERROR_INIT;
-    assert_non_null(f);
-    if (!fixture_design(f, &err))
-        fail_msg("%s", err.message);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    nv_mem_free(((fixture_t *)*state)->ctx);
-    return 0;
-}
 
 static void test_is_sound(void **state)
 {
@@ -185,7 +160,6 @@ static void test_keyed_versions_are_kept(void **state)
 {
     (void)state;
     fixture_t *f = fixture_new();
-    nv_error_t err = NV_ERROR_INIT;
     assert_true(
         fixture_csv(f, "addresses",
                     "customer_id,valid_from,city\n1,2024-01-01,Bonn\n1,2024-02-01,Kiel\n2,2024-01-01,Ulm\n"));
@@ -194,8 +168,7 @@ static void test_keyed_versions_are_kept(void **state)
     fixture_key(f, "orders", "order_id", NULL);
     fixture_role(f, "addresses", NV__TABLE_ROLE__TABLE_ROLE_DIMENSION);
     fixture_role(f, "orders", NV__TABLE_ROLE__TABLE_ROLE_FACT);
-    if (!fixture_design(f, &err))
-        fail_msg("%s", err.message);
+    fixture_must_design(f);
     const Nv__SttmTarget *dimension = fixture_target(f, "dim_address");
     assert_int_equal(dimension->load, NV__LOAD_STRATEGY__LOAD_STRATEGY_SCD2);
     assert_string_equal(dimension->effective_from, "valid_from");
@@ -208,7 +181,7 @@ static void test_keyed_versions_are_kept(void **state)
     nv_mem_free(f->ctx);
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_set_up_designed, fixture_tear_down)
 
 int main(void)
 {
