@@ -202,6 +202,47 @@ static void decide_kinds(plan_t *plan)
     }
 }
 
+/* "v2", or the 2 of "v 2". */
+static bool is_edition(const name_words_t *name, int at)
+{
+    const char *word = name->word[at];
+    const char *digits = word[0] == 'v' ? word + 1 : word;
+    bool number = digits[0] != '\0' && strspn(digits, "0123456789") == strlen(digits);
+    return number && (digits > word || (at > 1 && strcmp(name->word[at - 1], "v") == 0));
+}
+
+static int words_that_tell(const name_words_t *name)
+{
+    int n = name->n;
+    while (n > 1 && (lexicon_has(LEXICON_TABLE_FORM, name->word[n - 1]) ||
+                     lexicon_has(LEXICON_TABLE_NOISE, name->word[n - 1]) || is_edition(name, n - 1)))
+        n -= is_edition(name, n - 1) && name->word[n - 1][0] != 'v' ? 2 : 1;
+    return n;
+}
+
+static bool same_words(const name_words_t *a, int n_a, const name_words_t *b, int n_b)
+{
+    for (int i = 0; n_a == n_b && i < n_a; i++) {
+        if (strcmp(a->word[i], b->word[i]) != 0)
+            return false;
+    }
+    return n_a == n_b;
+}
+
+/* A name without its suffix must still be the only one of its kind: order_history stays beside orders. */
+static void shorten_names(plan_t *plan)
+{
+    for (int t = 0; t < plan->n_tables; t++) {
+        const name_words_t *name = &plan->tables[t].t->name;
+        plan->tables[t].n_words = words_that_tell(name);
+        for (int u = 0; u < plan->n_tables; u++) {
+            const name_words_t *other = &plan->tables[u].t->name;
+            if (u != t && same_words(name, plan->tables[t].n_words, other, words_that_tell(other)))
+                plan->tables[t].n_words = name->n;
+        }
+    }
+}
+
 bool plan_build(nv_mem_t *ctx, const design_input_t *input, plan_t **out, nv_error_t *err)
 {
     plan_t *plan = NV_NEW(ctx, plan_t);
@@ -218,6 +259,7 @@ bool plan_build(nv_mem_t *ctx, const design_input_t *input, plan_t **out, nv_err
         plan->tables[t].t = &plan->schema->tables[t];
         plan->tables[t].covered = NV_NEW_ARRAY(ctx, bool, (size_t)plan->schema->tables[t].n_columns + 1);
     }
+    shorten_names(plan);
     take_roles(plan);
     take_keys(plan);
     take_joins(plan);
@@ -315,7 +357,7 @@ char *plan_base_name(const plan_t *plan, int table)
 {
     const name_words_t *name = &plan->tables[table].t->name;
     char *text = nv_strdup(plan->ctx, "");
-    for (int i = 0; i < name->n; i++)
+    for (int i = 0; i < plan->tables[table].n_words; i++)
         text = nv_printf(plan->ctx, "%s%s%s", text, i > 0 ? "_" : "", name->word[i]);
     char *base = identifier_make(plan->ctx, text, "table");
     size_t n = strlen(base);

@@ -18,6 +18,7 @@ typedef enum plan_kind {
 
 typedef struct plan_table {
     const dsc_table_t *t;
+    int n_words; /* of its name that tell what it holds: "marketing spend" of marketing_spend_flat */
     Nv__TableRole role;
     double role_confidence;
     const Nv__PrimaryKey *key; /* NULL: none, or contradicted by the critique */
@@ -62,7 +63,7 @@ Nv__ColumnRef *plan_ref(nv_mem_t *ctx, const char *table, const char *column);
 Nv__Join *plan_copy_join(nv_mem_t *ctx, const Nv__Join *join);
 /* The critique says that the join does not hold or multiplies rows. */
 bool plan_is_criticised(const plan_t *plan, const Nv__Join *join);
-/* "order_line" of "Order Details": the table's words, singular, joined. */
+/* "order_detail" of "Order Details": the table's words that tell what it holds, singular, joined. */
 char *plan_base_name(const plan_t *plan, int table);
 
 /* --- what a column is (attributes.c) --- */

@@ -132,6 +132,7 @@ static const char *const lists[LEXICON_N] = {
         "state active created updated modified at on ",
     [LEXICON_HISTORY] = " history event log activity audit change transition snapshot tracking ",
     [LEXICON_TIME_PART] = " year season date month week quarter period ",
+    [LEXICON_TABLE_FORM] = " flat final extract copy denormalized denormalised history hist ",
     [LEXICON_LINK_QUALIFIER] = " type category kind status relationship primary active ",
 };
 

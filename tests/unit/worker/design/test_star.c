@@ -271,6 +271,24 @@ static void test_reference_to_a_line_brings_its_product(void **state)
     assert_int_equal(sttm_find_problems(f->ctx, f->sttm, f->input.profile).n, 0);
 }
 
+/* How a table was written down is no part of the star's names, unless it tells two of them apart. */
+static void test_names_say_what_a_table_holds(void **state)
+{
+    fixture_t *f = *state;
+    static const char *const tables[] = {"spend_flat", "visits_v2", "order_history"};
+    for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
+        assert_true(
+            fixture_csv(f, tables[i], "event_id,seen_on,amount\n1,2024-02-01,1.50\n2,2024-02-02,2.50\n"));
+        fixture_key(f, tables[i], "event_id", NULL);
+        fixture_role(f, tables[i], NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    }
+    fixture_must_design(f);
+    assert_non_null(fixture_fact(f, "fact_spend"));
+    assert_non_null(fixture_fact(f, "fact_visit"));
+    assert_non_null(fixture_fact(f, "fact_order"));
+    assert_non_null(fixture_fact(f, "fact_order_history"));
+}
+
 /* Three flags of few values become one small dimension; two stay on the fact. */
 static const char *sales_of(nv_mem_t *ctx, int flags)
 {
@@ -428,6 +446,7 @@ int main(void)
         cmocka_unit_test(test_header_without_measures_goes_to_its_lines),
         cmocka_unit_test(test_facts_refer_to_the_history_of_a_member),
         cmocka_unit_test(test_critique_drops_the_reference_to_a_history),
+        TEST(test_names_say_what_a_table_holds),
         TEST(test_extension_of_a_flattened_table),
         TEST(test_reference_to_a_line_brings_its_product),
         cmocka_unit_test(test_nothing_to_design),
