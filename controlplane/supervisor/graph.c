@@ -73,19 +73,23 @@ static bool is_unsolved(const nv_graph_run_t *run)
 static void give_up(const nv_graph_run_t *run, nv_route_t *route)
 {
     nv_bytes_t survey;
-    if (nv_graph_read_number(run, CHANNEL_MODE) == MODE_FULL && nv_graph_read(run, CHANNEL_SURVEY, &survey))
+    if (nv_graph_read(run, CHANNEL_SURVEY, &survey))
         nv_route_to(route, NV_SUPER_EVALUATE);
 }
 
 static void go_forward(const nv_graph_run_t *run, nv_route_t *route, nv_super_node_t node)
 {
+    bool full = nv_graph_read_number(run, CHANNEL_MODE) == MODE_FULL;
     switch (node) {
     case NV_SUPER_SURVEY: /* its result sent the profile tasks */
     case NV_SUPER_LEARN:
         break;
-    case NV_SUPER_REVIEW:
-        if (nv_graph_read_number(run, CHANNEL_MODE) == MODE_FULL)
-            nv_route_to(route, NV_SUPER_APPROVE);
+    case NV_SUPER_REVIEW: /* a run that only looks ends with its report */
+        nv_route_to(route, full ? NV_SUPER_APPROVE : NV_SUPER_EVALUATE);
+        break;
+    case NV_SUPER_EVALUATE: /* nothing was proven that could be learned */
+        if (full)
+            nv_route_to(route, NV_SUPER_LEARN);
         break;
     default:
         nv_route_to(route, (nv_node_id_t)(node + 1));

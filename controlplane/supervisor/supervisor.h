@@ -6,7 +6,8 @@
  * review, deploy, execute and validate lead back to design or generate when they end with outcome "fail" (blame says
  * where to; review always means design), at most max_rounds times in one run. What then remains unsolved, or a task
  * that failed for good, still goes through evaluate and learn, so that a scorecard exists, and ends the run as failed with
- * the reason and everything found so far. mode=analyze ends after review.
+ * the reason and everything found so far. mode=analyze goes from review to evaluate, and ends with the
+ * report.
  *
  * Documents are opaque references (the service packs nuvyn.v1.DocumentRef); routing reads only the small outcome values
  * that come with a result. Pure, like the graph below it; see controlplane/graph/run.h for how effects are carried out:

@@ -247,6 +247,11 @@ const char *scorecard_method_text(nv_mem_t *ctx, const Nv__Scorecard *card)
     return "Decided from evidence in the data alone: no language model took part.";
 }
 
+const char *scorecard_scope_text(const run_record_t *record)
+{
+    return analyze_only(record) ? "Nothing was built: this run only looked (mode analyze)." : "";
+}
+
 Nv__Scorecard *scorecard_make(nv_mem_t *ctx, const run_record_t *record)
 {
     Nv__Scorecard *card = NV_NEW(ctx, Nv__Scorecard);

@@ -43,6 +43,8 @@ Nv__Scorecard *scorecard_make(nv_mem_t *ctx, const run_record_t *record);
 
 /* One sentence on who decided, with what the language model cost where it was asked, also when nothing came of it; below ctx. */
 const char *scorecard_method_text(nv_mem_t *ctx, const Nv__Scorecard *card);
+/* That a run which only looked (mode "analyze") built nothing, in a sentence; "" of any other. */
+const char *scorecard_scope_text(const run_record_t *record);
 
 /* Sentences about dirt, most rows first; below ctx. */
 char **findings_list(nv_mem_t *ctx, const run_record_t *record, size_t *out_count);

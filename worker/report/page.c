@@ -44,8 +44,11 @@ static void put_facts(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record, 
     nv_buf_puts(buf, "</div>\n");
 }
 
-static void put_method(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Scorecard *card)
+static void put_method(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record, const Nv__Scorecard *card)
 {
+    const char *scope = scorecard_scope_text(record);
+    if (scope[0])
+        html_element(buf, "p", NULL, scope);
     html_element(buf, "p", "dim", scorecard_method_text(ctx, card));
 }
 
@@ -66,7 +69,7 @@ static void put_header(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record,
                    record->spec->increment_of);
     nv_buf_puts(buf, "</p>\n");
     put_facts(ctx, buf, record, card);
-    put_method(ctx, buf, card);
+    put_method(ctx, buf, record, card);
 }
 
 /* Links to the sections that this page has. Text is escaped, so that only a section's own markup is found. */

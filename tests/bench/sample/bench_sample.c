@@ -1,7 +1,7 @@
 /* bench_sample [FOLDER [COUNT]]: everything of a run but Spark, over the sample data.
  *
  * The real control plane and the real worker, over mutual TLS, every change durable; the run is in mode "analyze": survey,
- * profile, relate, design, review, evaluate, learn, with its report. From submission to its end, by the control plane's
+ * profile, relate, design, review, evaluate, with its report. From submission to its end, by the control plane's
  * clock, and by node. Generation and deployment without Spark are not in it: they need a workspace.
  */
 #include "tests/e2e/stack/stack.h"

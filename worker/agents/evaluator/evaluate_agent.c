@@ -153,6 +153,8 @@ static void tell_ending(agent_task_t *task, nv_mem_t *ctx, const run_record_t *r
     if (card->n_findings > TOLD_MAX)
         tell(task, nv_printf(ctx, "  … and %zu more in report.html", card->n_findings - TOLD_MAX));
     tell(task, scorecard_method_text(ctx, card));
+    if (scorecard_scope_text(record)[0])
+        tell(task, scorecard_scope_text(record));
     tell(task, nv_printf(ctx, "Score %.0f of 100.", card->score));
 }
 

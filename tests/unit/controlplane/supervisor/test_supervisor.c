@@ -40,7 +40,7 @@ static void every_superstep_can_be_reloaded(void **state)
     driver_free(d);
 }
 
-static void analyze_stops_after_review(void **state)
+static void analyze_builds_nothing_and_ends_with_its_report(void **state)
 {
     (void)state;
     driver_t *d = driver_new(&(nv_super_spec_t){.mode = "analyze"});
@@ -49,10 +49,13 @@ static void analyze_stops_after_review(void **state)
     driver_fail(d, NV_SUPER_REVIEW, "", "fan-out 2");
     driver_pass(d, NV_SUPER_DESIGN);
     driver_pass(d, NV_SUPER_REVIEW);
+    assert_false(d->finished);
+    driver_pass(d, NV_SUPER_EVALUATE);
     assert_true(d->finished);
     assert_int_equal(driver_status(d).state, NV_SUPER_SUCCEEDED);
     assert_int_equal(driver_status(d).round, 1);
     assert_string_equal(driver_node(d, NV_SUPER_GENERATE), "skipped");
+    assert_string_equal(driver_node(d, NV_SUPER_LEARN), "skipped");
     driver_free(d);
 }
 
@@ -338,7 +341,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_goes_through_all_nodes),
         cmocka_unit_test(every_superstep_can_be_reloaded),
-        cmocka_unit_test(analyze_stops_after_review),
+        cmocka_unit_test(analyze_builds_nothing_and_ends_with_its_report),
         cmocka_unit_test(a_failed_review_leads_back_to_design_and_is_bounded),
         cmocka_unit_test(validation_goes_back_to_what_is_to_blame),
         cmocka_unit_test(a_failed_execution_goes_back_to_generate),

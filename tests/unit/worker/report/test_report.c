@@ -99,6 +99,22 @@ static void the_page_is_whole_and_escaped(void **state)
     assert_null(strstr(nv_buf_text(&buf), "<script"));
     assert_non_null(strstr(nv_buf_text(&buf), "no language model took part"));
     assert_non_null(strstr(nv_buf_text(&buf), "</html>"));
+    assert_null(strstr(nv_buf_text(&buf), "Nothing was built"));
+}
+
+static void a_run_that_only_looked_says_so(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    star_t star;
+    make_star(&star);
+    Nv__RunSpec spec = NV__RUN_SPEC__INIT;
+    spec.mode = nv_strdup(ctx, "analyze");
+    run_record_t record = {.run_id = "r", .sttm = &star.sttm, .spec = &spec};
+    nv_buf_t buf = nv_buf_make(ctx, REPORT_MAX_BYTES);
+    nv_error_t err = NV_ERROR_INIT;
+    assert_true(report_html(&buf, &record, scorecard_make(ctx, &record), NULL, &err));
+    assert_non_null(strstr(nv_buf_text(&buf), "Nothing was built"));
 }
 
 static void text_is_cut_between_characters(void **state)
@@ -242,6 +258,7 @@ int main(void)
         cmocka_unit_test(counts_are_grouped),
         cmocka_unit_test(the_picture_survives_hostile_names),
         cmocka_unit_test(the_page_is_whole_and_escaped),
+        cmocka_unit_test(a_run_that_only_looked_says_so),
         cmocka_unit_test(text_is_cut_between_characters),
         cmocka_unit_test(long_values_stay_utf8),
         cmocka_unit_test(the_contents_list_what_is_there),
