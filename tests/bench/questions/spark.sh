@@ -3,23 +3,12 @@
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../../.." && pwd)
+# shellcheck source=tests/tools/plain_spark.sh
+. "$root/tests/tools/plain_spark.sh"
 questions=$(realpath "$1")
 generate=$(realpath "$2")
 data=$(realpath "${3:-$root/data/ecommerce}")
-home=${NUVYN_HOME:-$HOME/.cache/nuvyn}
-DELTA_JARS=$home/jars
-export DELTA_JARS
-python=$home/venv/bin/python
-if [ ! -x "$python" ]; then
-    echo "skipped: $python is not there (./bldr installs it)"
-    exit 77
-fi
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
+spark_scratch "$here"
 "$questions" --export "$scratch" "$data"
 "$generate" sttm.json project
-PYTHONPATH=$root/worker/codegen/runtime
-export PYTHONPATH
-export PYTHONDONTWRITEBYTECODE=1
 "$python" -W ignore "$here/ask.py" "$data"

@@ -2,16 +2,12 @@
 # The generated pipeline on a plain local Spark: local_spark.sh PIPELINE_GENERATE [test_history.History.TEST …]
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../../.." && pwd)
+# shellcheck source=tests/tools/plain_spark.sh
+. "$root/tests/tools/plain_spark.sh"
 PIPELINE_GENERATE=$(realpath "$1")
-home=${NUVYN_HOME:-$HOME/.cache/nuvyn}
-DELTA_JARS=$home/jars
-export PIPELINE_GENERATE DELTA_JARS
+export PIPELINE_GENERATE
 shift
-python=$home/venv/bin/python
-if [ ! -x "$python" ]; then
-    echo "skipped: $python is not there (./bldr installs it)"
-    exit 77
-fi
 # The tools that judge the generated project, pinned, in a venv of their own.
 PIPELINE_TOOLS=$home/venv-test-pipeline
 export PIPELINE_TOOLS
@@ -22,12 +18,7 @@ if [ "$(cat "$PIPELINE_TOOLS/.nuvyn-stamp" 2>/dev/null)" != "$stamp" ]; then
         -r "$here/requirements.txt"
     echo "$stamp" >"$PIPELINE_TOOLS/.nuvyn-stamp"
 fi
-scratch=$(mktemp -d)
-trap 'rm -rf "$scratch"' EXIT
-cd "$scratch"
-PYTHONPATH=$here:$here/../../../worker/codegen/runtime
-export PYTHONPATH
-export PYTHONDONTWRITEBYTECODE=1
+spark_scratch "$here"
 for suite in "${@:-test_increments test_pipeline test_history test_emitted}"; do
     # shellcheck disable=SC2086 # one or several names
     "$python" -W ignore -m unittest -v $suite
