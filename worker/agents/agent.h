@@ -46,6 +46,7 @@ typedef struct agent_task {
     const Nv__TaskAssignment *assignment; /* kind, item, spec, round, idempotency_token */
     const agent_host_ops_t *ops;
     void *host;
+    int statements_at_once; /* most SQL statements that it may have on the warehouse at a time; 0: 1 */
 } agent_task_t;
 
 typedef struct agent_result {

@@ -18,7 +18,8 @@ typedef struct shell shell_t;
 typedef struct shell_config {
     const char *address; /* control plane, "host:port"; several, separated by commas: whichever leads */
     nv_tls_paths_t tls;
-    int slots; /* tasks at once */
+    int slots;      /* tasks at once */
+    int statements; /* SQL statements that one task may have on the warehouse at a time */
     int drain_ms; /* how long running tasks may finish after SIGTERM; ten seconds where no control plane answers */
     nv_log_t *log;       /* borrowed; may be NULL */
     nv_tracer_t *tracer; /* borrowed; NULL: off. A span for each task, below the run's */

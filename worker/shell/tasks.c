@@ -97,7 +97,10 @@ static void run_agent(running_t *task, agent_result_t *out)
     nv_error_t err = NV_ERROR_INIT;
     nv_span_t *span = begin_span(task);
     agent_fn agent = task->shell->config->find(task->assignment->kind);
-    agent_task_t handed = {.assignment = task->assignment, .ops = &shell_host_ops, .host = task};
+    agent_task_t handed = {.assignment = task->assignment,
+                           .ops = &shell_host_ops,
+                           .host = task,
+                           .statements_at_once = task->shell->config->statements};
     bool ok = agent ? agent(&handed, task->ctx, out, &err)
                     : nv_fail(&err, NV_UNIMPLEMENTED, "this worker has no agent for \"%s\"",
                               task->assignment->kind);

@@ -104,6 +104,7 @@ void planner_close(planner_t *p, const char *warehouse_from, const char *oracle_
     if (oracle_from && *oracle_from)
         nv_buf_printf(&oracle, " FROM %s", oracle_from);
     p->group->warehouse_sql = warehouse.data;
+    p->group->n_asked = asked;
     p->group->oracle_sql = asked ? oracle.data : NULL;
 }
 

@@ -59,6 +59,7 @@ typedef struct validation_group {
     char *oracle_sql; /* NULL: none of the checks needs it */
     validation_check_t *checks;
     size_t n_checks;
+    size_t n_asked;       /* of the oracle: how many of the checks need it */
     bool *needs;          /* per source of the mapping: the oracle side depends on it */
     int source;           /* index of the source that a group is about, or -1 */
     const char *not_told; /* why the oracle does not follow the table, or NULL */

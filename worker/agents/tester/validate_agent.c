@@ -11,6 +11,13 @@
 
 enum { ORACLE_MEMORY_MB = 1024, WAREHOUSE_WAIT_MS = 10 * 60 * 1000, STATEMENT_WAIT_MS = 30 * 60 * 1000 };
 
+/* What a statement asks: a group's checks, or the oracle about them, where the oracle is in the warehouse. */
+typedef struct question {
+    const validation_group_t *group;
+    bool of_oracle;
+    size_t n_cells; /* of the oracle's answer */
+} question_t;
+
 typedef struct validator {
     agent_task_t *task;
     nv_mem_t *ctx;
@@ -24,7 +31,12 @@ typedef struct validator {
     oracle_t *oracle; /* NULL where it is in the warehouse */
     bool pushed_down;
     const char *no_oracle; /* why there is none; NULL: there is one */
-    const char **unfit;    /* per source: why its raw files do not tell what the tables must hold, or NULL */
+    question_t *questions;
+    size_t n_judged;
+    databricks_result_t
+        oracle_cells; /* the last answer of an oracle in the warehouse, or why there is none */
+    nv_error_t oracle_failure;
+    const char **unfit; /* per source: why its raw files do not tell what the tables must hold, or NULL */
     Nv__Validation *result;
     size_t cap_checks;
     size_t cap_tables;
@@ -192,6 +204,14 @@ static void add_load(validator_t *v, const validation_group_t *group, const vali
     NV_PUSH(v->ctx, v->result->tables, v->result->n_tables, v->cap_tables) = load;
 }
 
+static bool is_answer(const validation_group_t *group, const char *side, size_t expected,
+                      const databricks_result_t *cells, nv_error_t *err)
+{
+    return (cells->n_rows == 1 && cells->n_columns == expected) ||
+           nv_fail(err, NV_INTERNAL, "%s of %s: %zu × %zu cells, expected 1 × %zu", side, group->table,
+                   cells->n_rows, cells->n_columns, expected);
+}
+
 static bool ask_oracle(validator_t *v, const validation_group_t *group, validation_answers_t *answers,
                        nv_error_t *err)
 {
@@ -200,12 +220,11 @@ static bool ask_oracle(validator_t *v, const validation_group_t *group, validati
     answers->not_comparable = unfit_reason(v, group);
     if (answers->not_comparable || !group->oracle_sql)
         return true;
-    databricks_result_t there;
-    if (v->pushed_down) {
-        if (!ask_warehouse(v, group->oracle_sql, &there, err))
-            return nv_wrap(err, "oracle of %s", group->table);
-        answers->oracle = there.cells;
-        return true;
+    if (v->pushed_down) { /* its statement is the one before the group's */
+        if (v->oracle_failure.code != NV_OK)
+            *err = v->oracle_failure;
+        answers->oracle = v->oracle_cells.cells;
+        return v->oracle_failure.code == NV_OK || nv_wrap(err, "oracle of %s", group->table);
     }
     if (!oracle_row(v->oracle, v->ctx, group->oracle_sql, &cells, &n, err))
         return nv_wrap(err, "oracle of %s", group->table);
@@ -213,35 +232,59 @@ static bool ask_oracle(validator_t *v, const validation_group_t *group, validati
     return true;
 }
 
-static bool check_group(validator_t *v, const validation_group_t *group, nv_error_t *err)
+static bool judge_group(validator_t *v, const validation_group_t *group, const databricks_result_t *cells,
+                        nv_error_t *err)
 {
-    validation_answers_t answers = {0};
-    databricks_result_t cells;
-    databricks_statement_t statement = {.warehouse_id = v->warehouse.id,
-                                        .sql = group->warehouse_sql,
-                                        .timeout_ms = STATEMENT_WAIT_MS,
-                                        .repeatable = true};
-    if (!databricks_execute(v->to.db, v->ctx, &statement, &cells, err)) {
-        bool unanswerable = err->code == NV_FAILED_PRECONDITION || err->code == NV_NOT_FOUND ||
-                            err->code == NV_INVALID_ARGUMENT;
-        if (!unanswerable)
-            return nv_wrap(err, "checks of %s", group->table);
-        add_error(v, group, err);
-        nv_error_clear(err);
-        return true;
-    }
-    if (cells.n_rows != 1 || cells.n_columns != group->n_checks)
-        return nv_fail(err, NV_INTERNAL, "checks of %s: %zu × %zu cells, expected 1 × %zu", group->table,
-                       cells.n_rows, cells.n_columns, group->n_checks);
-    answers.warehouse = cells.cells;
-    answers.milliseconds = cells.milliseconds;
-    note_other_files(v, group, group->source >= 0 ? cells.cells[0] : NULL);
+    validation_answers_t answers = {.warehouse = cells->cells, .milliseconds = cells->milliseconds};
+    if (!is_answer(group, "checks", group->n_checks, cells, err))
+        return false;
+    note_other_files(v, group, group->source >= 0 ? cells->cells[0] : NULL);
     if (!ask_oracle(v, group, &answers, err))
         return false;
     for (size_t i = 0; i < group->n_checks; i++)
         add_check(v, validation_judge(v->ctx, group, &group->checks[i], &answers, v->result->n_checks + 1));
     add_load(v, group, &answers);
     return true;
+}
+
+/* The group's table cannot be asked, which says something about the table; anything else is the warehouse's fault. */
+static bool is_unanswerable(const nv_error_t *failure)
+{
+    return failure->code == NV_FAILED_PRECONDITION || failure->code == NV_NOT_FOUND ||
+           failure->code == NV_INVALID_ARGUMENT;
+}
+
+static bool take_answer(void *arg, size_t index, const databricks_result_t *result, const nv_error_t *failure,
+                        nv_error_t *err)
+{
+    validator_t *v = arg;
+    const question_t *question = &v->questions[index];
+    const validation_group_t *group = question->group;
+    if (question->of_oracle) {
+        v->oracle_failure = failure ? *failure : (nv_error_t)NV_ERROR_INIT;
+        v->oracle_cells = result ? *result : (databricks_result_t){0};
+        return failure || is_answer(group, "oracle", question->n_cells, result, err);
+    }
+    v->task->ops->emit(v->task->host, "progress", group->table, (int64_t)v->n_judged++,
+                       (int64_t)v->plan->n_groups);
+    if (!failure)
+        return judge_group(v, group, result, err);
+    if (is_unanswerable(failure)) {
+        add_error(v, group, failure);
+        return true;
+    }
+    *err = *failure;
+    return nv_wrap(err, "checks of %s", group->table);
+}
+
+static void add_question(validator_t *v, databricks_statement_t *statements, size_t *n, question_t question)
+{
+    v->questions[*n] = question;
+    statements[(*n)++] = (databricks_statement_t){.warehouse_id = v->warehouse.id,
+                                                  .sql = question.of_oracle ? question.group->oracle_sql
+                                                                            : question.group->warehouse_sql,
+                                                  .timeout_ms = STATEMENT_WAIT_MS,
+                                                  .repeatable = true};
 }
 
 static void tell_outcome(validator_t *v)
@@ -257,14 +300,22 @@ static void tell_outcome(validator_t *v)
                        0, 0);
 }
 
+/* Asks the warehouse about all groups, several at a time; what comes of them is judged in their order. */
 static bool check_all(validator_t *v, nv_error_t *err)
 {
+    size_t n = 0;
+    databricks_statement_t *statements =
+        NV_NEW_ARRAY(v->ctx, databricks_statement_t, 2 * v->plan->n_groups + 1);
+    v->questions = NV_NEW_ARRAY(v->ctx, question_t, 2 * v->plan->n_groups + 1);
     for (size_t i = 0; i < v->plan->n_groups; i++) {
-        v->task->ops->emit(v->task->host, "progress", v->plan->groups[i].table, (int64_t)i,
-                           (int64_t)v->plan->n_groups);
-        if (!check_group(v, &v->plan->groups[i], err))
-            return false;
+        const validation_group_t *group = &v->plan->groups[i];
+        if (v->pushed_down && group->oracle_sql && !unfit_reason(v, group))
+            add_question(v, statements, &n, (question_t){group, true, group->n_asked});
+        add_question(v, statements, &n, (question_t){.group = group});
     }
+    if (!databricks_execute_all(v->to.db, v->ctx, statements, n, (size_t)v->task->statements_at_once,
+                                take_answer, v, err))
+        return false;
     validation_conclude(v->ctx, v->result);
     tell_outcome(v);
     return true;

@@ -160,7 +160,7 @@ static bool step(host_t *host, const char *kind, agent_fn agent, const char *run
     assignment.spec = &spec;
     assignment.kind = nv_strdup(host->ctx, kind);
     assignment.idempotency_token = nv_printf(host->ctx, "%s-%s", run_id, kind);
-    agent_task_t task = {.assignment = &assignment, .ops = &ops, .host = host};
+    agent_task_t task = {.assignment = &assignment, .ops = &ops, .host = host, .statements_at_once = 4};
     *result = (agent_result_t){0};
     if (!agent(&task, host->ctx, result, err))
         return false;
