@@ -16,37 +16,71 @@ static bool has_word(const dsc_column_t *column, const char *words)
     return false;
 }
 
+/* The word as it stands: "days" is no "day". */
+static bool says(const dsc_column_t *column, lexicon_t list)
+{
+    for (int i = 0; i < column->bare.n; i++) {
+        if (lexicon_has(list, column->bare.word[i]))
+            return true;
+    }
+    return false;
+}
+
+/* Words written as one, as in PRICEEACH or ORDERLINENUMBER: the first or last of them, where it is long enough to be no accident. */
+static bool is_glued(const dsc_column_t *column, const char *part, bool first)
+{
+    const char *word = column->bare.n == 1 ? column->bare.word[0] : "";
+    size_t n = strlen(word), m = strlen(part);
+    return n >= m + 3 && (strncmp(word + n - m, part, m) == 0 || (first && strncmp(word, part, m) == 0));
+}
+
+static bool is_number(const dsc_column_t *column)
+{
+    return column->kind == CLASS_INTEGER || column->kind == CLASS_NUMBER;
+}
+
+/* A quantity that is 1 in every row so far is a quantity. */
+static bool is_constant(const plan_table_t *table, const dsc_column_t *column)
+{
+    bool measures = is_number(column) && table->kind == PLAN_FACT && column_is_measure(column) &&
+                    schema_mentions(column, LEXICON_MEASURE);
+    return column->distinct == 1 && column->null_share <= 0 && table->t->rows >= 20 &&
+           column->kind != CLASS_DATE && column->kind != CLASS_NUMBER && !measures;
+}
+
 const char *column_junk_reason(const plan_table_t *table, const dsc_column_t *column, nv_mem_t *ctx)
 {
     if (plan_is_key(table, column->p->name))
         return NULL;
     if (column->filled <= 0 && table->t->rows > 0)
         return "holds no value in any row";
-    if (has_word(column, " synced fivetran airbyte etl dbt ingested ") && column->kind == CLASS_DATE)
+    if (column->loader || (says(column, LEXICON_LOADED) && column->kind == CLASS_DATE))
         return "bookkeeping of the export, not of the business";
     if (strcmp(column->bare.n > 0 ? column->bare.word[0] : "", "rowguid") == 0)
         return "replication identifier without meaning";
-    if (column->distinct == 1 && column->null_share <= 0 && table->t->rows >= 20 &&
-        column->kind != CLASS_DATE && column->kind != CLASS_NUMBER)
+    if (is_constant(table, column))
         return nv_printf(ctx, "constant: every one of %.0f rows holds the same value", table->t->rows);
     return NULL;
 }
 
 bool column_is_measure(const dsc_column_t *column)
 {
-    bool number = column->kind == CLASS_INTEGER || column->kind == CLASS_NUMBER;
-    if (!number || column->bare.keylike)
+    if (!is_number(column) || column->bare.keylike || column->loader)
         return false;
-    static const char *const labels =
-        " year month day zip postal phone line seq sequence number no version code century quarter week "
-        "hour minute flag is has ";
-    if (has_word(column, labels) && column->kind == CLASS_INTEGER)
+    if (column->kind == CLASS_INTEGER && (says(column, LEXICON_LABEL) || is_glued(column, "number", false)))
         return false;
     if (strcmp(column->p->semantic, "year") == 0 || strcmp(column->p->semantic, "postal_code") == 0)
         return false;
     /* Two or fewer small whole numbers without a measure's name are a flag. */
     return !(column->kind == CLASS_INTEGER && column->distinct <= 2 &&
              !schema_mentions(column, LEXICON_MEASURE));
+}
+
+/* A discount of 0.15 is a rate, one of 15.00 an amount: the values tell. */
+static bool is_rate_by_value(const dsc_column_t *column)
+{
+    return says(column, LEXICON_FRACTION) && column->kind == CLASS_NUMBER && column->has_points &&
+           column->points[0] >= 0 && column->points[SKETCH_POINTS - 1] <= 1 && column->distinct >= 2;
 }
 
 Nv__Additivity column_additivity(const dsc_column_t *column, const char **reason)
@@ -56,9 +90,15 @@ Nv__Additivity column_additivity(const dsc_column_t *column, const char **reason
         return NV__ADDITIVITY__ADDITIVITY_SEMI;
     }
     /* A unit price or a rate stays one whatever it is called besides; "price" loses to "total_price". */
-    bool total = has_word(column, " total extended subtotal amount amt net gross sum ");
-    if (schema_mentions(column, LEXICON_NON_ADDITIVE) && !total) {
+    bool total = says(column, LEXICON_TOTAL);
+    bool price = schema_mentions(column, LEXICON_NON_ADDITIVE) || is_glued(column, "price", true) ||
+                 is_glued(column, "percent", false);
+    if (price && !total) {
         *reason = "a price, rate, share, rank or position: a sum of it means nothing; weight or average it";
+        return NV__ADDITIVITY__ADDITIVITY_NON;
+    }
+    if (is_rate_by_value(column)) {
+        *reason = "a rate: every value lies between 0 and 1; a sum of it means nothing";
         return NV__ADDITIVITY__ADDITIVITY_NON;
     }
     *reason = schema_mentions(column, LEXICON_ADDITIVE) || total
@@ -110,9 +150,7 @@ Nv__ScdType column_scd(const plan_table_t *table, const dsc_column_t *column, co
         *reason = "dates the version itself";
         return NV__SCD_TYPE__SCD_TYPE_1;
     }
-    if (has_word(column, " birth dob birthdate birthday born created create registered signup hire hired "
-                         "original founded joined debut first_order ") &&
-        column->kind == CLASS_DATE) {
+    if (says(column, LEXICON_ORIGIN) && column->kind == CLASS_DATE) {
         *reason = "a date of origin: does not change";
         return NV__SCD_TYPE__SCD_TYPE_0;
     }
@@ -120,15 +158,12 @@ Nv__ScdType column_scd(const plan_table_t *table, const dsc_column_t *column, co
         *reason = "the source itself keeps several versions of one key";
         return NV__SCD_TYPE__SCD_TYPE_2;
     }
-    if (has_word(column, " address street city state region country zip postal territory segment tier level "
-                         "category class status type "
-                         "grade department dept team manager reports location plan job rating district "
-                         "county province ") ||
-        strcmp(column->p->semantic, "country") == 0 || strcmp(column->p->semantic, "postal_code") == 0) {
+    if (says(column, LEXICON_TRACKED) || strcmp(column->p->semantic, "country") == 0 ||
+        strcmp(column->p->semantic, "postal_code") == 0) {
         *reason = "analysts ask what it was at the time of the event: a change makes a new version";
         return NV__SCD_TYPE__SCD_TYPE_2;
     }
-    if (column->kind == CLASS_NUMBER && has_word(column, " price cost rate limit salary margin ")) {
+    if (column->kind == CLASS_NUMBER && says(column, LEXICON_IN_FORCE)) {
         *reason = "a value in force for a time: a change makes a new version";
         return NV__SCD_TYPE__SCD_TYPE_2;
     }
@@ -139,7 +174,8 @@ Nv__ScdType column_scd(const plan_table_t *table, const dsc_column_t *column, co
 bool column_is_event_date(const dsc_column_t *column)
 {
     return column->kind == CLASS_DATE && column->p->type != NV__VALUE_TYPE__VALUE_TYPE_TIME &&
-           column->filled > 0 && !has_word(column, " birth dob birthdate birthday synced fivetran ");
+           column->filled > 0 && !says(column, LEXICON_BIRTH) && !says(column, LEXICON_LOADED) &&
+           !column->loader;
 }
 
 bool column_dates_events(const dsc_column_t *column)

@@ -33,7 +33,7 @@ static int count_measures(const plan_t *plan, int t)
     return n;
 }
 
-static bool leads_to_parent(const plan_t *plan, const plan_join_t *join)
+bool plan_leads_to_header(const plan_t *plan, const plan_join_t *join)
 {
     const plan_table_t *to = &plan->tables[join->to];
     if (join->avoided || join->from == join->to || to->kind != PLAN_FACT || to->key == NULL)
@@ -54,7 +54,7 @@ static bool is_absorbed(const plan_t *plan, int t, int *line)
         return false;
     for (size_t j = 0; j < plan->n_joins; j++) {
         const plan_join_t *join = &plan->joins[j];
-        if (join->to != t || plan->tables[join->from].kind != PLAN_FACT || !leads_to_parent(plan, join))
+        if (join->to != t || plan->tables[join->from].kind != PLAN_FACT || !plan_leads_to_header(plan, join))
             continue;
         const dsc_table_t *child = plan->tables[join->from].t;
         /* Only the lines of a header absorb it: every header has lines, and the lines are named or keyed after it. */
@@ -112,9 +112,7 @@ static char *date_role(builder_t *b, int t, const dsc_column_t *column)
     char *role = nv_strdup(ctx, "");
     for (int i = 0; i < column->bare.n; i++) {
         const char *word = column->bare.word[i];
-        if (strcmp(word, "date") == 0 || strcmp(word, "at") == 0 || strcmp(word, "on") == 0 ||
-            strcmp(word, "time") == 0 || strcmp(word, "timestamp") == 0 || strcmp(word, "datetime") == 0 ||
-            strcmp(word, "dt") == 0 || strcmp(word, "ts") == 0 || strcmp(word, "day") == 0)
+        if (lexicon_has(LEXICON_MOMENT, word))
             continue;
         role = nv_printf(ctx, "%s%s%s", role, role[0] != '\0' ? "_" : "", word);
     }
@@ -204,7 +202,7 @@ static void walk_joins(builder_t *b, int t, int depth)
     for (size_t j = 0; j < plan->n_joins; j++) {
         const plan_join_t *join = &plan->joins[j];
         if (join->from != t || depth >= PARENT_DEPTH_MAX || b->n_seen > PARENTS_MAX ||
-            !leads_to_parent(plan, join) || has_seen(b, join->to))
+            !plan_leads_to_header(plan, join) || has_seen(b, join->to))
             continue;
         b->seen[b->n_seen++] = join->to;
         NV_PUSH(plan->ctx, b->out->parents, b->out->n_parents, b->cap_parents) =
@@ -298,6 +296,22 @@ static bool is_dated_key(const builder_t *b)
     return false;
 }
 
+/* In a snapshot what is not named as something that happened is a level, too. */
+static void settle_levels(builder_t *b)
+{
+    for (size_t i = 0; i < b->out->n_measures; i++) {
+        Nv__MeasureDesign *measure = b->out->measures[i];
+        int c = schema_find_column(b->plan->tables[b->table].t, measure->source->column);
+        const dsc_column_t *column = &b->plan->tables[b->table].t->columns[c];
+        if (measure->additivity != NV__ADDITIVITY__ADDITIVITY_ADDITIVE ||
+            schema_mentions(column, LEXICON_ADDITIVE))
+            continue;
+        measure->additivity = NV__ADDITIVITY__ADDITIVITY_SEMI;
+        measure->reason = nv_strdup(
+            b->plan->ctx, "counted when the snapshot was taken: may be summed over everything but time");
+    }
+}
+
 static void describe(builder_t *b)
 {
     nv_mem_t *ctx = b->plan->ctx;
@@ -310,6 +324,8 @@ static void describe(builder_t *b)
     else if (b->out->n_dates >= 3 && b->open_dates > 0)
         kind = "accumulating";
     b->out->kind = nv_strdup(ctx, kind);
+    if (strcmp(kind, "periodic_snapshot") == 0)
+        settle_levels(b);
     b->out->confidence = table->role_confidence;
     b->out->description = nv_printf(ctx, "%s facts from %s: %s.", kind, table->t->p->name, b->out->grain);
     b->out->evidence = NV_NEW_ARRAY(ctx, Nv__Evidence *, 4);

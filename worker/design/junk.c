@@ -1,5 +1,6 @@
 /* Junk dimensions: the flags and indicators of a fact, gathered into one small dimension of the combinations that occur (Kimball &
- * Ross, The Data Warehouse Toolkit, 3rd ed., ch. 6). One key on the fact instead of many short texts. */
+ * Ross, The Data Warehouse Toolkit, 3rd ed., ch. 6). One key on the fact instead of many short texts. Of a header one flag is enough:
+ * as a dimension it reaches the lines, so that revenue by sales channel needs no detour over the header's own fact. */
 #include <string.h>
 
 #include "worker/design/plan.h"
@@ -57,6 +58,16 @@ static bool has_measure(const plan_t *plan, int t)
     return false;
 }
 
+static bool is_header(const plan_t *plan, int t)
+{
+    for (size_t j = 0; j < plan->n_joins; j++) {
+        const plan_join_t *join = &plan->joins[j];
+        if (join->to == t && plan->tables[join->from].kind == PLAN_FACT && plan_leads_to_header(plan, join))
+            return true;
+    }
+    return false;
+}
+
 static Nv__DimensionDesign *make_dimension(plan_t *plan, int t, const flags_t *flags)
 {
     nv_mem_t *ctx = plan->ctx;
@@ -73,8 +84,8 @@ static Nv__DimensionDesign *make_dimension(plan_t *plan, int t, const flags_t *f
         plan_cover(plan, t, column);
     }
     out->description =
-        nv_printf(ctx, "One row per combination of %d flags of %s that occurs (junk dimension).", flags->n,
-                  table->t->p->name);
+        nv_printf(ctx, "One row per combination of %d flag%s of %s that occurs (junk dimension).", flags->n,
+                  flags->n == 1 ? "" : "s", table->t->p->name);
     out->confidence = 0.9;
     out->evidence = NV_NEW_ARRAY(ctx, Nv__Evidence *, 1);
     out->evidence[out->n_evidence++] = discovery_evidence(
@@ -91,7 +102,7 @@ void star_gather_junk(plan_t *plan)
         if (plan->tables[t].kind != PLAN_FACT || plan->tables[t].key == NULL || !has_measure(plan, t))
             continue;
         flags_t flags = collect(plan, t);
-        if (flags.n >= FLAGS_LEAST)
+        if (flags.n >= (is_header(plan, t) ? 1 : FLAGS_LEAST))
             NV_PUSH(plan->ctx, plan->star->dimensions, plan->star->n_dimensions, cap) =
                 make_dimension(plan, t, &flags);
     }

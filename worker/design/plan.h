@@ -89,8 +89,10 @@ split_part_t star_split_part(const plan_t *plan, int t, const char *column);
 void star_gather_junk(plan_t *plan);     /* junk.c */
 void star_make_dimensions(plan_t *plan); /* dimensions.c */
 void star_make_facts(plan_t *plan);      /* facts.c */
-void star_make_bridges(plan_t *plan);    /* bridges.c */
-void star_make_date(plan_t *plan);       /* star.c */
+/* The join leads from lines (payments, returns …) to the one row of another fact's source that they belong to. */
+bool plan_leads_to_header(const plan_t *plan, const plan_join_t *join);
+void star_make_bridges(plan_t *plan); /* bridges.c */
+void star_make_date(plan_t *plan);    /* star.c */
 /* The table keeps what changes about the members of another one (customer_addresses of customers): the join whose columns are its
  * key but for the date of the version, or NULL. histories.c. */
 const plan_join_t *plan_history_of(const plan_t *plan, int t);

@@ -77,31 +77,47 @@ static void demote_bridges(plan_t *plan)
     }
 }
 
-/* The facts that a dimension split out of them serves. */
+/* The fact stands on the table, or inherits its columns. */
+static bool knows_table(const Nv__FactDesign *fact, const char *table)
+{
+    bool known = strcmp(fact->source, table) == 0;
+    for (size_t i = 0; i < fact->n_parents; i++)
+        known = known || strcmp(fact->parents[i]->to, table) == 0;
+    return known;
+}
+
+static Nv__DimensionUse *use_of_flat(const plan_t *plan, const Nv__DimensionDesign *dimension)
+{
+    Nv__DimensionUse *use = NV_NEW(plan->ctx, Nv__DimensionUse);
+    nv__dimension_use__init(use);
+    use->dimension = nv_strdup(plan->ctx, dimension->name);
+    use->join = NV_NEW(plan->ctx, Nv__Join);
+    nv__join__init(use->join);
+    use->join->from = use->join->to = nv_strdup(plan->ctx, dimension->source);
+    use->join->columns = use->join->to_columns = dimension->business_key;
+    use->join->n_columns = use->join->n_to_columns = dimension->n_business_key;
+    use->join->cardinality = NV__CARDINALITY__CARDINALITY_MANY_TO_ONE;
+    use->join->probability = dimension->confidence;
+    use->join->coverage = 1;
+    use->join->decided_by = nv_strdup(plan->ctx, "dependency");
+    return use;
+}
+
+/* The facts that a dimension split out of them serves, and those that inherit from them. */
 static void use_flat_dimensions(plan_t *plan)
 {
     for (size_t d = 0; d < plan->star->n_dimensions; d++) {
-        const Nv__DimensionDesign *dimension = plan->star->dimensions[d];
+        Nv__DimensionDesign *dimension = plan->star->dimensions[d];
+        int uses = 0;
         for (size_t f = 0; dimension->from_flat && f < plan->star->n_facts; f++) {
             Nv__FactDesign *fact = plan->star->facts[f];
-            if (strcmp(fact->source, dimension->source) != 0)
+            if (!knows_table(fact, dimension->source))
                 continue;
-            Nv__DimensionUse *use = NV_NEW(plan->ctx, Nv__DimensionUse);
-            nv__dimension_use__init(use);
-            use->dimension = nv_strdup(plan->ctx, dimension->name);
-            use->join = NV_NEW(plan->ctx, Nv__Join);
-            nv__join__init(use->join);
-            use->join->from = use->join->to = nv_strdup(plan->ctx, fact->source);
-            use->join->columns = use->join->to_columns = dimension->business_key;
-            use->join->n_columns = use->join->n_to_columns = dimension->n_business_key;
-            use->join->cardinality = NV__CARDINALITY__CARDINALITY_MANY_TO_ONE;
-            use->join->probability = dimension->confidence;
-            use->join->coverage = 1;
-            use->join->decided_by = nv_strdup(plan->ctx, "dependency");
-            fact->dimensions = nv_realloc_array(plan->ctx, fact->dimensions, sizeof *fact->dimensions,
-                                                fact->n_dimensions + 1);
-            fact->dimensions[fact->n_dimensions++] = use;
+            size_t cap = fact->n_dimensions;
+            NV_PUSH(plan->ctx, fact->dimensions, fact->n_dimensions, cap) = use_of_flat(plan, dimension);
+            uses++;
         }
+        dimension->conformed = dimension->conformed || uses > 1;
     }
 }
 

@@ -133,6 +133,22 @@ static const char *const lists[LEXICON_N] = {
     [LEXICON_HISTORY] = " history event log activity audit change transition snapshot tracking ",
     [LEXICON_TIME_PART] = " year season date month week quarter period ",
     [LEXICON_TABLE_FORM] = " flat final extract copy denormalized denormalised history hist ",
+    [LEXICON_LABEL] =
+        " year month day zip postal phone line seq sequence number no version code century quarter week "
+        "hour minute flag is has ",
+    [LEXICON_TOTAL] = " total extended subtotal amount amt net gross sum ",
+    [LEXICON_FRACTION] = " discount tax vat commission royalty fee ",
+    [LEXICON_ORIGIN] =
+        " birth dob birthdate birthday born created create registered signup hire hired original founded "
+        "joined debut first_order opened launched established introduced ",
+    [LEXICON_BIRTH] = " birth dob birthdate birthday ",
+    [LEXICON_TRACKED] =
+        " address street city state region country zip postal territory segment tier level category class "
+        "status type "
+        "grade department dept team manager reports location plan job rating district county province ",
+    [LEXICON_IN_FORCE] = " price cost rate limit salary margin ",
+    [LEXICON_LOADED] = " synced fivetran airbyte etl dbt ingested ",
+    [LEXICON_MOMENT] = " date at on time timestamp datetime dt ts day ",
     [LEXICON_LINK_QUALIFIER] = " type category kind status relationship primary active ",
 };
 

@@ -33,6 +33,15 @@ typedef enum lexicon {
     LEXICON_TIME_PART, /* year, season, week: when, as a part of a natural key */
     LEXICON_LINK_QUALIFIER, /* type, category, active: how two things are linked, no thing itself */
     LEXICON_TABLE_FORM,     /* flat, final, history: how a table was written down, not what it holds */
+    LEXICON_LABEL,          /* year, zip, line, version: whole numbers that name, not measure */
+    LEXICON_TOTAL,          /* total, net, amount: a price so called is an amount */
+    LEXICON_FRACTION,       /* discount, tax: an amount, or a rate where all values lie between 0 and 1 */
+    LEXICON_ORIGIN,         /* birth, created, opened: the date when a thing began does not change */
+    LEXICON_BIRTH,          /* of a person: no event of the business */
+    LEXICON_TRACKED,        /* city, segment, status: analysts ask what it was at the time of the event */
+    LEXICON_IN_FORCE,       /* price, salary: a value in force for a time */
+    LEXICON_LOADED,         /* synced, etl: bookkeeping of an export */
+    LEXICON_MOMENT,         /* date, at, timestamp: says that a column is a date, not of what */
     LEXICON_N,
 } lexicon_t;
 

@@ -166,7 +166,7 @@ static bool find_date(finder_t *f, const Nv__SttmTarget *target, const char *ali
 
 static bool find(finder_t *f, const Nv__SttmTarget *target, const char *alias, size_t at, int depth);
 
-/* Through a lookup to the dimension that stands further along the path. */
+/* Through a lookup to the dimension that stands further along the path, or that was split out of the table that is there. */
 static bool find_beyond(finder_t *f, const Nv__SttmTarget *target, const char *alias,
                         const Nv__SttmColumn *column, size_t at, int depth)
 {
@@ -178,8 +178,10 @@ static bool find_beyond(finder_t *f, const Nv__SttmTarget *target, const char *a
     char *before = f->from;
     for (size_t i = 0; i < t->n_inputs; i++)
         silver[i] = t->inputs[i]->column;
-    if (place < 0 || (size_t)place >= f->question->n_path ||
-        !same_step(f->question->path[place], dimension->driving_source, from, silver, t->n_inputs))
+    bool split = dimension->distinct_rows && strcmp(dimension->driving_source, from->name) == 0;
+    bool further = place >= 0 && (size_t)place < f->question->n_path &&
+                   same_step(f->question->path[place], dimension->driving_source, from, silver, t->n_inputs);
+    if (place < 0 || !(split || further))
         return false;
     char *other = nv_printf(f->set->ctx, "k%d", depth);
     f->from = nv_printf(f->set->ctx, "%s JOIN star.%s AS %s ON %s.%s = %s.%s", f->from,
@@ -187,7 +189,7 @@ static bool find_beyond(finder_t *f, const Nv__SttmTarget *target, const char *a
                         name_of(f->set, model_with_role(dimension, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name),
                         alias, name_of(f->set, column->name));
     f->joins++;
-    if (find(f, dimension, other, (size_t)place + 1, depth + 1))
+    if (find(f, dimension, other, (size_t)place + !split, depth + 1))
         return true;
     f->joins--;
     f->from = before;

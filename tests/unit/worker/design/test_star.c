@@ -271,6 +271,46 @@ static void test_reference_to_a_line_brings_its_product(void **state)
     assert_int_equal(sttm_find_problems(f->ctx, f->sttm, f->input.profile).n, 0);
 }
 
+static Nv__Additivity additivity_of(const Nv__FactDesign *fact, const char *measure)
+{
+    for (size_t i = 0; fact != NULL && i < fact->n_measures; i++) {
+        if (strcmp(fact->measures[i]->name, measure) == 0)
+            return fact->measures[i]->additivity;
+    }
+    return NV__ADDITIVITY__ADDITIVITY_UNSPECIFIED;
+}
+
+/* A discount of 0.15 is a rate and one of 1.50 an amount; words written as one are read; a quantity that was always 1 is kept, a
+ * number that names is no measure, and in a snapshot all that was counted is a level. */
+static void test_measures_by_their_values(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new();
+    char *sales = nv_strdup(f->ctx, "sale_id,saledate,quantity,discount,tax,PRICEEACH,ORDERLINENUMBER\n");
+    char *stock = nv_strdup(f->ctx, "snapshot_date,shelf,on_hand,reserved,units_sold\n");
+    for (int i = 1; i <= 30; i++) {
+        sales = nv_printf(f->ctx, "%s%d,2024-01-%02d,1,0.%02d,%d.50,%d.25,%d\n", sales, i, i, i, i, i, i % 7);
+        stock = nv_printf(f->ctx, "%s2024-01-%02d,s%d,%d,%d,%d\n", stock, i, i, i * 3, i * 2, i + 5);
+    }
+    assert_true(fixture_csv(f, "sales", sales));
+    assert_true(fixture_csv(f, "stock", stock));
+    fixture_key(f, "sales", "sale_id", NULL);
+    fixture_key(f, "stock", "snapshot_date", "shelf");
+    fixture_role(f, "sales", NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    fixture_role(f, "stock", NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    fixture_must_design(f);
+    const Nv__FactDesign *sale = fixture_fact(f, "fact_sale"), *level = fixture_fact(f, "fact_stock");
+    assert_int_equal(additivity_of(sale, "quantity"), NV__ADDITIVITY__ADDITIVITY_ADDITIVE);
+    assert_int_equal(additivity_of(sale, "discount"), NV__ADDITIVITY__ADDITIVITY_NON);
+    assert_int_equal(additivity_of(sale, "tax"), NV__ADDITIVITY__ADDITIVITY_ADDITIVE);
+    assert_int_equal(additivity_of(sale, "priceeach"), NV__ADDITIVITY__ADDITIVITY_NON);
+    assert_int_equal(additivity_of(sale, "orderlinenumber"), NV__ADDITIVITY__ADDITIVITY_UNSPECIFIED);
+    assert_string_equal(level->kind, "periodic_snapshot");
+    assert_int_equal(additivity_of(level, "reserved"), NV__ADDITIVITY__ADDITIVITY_SEMI);
+    assert_int_equal(additivity_of(level, "units_sold"), NV__ADDITIVITY__ADDITIVITY_ADDITIVE);
+    nv_mem_free(f->ctx);
+}
+
 /* How a table was written down is no part of the star's names, unless it tells two of them apart. */
 static void test_names_say_what_a_table_holds(void **state)
 {
@@ -327,6 +367,38 @@ static void test_flags_are_gathered(void **state)
     assert_int_equal(star->facts[0]->n_attributes, 0);
     assert_int_equal(sttm_find_problems(f.ctx, f.sttm, f.input.profile).n, 0);
     nv_mem_free(f.ctx);
+}
+
+/* One flag of a header is worth a dimension: its lines refer to it, too. */
+static void test_flag_of_a_header_reaches_its_lines(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new();
+    char *orders = nv_strdup(f->ctx, "order_id,channel,fee\n");
+    char *lines = nv_strdup(f->ctx, "order_id,line_no,amount\n");
+    for (int i = 1; i <= 40; i++) {
+        orders = nv_printf(f->ctx, "%s%d,%s,%d.50\n", orders, i, i % 2 ? "web" : "store", i);
+        lines = nv_printf(f->ctx, "%s%d,1,%d.25\n%d,2,%d.75\n", lines, i, i, i, i);
+    }
+    assert_true(fixture_csv(f, "orders", orders));
+    assert_true(fixture_csv(f, "order_lines", lines));
+    fixture_key(f, "orders", "order_id", NULL);
+    fixture_key(f, "order_lines", "order_id", "line_no");
+    fixture_join(f, "order_lines", "order_id", "orders", "order_id");
+    fixture_role(f, "orders", NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    fixture_role(f, "order_lines", NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    fixture_must_design(f);
+    const Nv__DimensionDesign *profile = fixture_dimension(f, "dim_order_profile");
+    assert_non_null(profile);
+    assert_true(profile->conformed);
+    assert_int_equal(fixture_fact(f, "fact_order")->n_attributes, 0);
+    assert_non_null(use_of(fixture_fact(f, "fact_order"), "dim_order_profile"));
+    assert_non_null(use_of(fixture_fact(f, "fact_order_line"), "dim_order_profile"));
+    const Nv__SttmColumn *key = fixture_column(fixture_target(f, "fact_order_line"), "order_profile_key");
+    assert_non_null(key);
+    assert_string_equal(key->transform->inputs[0]->alias, "orders");
+    assert_int_equal(sttm_find_problems(f->ctx, f->sttm, f->input.profile).n, 0);
+    nv_mem_free(f->ctx);
 }
 
 static void test_two_flags_stay_on_the_fact(void **state)
@@ -446,12 +518,14 @@ int main(void)
         cmocka_unit_test(test_header_without_measures_goes_to_its_lines),
         cmocka_unit_test(test_facts_refer_to_the_history_of_a_member),
         cmocka_unit_test(test_critique_drops_the_reference_to_a_history),
+        cmocka_unit_test(test_measures_by_their_values),
         TEST(test_names_say_what_a_table_holds),
         TEST(test_extension_of_a_flattened_table),
         TEST(test_reference_to_a_line_brings_its_product),
         cmocka_unit_test(test_nothing_to_design),
         TEST(test_edited_star_is_checked),
         cmocka_unit_test(test_flags_are_gathered),
+        cmocka_unit_test(test_flag_of_a_header_reaches_its_lines),
         cmocka_unit_test(test_two_flags_stay_on_the_fact),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
