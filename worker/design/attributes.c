@@ -139,24 +139,11 @@ const char *column_unit(const dsc_column_t *column)
     return "";
 }
 
-/* From the nature of the attribute; a table whose rows show several versions of one key says so in the reason. */
-Nv__ScdType column_scd(const plan_table_t *table, const dsc_column_t *column, const char **reason)
+static Nv__ScdType scd_by_nature(const dsc_column_t *column, const char **reason)
 {
-    if (plan_is_key(table, column->p->name)) {
-        *reason = "business key";
-        return NV__SCD_TYPE__SCD_TYPE_0;
-    }
-    if (table->version != NULL && strcmp(table->version, column->p->name) == 0) {
-        *reason = "dates the version itself";
-        return NV__SCD_TYPE__SCD_TYPE_1;
-    }
     if (says(column, LEXICON_ORIGIN) && column->kind == CLASS_DATE) {
         *reason = "a date of origin: does not change";
         return NV__SCD_TYPE__SCD_TYPE_0;
-    }
-    if (table->history) {
-        *reason = "the source itself keeps several versions of one key";
-        return NV__SCD_TYPE__SCD_TYPE_2;
     }
     if (says(column, LEXICON_TRACKED) || strcmp(column->p->semantic, "country") == 0 ||
         strcmp(column->p->semantic, "postal_code") == 0) {
@@ -169,6 +156,78 @@ Nv__ScdType column_scd(const plan_table_t *table, const dsc_column_t *column, co
     }
     *reason = "a change is a correction: overwritten";
     return NV__SCD_TYPE__SCD_TYPE_1;
+}
+
+static const Nv__ObservedChange *observed(const plan_t *plan, const plan_table_t *table, const char *column)
+{
+    const Nv__Relations *relations = plan->input->relations;
+    for (size_t i = 0; i < relations->n_changes; i++) {
+        if (strcmp(relations->changes[i]->table, table->t->p->name) == 0 &&
+            strcmp(relations->changes[i]->column, column) == 0)
+            return relations->changes[i];
+    }
+    return NULL;
+}
+
+/* Later records of things, with a change or without: so many must be seen before what never changed is believed not to, and before the
+ * records of a table without dates count as versions. */
+enum { LATER_RECORDS_LEAST = 20 };
+
+/* A counter or a level moves all the time: its versions would be as many as its records. */
+static bool is_volatile(const dsc_column_t *column, const Nv__ObservedChange *seen)
+{
+    return is_number(column) && !says(column, LEXICON_IN_FORCE) && !says(column, LEXICON_TRACKED) &&
+           2 * seen->changes > seen->records - seen->keys;
+}
+
+static bool scd_as_observed(const plan_t *plan, const plan_table_t *table, const dsc_column_t *column,
+                            Nv__ScdType *out, const char **reason)
+{
+    const Nv__ObservedChange *seen = observed(plan, table, column->p->name);
+    if (seen == NULL)
+        return false;
+    int64_t later = seen->records - seen->keys;
+    size_t files = table->t->p->n_files;
+    char *words = nv_printf(plan->ctx, "%lld changes observed in %lld later records of %lld keys%s",
+                            (long long)seen->changes, (long long)later, (long long)seen->keys,
+                            files > 1 ? nv_printf(plan->ctx, " in %zu files", files) : "");
+    /* Without dates, and in one file, several records of a key are slips. */
+    if (!table->history && (later < LATER_RECORDS_LEAST || files < 2))
+        return false;
+    if (seen->changes > 0) {
+        bool volatile_ = !table->history && is_volatile(column, seen);
+        *out = volatile_ ? NV__SCD_TYPE__SCD_TYPE_1 : NV__SCD_TYPE__SCD_TYPE_2;
+        *reason = nv_printf(plan->ctx, "%s: %s", words,
+                            volatile_ ? "a number that moves all the time is overwritten"
+                                      : "each makes a new version");
+        return true;
+    }
+    if (later < LATER_RECORDS_LEAST)
+        return false;
+    *out = scd_by_nature(column, reason);
+    *reason = nv_printf(plan->ctx, "%s; %s", words, *reason);
+    return true;
+}
+
+Nv__ScdType column_scd(const plan_t *plan, int t, const dsc_column_t *column, const char **reason)
+{
+    const plan_table_t *table = &plan->tables[t];
+    Nv__ScdType scd = NV__SCD_TYPE__SCD_TYPE_2;
+    if (plan_is_key(table, column->p->name)) {
+        *reason = "business key";
+        return NV__SCD_TYPE__SCD_TYPE_0;
+    }
+    if (table->version != NULL && strcmp(table->version, column->p->name) == 0) {
+        *reason = "dates the version itself";
+        return NV__SCD_TYPE__SCD_TYPE_1;
+    }
+    if (scd_as_observed(plan, table, column, &scd, reason))
+        return scd;
+    Nv__ScdType nature = scd_by_nature(column, reason);
+    if (!table->history || nature == NV__SCD_TYPE__SCD_TYPE_0)
+        return nature;
+    *reason = "the source itself keeps several versions of one key";
+    return NV__SCD_TYPE__SCD_TYPE_2;
 }
 
 bool column_is_event_date(const dsc_column_t *column)

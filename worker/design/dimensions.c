@@ -148,7 +148,7 @@ static void own_attributes(builder_t *b, int t)
         const dsc_column_t *column = &table->t->columns[c];
         b->versioned = !is_business_key(b, column->p->name) &&
                        column_junk_reason(table, column, plan->ctx) == NULL &&
-                       column_scd(table, column, &reason) == NV__SCD_TYPE__SCD_TYPE_2;
+                       column_scd(plan, t, column, &reason) == NV__SCD_TYPE__SCD_TYPE_2;
     }
     for (int c = 0; c < table->t->n_columns; c++) {
         const dsc_column_t *column = &table->t->columns[c];
@@ -162,7 +162,7 @@ static void own_attributes(builder_t *b, int t)
             continue;
         }
         const char *reason = "";
-        Nv__ScdType scd = column_scd(table, column, &reason);
+        Nv__ScdType scd = column_scd(plan, t, column, &reason);
         const plan_join_t *join = plan_join_of(plan, t, column->p->name);
         if (join != NULL && join->from != join->to)
             reason = "reference to what is flattened in: moves with it";

@@ -91,11 +91,9 @@ static Nv__AttributeDesign *attribute_of(plan_t *plan, int t, int c, namer_t *co
     const plan_table_t *table = &plan->tables[t];
     Nv__AttributeDesign *attribute = NV_NEW(plan->ctx, Nv__AttributeDesign);
     nv__attribute_design__init(attribute);
-    const char *reason = "";
     attribute->source = plan_ref(plan->ctx, table->t->p->name, table->t->columns[c].p->name);
     attribute->name = namer_take(columns, identifier_make(plan->ctx, table->t->columns[c].p->name, "column"));
     attribute->scd = NV__SCD_TYPE__SCD_TYPE_1;
-    (void)column_scd(table, &table->t->columns[c], &reason);
     attribute->reason =
         nv_strdup(plan->ctx, "written out in every row of a flat table: the last value counts");
     attribute->pii = nv_strdup(plan->ctx, table->t->columns[c].p->pii);

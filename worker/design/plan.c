@@ -113,8 +113,8 @@ bool plan_keys_versions(const Nv__PrimaryKey *key, const char *version)
 /* A date that moves with each version of a record: the best name wins. */
 static void find_version(plan_table_t *table)
 {
-    static const char *const preferred[] = {"valid",   "effective", "updated", "modified",
-                                            "changed", "update",    "eff",     NULL};
+    static const char *const preferred[] = {"valid",  "effective", "updated", "modified", "changed",
+                                            "update", "eff",       "asof",    "snapshot", NULL};
     for (int k = 0; preferred[k] != NULL && table->version == NULL; k++) {
         for (int c = 0; c < table->t->n_columns && table->version == NULL; c++) {
             const dsc_column_t *column = &table->t->columns[c];

@@ -72,7 +72,8 @@ const char *column_junk_reason(const plan_table_t *table, const dsc_column_t *co
 bool column_is_measure(const dsc_column_t *column);
 Nv__Additivity column_additivity(const dsc_column_t *column, const char **reason);
 const char *column_unit(const dsc_column_t *column);
-Nv__ScdType column_scd(const plan_table_t *table, const dsc_column_t *column, const char **reason);
+/* By what was seen to change between the records of one thing, where it was seen; else by what the attribute is. */
+Nv__ScdType column_scd(const plan_t *plan, int table, const dsc_column_t *column, const char **reason);
 bool column_is_event_date(const dsc_column_t *column);
 /* It may say which version of a member was in force: hardly ever missing. Where it is, the current version is taken. */
 bool column_dates_events(const dsc_column_t *column);

@@ -121,8 +121,7 @@ static bool measures(target_builder_t *t, const Nv__FactDesign *design, nv_error
         Nv__SttmColumn *column = sttm_copy(t, identifier_make(t->b->ctx, measure->name, "measure"), alias,
                                            source, NV__KEY_ROLE__KEY_ROLE_NONE);
         column->measure = true;
-        column->additivity =
-            measure->derived_allocation ? NV__ADDITIVITY__ADDITIVITY_NON : measure->additivity;
+        column->additivity = measure->additivity;
         column->unit = nv_strdup(t->b->ctx, measure->unit);
         column->description = nv_printf(t->b->ctx, "%s (%s)", measure->description, measure->reason);
     }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "worker/discovery/candidates.h"
+#include "worker/discovery/changes.h"
 #include "worker/discovery/graph.h"
 #include "worker/discovery/priors.h"
 #include "worker/discovery/report.h"
@@ -316,5 +317,5 @@ bool discovery_relate(nv_mem_t *ctx, const Nv__Profile *profile, const discovery
     if (state.options->safe)
         keep_safe(&state);
     *out = report_relations(&state, ctx, roles_decide(&state, ctx));
-    return true;
+    return changes_observe(ctx, profile, state.options->exact, *out, err);
 }

@@ -215,6 +215,62 @@ static void test_facts_refer_to_the_history_of_a_member(void **state)
     nv_mem_free(f->ctx);
 }
 
+static void saw(fixture_t *f, const char *column, int64_t records, int64_t changes)
+{
+    Nv__ObservedChange *seen = NV_NEW(f->ctx, Nv__ObservedChange);
+    nv__observed_change__init(seen);
+    seen->table = nv_strdup(f->ctx, "customer_addresses");
+    seen->column = nv_strdup(f->ctx, column);
+    seen->keys = 100;
+    seen->records = records;
+    seen->changes = changes;
+    size_t cap = f->relations->n_changes;
+    NV_PUSH(f->ctx, f->relations->changes, f->relations->n_changes, cap) = seen;
+}
+
+static const Nv__AttributeDesign *attribute_of(const Nv__DimensionDesign *dimension, const char *name)
+{
+    for (size_t i = 0; i < dimension->n_attributes; i++) {
+        if (strcmp(dimension->attributes[i]->name, name) == 0)
+            return dimension->attributes[i];
+    }
+    fail_msg("no %s", name);
+    return NULL;
+}
+
+/* What was seen to change makes versions; what was not, in records enough, is kept as its nature says; few records prove nothing. */
+static void test_types_by_observed_change(void **state)
+{
+    (void)state;
+    for (int enough = 0; enough < 2; enough++) {
+        fixture_t *f = fixture_shop();
+        assert_non_null(f);
+        assert_true(
+            fixture_csv(f, "customer_addresses",
+                        "customer_id,valid_from,street,nickname,opened_on\n1,2020-01-01,A,x,2001-01-01\n"
+                        "1,2024-01-01,B,x,2001-01-01\n2,2021-01-01,C,y,2002-01-01\n"));
+        fixture_key(f, "customer_addresses", "customer_id", "valid_from");
+        fixture_role(f, "customer_addresses", NV__TABLE_ROLE__TABLE_ROLE_DIMENSION);
+        saw(f, "street", enough ? 140 : 110, 7);
+        saw(f, "nickname", enough ? 140 : 110, 0);
+        saw(f, "opened_on", enough ? 140 : 110, 0);
+        fixture_must_design(f);
+        const Nv__DimensionDesign *address = fixture_dimension(f, "dim_customer_address");
+        assert_non_null(address);
+        const Nv__AttributeDesign *street = attribute_of(address, "street");
+        assert_int_equal(street->scd, NV__SCD_TYPE__SCD_TYPE_2);
+        assert_non_null(strstr(street->reason, enough ? "7 changes observed in 40 later records of 100 keys"
+                                                      : "7 changes observed in 10 later records"));
+        assert_int_equal(attribute_of(address, "nickname")->scd,
+                         enough ? NV__SCD_TYPE__SCD_TYPE_1 : NV__SCD_TYPE__SCD_TYPE_2);
+        assert_int_equal(attribute_of(address, "opened_on")->scd, NV__SCD_TYPE__SCD_TYPE_0);
+        assert_int_equal(sttm_find_problems(f->ctx, f->sttm, f->input.profile).n, 0);
+        const Nv__SttmColumn *column = fixture_column(fixture_target(f, "dim_customer_address"), "street");
+        assert_string_equal(column->evidence[0]->text, street->reason);
+        nv_mem_free(f->ctx);
+    }
+}
+
 /* The review counted that too few orders find an address: the reference is dropped, and the dimension says why nothing uses it. */
 static void test_critique_drops_the_reference_to_a_history(void **state)
 {
@@ -517,6 +573,7 @@ int main(void)
         TEST(test_critique_drops_a_grain),
         cmocka_unit_test(test_header_without_measures_goes_to_its_lines),
         cmocka_unit_test(test_facts_refer_to_the_history_of_a_member),
+        cmocka_unit_test(test_types_by_observed_change),
         cmocka_unit_test(test_critique_drops_the_reference_to_a_history),
         cmocka_unit_test(test_measures_by_their_values),
         TEST(test_names_say_what_a_table_holds),

@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include "worker/discovery/changes.h"
 #include "worker/profiling/profile.h"
 #include "worker/rawdata/rawdata.h"
 
@@ -41,6 +42,10 @@ static int set_up(void **state)
     write_file(f->folder, "people.csv", "id,name\n1,Ann\n2,Bob\n3,Cid\n3,Cid\n");
     write_file(f->folder, "Order \"Lines\".csv",
                "line,who,amount\n1,1,\"1,5\"\n2,2,\"2,5\"\n3,9,\"3,5\"\n4,,\"4,5\"\n");
+    write_file(
+        f->folder, "prices.csv",
+        "sku,valid_from,price,label\nA,2024-01-01,1.50,pen\nA,2024-02-01,1.75,pen\nA,2024-02-01,1.75,pen\n"
+        "A,2024-03-01,1.50,pen\nB,2024-01-01,9.00,cup\nC,2024-01-01,8.00,\nC,2024-02-01,8.00,jar\n");
     Nv__Survey *survey = NULL;
     if (!survey_folder(ctx, f->folder, NULL, &survey, &err))
         fail_msg("%s", err.message);
@@ -59,11 +64,12 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     fixture_t *f = *state;
-    char path[256];
-    (void)snprintf(path, sizeof path, "%s/people.csv", f->folder);
-    (void)unlink(path);
-    (void)snprintf(path, sizeof path, "%s/Order \"Lines\".csv", f->folder);
-    (void)unlink(path);
+    static const char *const files[] = {"people.csv", "Order \"Lines\".csv", "prices.csv"};
+    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+        char path[256];
+        (void)snprintf(path, sizeof path, "%s/%s", f->folder, files[i]);
+        (void)unlink(path);
+    }
     (void)rmdir(f->folder);
     nv_mem_free(f->ctx);
     return 0;
@@ -106,6 +112,48 @@ static void test_unknown_names_are_not_answered(void **state)
     assert_false(counts.answered);
 }
 
+static void expect_changes(const Nv__Relations *relations, const char *column, int64_t changes)
+{
+    for (size_t i = 0; i < relations->n_changes; i++) {
+        if (strcmp(relations->changes[i]->column, column) != 0)
+            continue;
+        assert_int_equal(relations->changes[i]->keys, 3);
+        assert_int_equal(relations->changes[i]->records, 6);
+        assert_int_equal(relations->changes[i]->changes, changes);
+        return;
+    }
+    fail_msg("nothing was seen of %s", column);
+}
+
+/* Three things in six records: A cost 1.50, 1.75 and 1.50 again (one further value), and no label changed. */
+static void test_changes_between_records(void **state)
+{
+    fixture_t *f = *state;
+    nv_error_t err = NV_ERROR_INIT;
+    discovery_exact_t exact = rawdata_exact(f->raw);
+    char *columns[] = {(char *)"sku", (char *)"valid_from"};
+    Nv__PrimaryKey key = NV__PRIMARY_KEY__INIT;
+    Nv__SourceRole role = NV__SOURCE_ROLE__INIT;
+    Nv__Relations relations = NV__RELATIONS__INIT;
+    key.table = role.table = (char *)"prices";
+    key.columns = columns;
+    key.n_columns = 2;
+    role.role = NV__TABLE_ROLE__TABLE_ROLE_DIMENSION;
+    relations.primary_keys = (Nv__PrimaryKey *[]){&key};
+    relations.roles = (Nv__SourceRole *[]){&role};
+    relations.n_primary_keys = relations.n_roles = 1;
+    if (!changes_observe(f->ctx, &f->profile, &exact, &relations, &err))
+        fail_msg("%s", err.message);
+    expect_changes(&relations, "price", 1);
+    expect_changes(&relations, "label", 0);
+    /* Who keeps one record of each has no history; nor is anything seen where nobody can count. */
+    key.n_columns = 1;
+    relations.n_changes = 0;
+    assert_true(changes_observe(f->ctx, &f->profile, &exact, &relations, &err));
+    assert_true(changes_observe(f->ctx, &f->profile, NULL, &relations, &err));
+    assert_int_equal(relations.n_changes, 0);
+}
+
 static void test_missing_files_are_refused(void **state)
 {
     fixture_t *f = *state;
@@ -121,6 +169,7 @@ static void test_missing_files_are_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(test_inclusion), TEST(test_uniqueness_without_exact_duplicates),
+                                       TEST(test_changes_between_records),
                                        TEST(test_unknown_names_are_not_answered),
                                        TEST(test_missing_files_are_refused)};
     return cmocka_run_group_tests(tests, NULL, NULL);
