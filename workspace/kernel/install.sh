@@ -20,8 +20,9 @@ need() {
     command -v "$1" >/dev/null || die "$1 is missing: install $2"
 }
 
+# Of what the files hold, not of where they stand: checkouts share one installation, and it must not be made anew under one that uses it.
 stamp_of() {
-    sha256sum "$@" | sha256sum | cut -d' ' -f1
+    cat -- "$@" | sha256sum | cut -d' ' -f1
 }
 
 install_venv() {
