@@ -312,6 +312,17 @@ static void describe(builder_t *b, int t)
                                "%d fact tables reference it", table->facts_using);
 }
 
+/* Files of several days whose rows do not say theirs. */
+static void note_undated(plan_t *plan, const builder_t *b, const plan_table_t *table)
+{
+    if (b->versioned && !table->history && table->t->p->n_files > 1 && table->key->violations > 0)
+        plan_note(
+            plan,
+            "The %zu files of \"%s\" tell of the same things, and no row says of which day: the last file "
+            "counts, and the versions of %s begin with the batches to come.",
+            table->t->p->n_files, table->t->p->name, b->out->name);
+}
+
 static void make_dimension(plan_t *plan, int t, size_t *cap)
 {
     plan_table_t *table = &plan->tables[t];
@@ -334,6 +345,7 @@ static void make_dimension(plan_t *plan, int t, size_t *cap)
     flatten(&b, t, "");
     settle_scd(&b);
     describe(&b, t);
+    note_undated(plan, &b, table);
     table->dimension = b.out;
     NV_PUSH(plan->ctx, plan->star->dimensions, plan->star->n_dimensions, *cap) = b.out;
 }

@@ -14,6 +14,7 @@ typedef struct key_candidate {
     int columns[KEY_MAX];
     double uniqueness; /* distinct / records, 1 = exact */
     double violations; /* records that share a key */
+    bool by_file; /* each of the table's files tells of every thing once: unique as far as it is judged */
     double null_share;
     bool exact;
     double p;             /* probability of being the primary key */

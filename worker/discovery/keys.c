@@ -67,6 +67,19 @@ static bool has_version_column(const dsc_table_t *table)
     return false;
 }
 
+/* Snapshots: several files that each hold about as many rows as there are things, and together many more. */
+static bool is_told_by_each_file(const dsc_table_t *table, const dsc_column_t *column)
+{
+    int64_t most = 0, least = INT64_MAX;
+    for (size_t i = 0; i < table->p->n_files; i++) {
+        most = table->p->files[i]->rows > most ? table->p->files[i]->rows : most;
+        least = table->p->files[i]->rows < least ? table->p->files[i]->rows : least;
+    }
+    return table->p->n_files >= 2 && column->distinct >= (double)most &&
+           column->distinct <= 1.3 * (double)most && (double)least >= 0.5 * (double)most &&
+           table->rows >= 1.5 * column->distinct;
+}
+
 static void collect_singles(dsc_state_t *state, int t)
 {
     const dsc_table_t *table = &state->schema->tables[t];
@@ -74,7 +87,8 @@ static void collect_singles(dsc_state_t *state, int t)
     for (int c = 0; c < table->n_columns; c++) {
         const dsc_column_t *column = &table->columns[c];
         bool own = speaks_of_own_table(state, column);
-        double least = own ? (versions ? 0.6 : 0.9) : least_uniqueness;
+        bool by_file = own && column->unique < 0.9 && is_told_by_each_file(table, column);
+        double least = by_file ? 0 : own ? (versions ? 0.6 : 0.9) : least_uniqueness;
         if (!key_may_be(column) || column->unique < least || column->null_share > 0.05)
             continue;
         key_candidate_t *key = key_add(&state->keys[t], t, &c, 1);
@@ -85,6 +99,11 @@ static void collect_singles(dsc_state_t *state, int t)
         key->exact = column->p->distinct_exact;
         key->violations = key->exact ? fmax(0, records - column->distinct) : 0;
         key->null_share = column->null_share;
+        key->by_file = by_file;
+        if (by_file) {
+            key->uniqueness = 1;
+            key->violations = 0;
+        }
     }
 }
 

@@ -53,6 +53,11 @@ static void key_evidence(const dsc_state_t *state, nv_mem_t *ctx, const key_cand
     if (table->rows <= 0)
         out->evidence[n++] =
             discovery_evidence(ctx, "name", 0.3, "the table is empty: chosen by names alone");
+    else if (key->by_file)
+        out->evidence[n++] = discovery_evidence(
+            ctx, "uniqueness", 0.5,
+            "each of the %zu files tells of every key once; %lld records differ from an earlier one",
+            table->p->n_files, (long long)out->violations);
     else if (key->violations <= 0)
         out->evidence[n++] = discovery_evidence(
             ctx, "uniqueness", 0.6, "%s over %.0f records%s", key->exact ? "unique" : "unique (estimated)",
@@ -98,7 +103,10 @@ static void report_keys(const dsc_state_t *state, nv_mem_t *ctx, Nv__Relations *
         pk->columns = column_names(state, ctx, t, columns, key->n);
         pk->n_columns = (size_t)key->n;
         pk->confidence = rounded(key->p);
-        pk->violations = (int64_t)key->violations;
+        pk->violations =
+            (int64_t)(key->by_file ? fmax(0, state->schema->tables[t].records -
+                                                 state_column(state, t, key->columns[0])->distinct)
+                                   : key->violations);
         const dsc_column_t *first = state_column(state, t, key->columns[0]);
         pk->surrogate =
             key->n == 1 && first->kind == CLASS_INTEGER && (first->density > 0.5 || first->p->monotonic);

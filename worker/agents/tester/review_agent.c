@@ -242,12 +242,18 @@ static void leave_grain_open(reviewing_t *r, const char *subject, bool whole_row
                                     : "could not be counted from here");
 }
 
-/* The table holds its members version by version. */
+/* The table holds its members version by version, dated or in files of several days. */
 static bool holds_versions(const reviewing_t *r, const char *table)
 {
     for (size_t i = 0; i < r->star->n_dimensions; i++)
         if (strcmp(r->star->dimensions[i]->source, table) == 0 &&
             r->star->dimensions[i]->effective_from[0] != '\0')
+            return true;
+    const Nv__TableProfile *profile = find_table(r, table);
+    const Nv__Relations *relations = r->star->relations;
+    for (size_t i = 0;
+         profile != NULL && profile->n_files > 1 && relations != NULL && i < relations->n_changes; i++)
+        if (strcmp(relations->changes[i]->table, table) == 0)
             return true;
     return false;
 }

@@ -383,6 +383,49 @@ static void test_statistics_of_the_same_seasons(void **state)
         assert_string_equal(f->found->joins[i]->to, "people");
 }
 
+/* One customer a line in each of three files; some have moved in between. */
+static char *snapshot_line(nv_mem_t *ctx, int i)
+{
+    int customer = (i - 1) % 60 + 1, file = (i - 1) / 60;
+    return nv_printf(ctx, "%d,Name %d,%s %d", customer, customer,
+                     file > 0 && customer % 3 == file - 1 ? "moved" : "city", customer % 7);
+}
+
+static char *bought_line(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,%d,2024-01-%02d,%d.50", i, i * 7 % 60 + 1, i % 28 + 1, i);
+}
+
+/* Snapshots in files: a key that repeats in every file is one all the same, and what changed in between is counted. */
+static void test_snapshots_in_files(void **state)
+{
+    fixture_t *f = *state;
+    Nv__SourceFile file = NV__SOURCE_FILE__INIT;
+    Nv__SourceFile *files[] = {&file, &file, &file};
+    file.rows = 60;
+    add(f, "customers", rows(f, "customer_id,name,city", 180, snapshot_line));
+    add(f, "orders", rows(f, "order_id,customer_id,ordered_on,amount", 120, bought_line));
+    relate(f, false);
+    assert_true(key(f, "customers") == NULL ||
+                key(f, "customers")->n_columns > 1); /* in one file it is none */
+    Nv__TableProfile *customers = mini_profile(f->mini)->tables[0];
+    customers->files = files;
+    customers->n_files = 3;
+    relate(f, false);
+    assert_non_null(key(f, "customers"));
+    assert_int_equal(key(f, "customers")->n_columns, 1);
+    assert_string_equal(key(f, "customers")->columns[0], "customer_id");
+    assert_true(key(f, "customers")->violations > 0);
+    expect_join(f, "orders", "customer_id", "customers");
+    assert_int_equal(f->found->n_changes, 2);
+    assert_string_equal(f->found->changes[0]->column, "name");
+    assert_int_equal(f->found->changes[0]->changes, 0);
+    assert_int_equal(f->found->changes[1]->changes, 40); /* a third moved on each of two days */
+    assert_int_equal(f->found->changes[1]->keys, 60);
+    customers->files = NULL;
+    customers->n_files = 0;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -399,6 +442,7 @@ int main(void)
         TEST(test_failed_counting_is_an_error),
         TEST(test_a_handful_of_rows),
         TEST(test_statistics_of_the_same_seasons),
+        TEST(test_snapshots_in_files),
         cmocka_unit_test_setup_teardown(test_a_chain_of_composite_keys, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
