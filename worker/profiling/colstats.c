@@ -1,5 +1,6 @@
 #include "worker/profiling/colstats.h"
 
+#include <assert.h>
 #include <math.h>
 #include <string.h>
 
@@ -39,13 +40,11 @@ size_t utf8_cut(const char *text, size_t length, size_t most)
     return most;
 }
 
-static char shape_of(unsigned char c)
+static inline char shape_of(unsigned char c)
 {
-    if (c >= '0' && c <= '9')
-        return '9';
-    if ((c | 0x20) >= 'a' && (c | 0x20) <= 'z')
-        return 'A';
-    return c >= 0x80 ? 'A' : (char)c;
+    bool letter = (unsigned char)((c | 0x20) - 'a') < 26 || c >= 0x80;
+    char other = (unsigned char)(c - '0') < 10 ? '9' : (char)c;
+    return letter ? 'A' : other;
 }
 
 size_t colstats_pattern(const char *text, size_t length, char *out, size_t size)
@@ -108,7 +107,7 @@ static size_t count_chars(const char *text, size_t length)
     return chars;
 }
 
-static void add_length(colstats_t *stats, const char *text, size_t length, int64_t count)
+static inline void add_length(colstats_t *stats, const char *text, size_t length, int64_t count)
 {
     size_t chars = stats->ascii ? length : count_chars(text, length);
     int32_t n = chars > INT32_MAX ? INT32_MAX : (int32_t)chars;
@@ -132,18 +131,18 @@ static void keep_short(short_text_t *out, const char *text, size_t length)
     memcpy(out->text, text, out->length);
 }
 
-static uint64_t prefix_of(const char *text, size_t length)
+static inline uint64_t prefix_of(const char *text, size_t length)
 {
     uint64_t prefix = 0;
-    memcpy(&prefix, text, length < sizeof prefix ? length : sizeof prefix);
+    if (length >= sizeof prefix)
+        prefix = load8(text);
+    else
+        memcpy(&prefix, text, length);
     return __builtin_bswap64(prefix);
 }
 
-static void add_text_range(colstats_t *stats, const char *text, size_t length)
+static void widen_text_range(colstats_t *stats, const char *text, size_t length)
 {
-    uint64_t prefix = prefix_of(text, length);
-    if (stats->any && prefix > stats->min_prefix && prefix < stats->max_prefix)
-        return;
     if (!stats->any || text_compare(text, length, stats->min_text.text, stats->min_text.length) < 0)
         keep_short(&stats->min_text, text, length);
     if (!stats->any || text_compare(text, length, stats->max_text.text, stats->max_text.length) > 0)
@@ -153,7 +152,14 @@ static void add_text_range(colstats_t *stats, const char *text, size_t length)
     stats->max_prefix = prefix_of(stats->max_text.text, stats->max_text.length);
 }
 
-static void add_sample(colstats_t *stats, double number, int64_t count)
+static inline void add_text_range(colstats_t *stats, const char *text, size_t length)
+{
+    uint64_t prefix = prefix_of(text, length);
+    if (!stats->any || prefix <= stats->min_prefix || prefix >= stats->max_prefix)
+        widen_text_range(stats, text, length);
+}
+
+static inline void add_sample(colstats_t *stats, double number, int64_t count)
 {
     if (stats->exact) {
         NV_PUSH(stats->ctx, stats->weights, stats->n_weights, stats->weights_capacity) =
@@ -164,7 +170,7 @@ static void add_sample(colstats_t *stats, double number, int64_t count)
         reservoir_add(&stats->reservoir, number);
 }
 
-static void add_number(colstats_t *stats, const parsed_t *value, int64_t count)
+static inline void add_number(colstats_t *stats, const parsed_t *value, int64_t count)
 {
     const parser_t *parser = stats->parser;
     double number = parser_number(parser, value);
@@ -204,7 +210,7 @@ static void judge_log(colstats_t *stats)
         give_up_log(stats);
 }
 
-static void add_distinct(colstats_t *stats, uint64_t hash)
+static inline void add_distinct(colstats_t *stats, uint64_t hash)
 {
     if (!stats->kmv.pending)
         stats->kmv = kmv_make(stats->ctx);
@@ -229,7 +235,7 @@ static void filter_all_hot(colstats_t *stats)
         filter_hot(stats, stats->hot.entries[i].hash);
 }
 
-static bool count_hot(colstats_t *stats, uint64_t hash, int64_t count)
+static inline bool count_hot(colstats_t *stats, uint64_t hash, int64_t count)
 {
     return (stats->hot_filter[(hash >> 6) % COLSTATS_FILTER] >> (hash & 63) & 1) &&
            dict_count(&stats->hot, hash, count);
@@ -246,14 +252,14 @@ static void keep_hot(colstats_t *stats, const char *text, size_t length, uint64_
 }
 
 /* Where nearly every value is new, one in SAMPLE_EVERY is looked up, and a repetition stands for as many. */
-static void add_hot_sampled(colstats_t *stats, const char *text, size_t length, uint64_t hash)
+static inline void add_hot_sampled(colstats_t *stats, const char *text, size_t length, uint64_t hash)
 {
     if (stats->tick % SAMPLE_EVERY || count_hot(stats, hash, SAMPLE_EVERY) || stats->tick % KEEP_EVERY_UNIQUE)
         return;
     keep_hot(stats, text, length, hash, 1);
 }
 
-static void add_hot(colstats_t *stats, const char *text, size_t length, uint64_t hash, int64_t count)
+static inline void add_hot(colstats_t *stats, const char *text, size_t length, uint64_t hash, int64_t count)
 {
     if (!stats->exact && count == 1 && !stats->log.dropped) {
         add_hot_sampled(stats, text, length, hash);
@@ -285,19 +291,18 @@ static bool plain_decimal(const char *text, size_t *length)
 
 /* The canonical text: borrowed raw text where that is canonical already, else written to buffer. *same: it is the raw
  * text as a whole, so its hash is known. */
-static const char *canonical(const parser_t *parser, const parsed_t *value, const char *text, size_t *length,
-                             char *buffer, bool *same)
+static inline const char *canonical(const parser_t *parser, Nv__ValueType type, const parsed_t *value,
+                                    const char *text, size_t *length, char *buffer, bool *same)
 {
     *same = false;
     const size_t given = *length;
-    bool notation = parser->number.decimal == '.' && !parser->number.group[0];
-    switch (parser->type) {
+    switch (type) {
     case NV__VALUE_TYPE__VALUE_TYPE_STRING:
         *same = true;
         return text;
     case NV__VALUE_TYPE__VALUE_TYPE_INT64:
         *same = *length <= 18 && text[0] >= '1' && text[0] <= '9' && text[*length - 1] >= '0' &&
-                text[*length - 1] <= '9' && notation;
+                text[*length - 1] <= '9' && parser->bare_notation;
         if (*same)
             return text;
         break;
@@ -314,7 +319,7 @@ static const char *canonical(const parser_t *parser, const parsed_t *value, cons
         buffer[10] = 'T';
         return buffer;
     case NV__VALUE_TYPE__VALUE_TYPE_DECIMAL:
-        if (notation && plain_decimal(text, length)) {
+        if (parser->bare_notation && plain_decimal(text, length)) {
             *same = *length == given;
             return text;
         }
@@ -338,7 +343,7 @@ static void add_ok(colstats_t *stats, const parsed_t *value, const char *text, s
         add_number(stats, value, count);
     size_t shown_length = length;
     bool same;
-    const char *shown = canonical(parser, value, text, &shown_length, buffer, &same);
+    const char *shown = canonical(parser, parser->type, value, text, &shown_length, buffer, &same);
     if (!same)
         hash = sketch_hash(shown, shown_length);
     add_distinct(stats, hash);
@@ -371,6 +376,114 @@ void colstats_take(colstats_t *stats, parse_status_t status, const parsed_t *val
         add_ok(stats, value, text, length, hash, count);
         break;
     }
+}
+
+static void batch_lengths(colstats_t *stats, const colstats_batch_t *batch)
+{
+    for (size_t i = 0; i < batch->n; i++)
+        add_length(stats, batch->fields[i].text, batch->fields[i].length, 1);
+}
+
+/* Those at which colstats_take's tick asks for a pattern. */
+static void batch_patterns(colstats_t *stats, const colstats_batch_t *batch)
+{
+    for (size_t i = (PATTERN_EVERY - stats->tick % PATTERN_EVERY) % PATTERN_EVERY; i < batch->n;
+         i += PATTERN_EVERY)
+        add_pattern(stats, batch->fields[i].text, batch->fields[i].length, PATTERN_EVERY);
+}
+
+static void batch_ranges(colstats_t *stats, const colstats_batch_t *batch)
+{
+    bool texts = stats->parser->type == NV__VALUE_TYPE__VALUE_TYPE_STRING;
+    for (size_t i = 0; texts && i < batch->n; i++)
+        if (batch->status[i] == PARSE_OK)
+            add_text_range(stats, batch->fields[i].text, batch->fields[i].length);
+    for (size_t i = 0; !texts && i < batch->n; i++)
+        if (batch->status[i] == PARSE_OK)
+            add_number(stats, &batch->values[i], 1);
+}
+
+/* What is shown of each value, with its hash. */
+typedef struct shown {
+    csv_field_t fields[COLSTATS_BATCH];
+    uint64_t hashes[COLSTATS_BATCH];
+    char buffers[COLSTATS_BATCH][PARSED_TEXT_MAX];
+} shown_t;
+
+/* type: the parser's, as a constant, so that each type gets a loop of its own. */
+static inline void show_each(const parser_t *parser, Nv__ValueType type, const colstats_batch_t *batch,
+                             shown_t *out)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        if (batch->status[i] != PARSE_OK)
+            continue;
+        size_t length = batch->fields[i].length;
+        bool same;
+        const char *text = canonical(parser, type, &batch->values[i], batch->fields[i].text, &length,
+                                     out->buffers[i], &same);
+        out->fields[i] = (csv_field_t){text, length};
+        out->hashes[i] = same ? batch->hashes[i] : sketch_hash(text, length);
+    }
+}
+
+static void show(const parser_t *parser, const colstats_batch_t *batch, shown_t *out)
+{
+    switch (parser->type) {
+    case NV__VALUE_TYPE__VALUE_TYPE_INT64:
+        show_each(parser, NV__VALUE_TYPE__VALUE_TYPE_INT64, batch, out);
+        break;
+    case NV__VALUE_TYPE__VALUE_TYPE_DECIMAL:
+        show_each(parser, NV__VALUE_TYPE__VALUE_TYPE_DECIMAL, batch, out);
+        break;
+    case NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP:
+        show_each(parser, NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP, batch, out);
+        break;
+    default:
+        show_each(parser, parser->type, batch, out);
+    }
+}
+
+/* Counts of distinct and of frequent values: whether a value is looked up depends on the one before. */
+static void batch_identities(colstats_t *stats, const colstats_batch_t *batch, const csv_field_t *fields,
+                             const uint64_t *hashes)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        stats->tick++;
+        if (batch->status[i] != PARSE_OK)
+            continue;
+        add_distinct(stats, hashes[i]);
+        add_hot(stats, fields[i].text, fields[i].length, hashes[i], 1);
+    }
+}
+
+static void batch_status(colstats_t *stats, const colstats_batch_t *batch)
+{
+    for (size_t i = 0; i < batch->n; i++) {
+        stats->ok += batch->status[i] == PARSE_OK;
+        stats->nulls += batch->status[i] == PARSE_NULL;
+        if (batch->status[i] == PARSE_INVALID) {
+            const csv_field_t *field = &batch->fields[i];
+            stats->invalid++;
+            dict_add(&stats->bad, field->text, utf8_cut(field->text, field->length, COLSTATS_TEXT),
+                     batch->hashes[i], 1);
+        }
+    }
+}
+
+void colstats_take_batch(colstats_t *stats, const colstats_batch_t *batch)
+{
+    assert(!stats->exact && batch->n <= COLSTATS_BATCH);
+    shown_t shown;
+    batch_lengths(stats, batch);
+    batch_patterns(stats, batch);
+    batch_status(stats, batch);
+    batch_ranges(stats, batch);
+    if (stats->parser->type == NV__VALUE_TYPE__VALUE_TYPE_STRING) {
+        batch_identities(stats, batch, batch->fields, batch->hashes);
+        return;
+    }
+    show(stats->parser, batch, &shown);
+    batch_identities(stats, batch, shown.fields, shown.hashes);
 }
 
 static void merge_range(colstats_t *into, const colstats_t *from)

@@ -15,19 +15,26 @@ column_t column_make(nv_mem_t *ctx, uint64_t seed, size_t max_entries, size_t ma
     return out;
 }
 
-static bool order_value(const char *text, size_t length, order_value_t *out)
+static bool whole_number(const char *text, size_t length, int64_t *out)
 {
-    out->number = 0;
-    out->length = 0;
     bool digits = length <= 18;
+    int64_t sum = 0;
     for (size_t i = 0; digits && i < length; i++) {
         digits = text[i] >= '0' && text[i] <= '9';
-        out->number = out->number * 10 + (text[i] - '0');
+        sum = sum * 10 + (text[i] - '0');
     }
-    if (digits)
+    *out = sum;
+    return digits;
+}
+
+static bool order_value(const char *text, size_t length, order_value_t *out)
+{
+    out->length = 0;
+    if (whole_number(text, length, &out->number))
         return true;
     if (length > ORDER_TEXT)
         return false;
+    out->number = 0;
     out->length = (uint8_t)length;
     memcpy(out->text, text, length);
     return true;
@@ -42,6 +49,12 @@ static bool increases(const order_value_t *a, const order_value_t *b)
 
 static void follow_order(column_t *column, const char *text, size_t length)
 {
+    int64_t number;
+    if (column->in_block && !column->last.length && whole_number(text, length, &number)) {
+        column->disordered = number <= column->last.number;
+        column->last.number = number; /* most columns in order are numbers: nothing else to copy */
+        return;
+    }
     order_value_t value;
     if (!order_value(text, length, &value) || (column->in_block && !increases(&column->last, &value))) {
         column->disordered = true;
@@ -111,14 +124,48 @@ static void hash_fields(column_t *column, csv_field_t *fields, size_t n, uint64_
     }
 }
 
-static void count_field(column_t *column, const csv_field_t *field, uint64_t hash)
+/* The value of a text that is in no plain form. */
+static parse_status_t read_slowly(const parser_t *parser, const csv_field_t *field, value_class_t *class,
+                                  parsed_t *value)
 {
-    if (!column->streaming) {
-        if (dict_add(&column->dict, field->text, field->length, hash, 1))
-            return;
-        column_stream(column);
+    *class = value_classify(field->text, field->length);
+    if (parser->type != NV__VALUE_TYPE__VALUE_TYPE_STRING)
+        return parser_parse(parser, field->text, field->length, value);
+    return parser_is_null(parser, field->text, field->length) ? PARSE_NULL : PARSE_OK;
+}
+
+/* Fields that are not empty, at most COLSTATS_BATCH. */
+static void stream_batch(column_t *column, const csv_field_t *fields, const uint64_t *hashes, size_t n)
+{
+    value_class_t classes[COLSTATS_BATCH];
+    parsed_t values[COLSTATS_BATCH];
+    bool taken[COLSTATS_BATCH];
+    parse_status_t status[COLSTATS_BATCH];
+    plain_read_all(column->parser, fields, n, classes, values, taken);
+    for (size_t i = 0; i < n; i++)
+        status[i] = taken[i] ? PARSE_OK : read_slowly(column->parser, &fields[i], &classes[i], &values[i]);
+    for (size_t i = 0; i < n; i++)
+        evidence_add(&column->evidence, &classes[i], 1);
+    colstats_take_batch(&column->stats, &(colstats_batch_t){n, fields, hashes, values, status});
+}
+
+static void stream_fields(column_t *column, const csv_field_t *fields, const uint64_t *hashes, size_t n)
+{
+    csv_field_t full[COLSTATS_BATCH];
+    uint64_t full_hashes[COLSTATS_BATCH];
+    while (n) {
+        size_t some = n < COLSTATS_BATCH ? n : COLSTATS_BATCH;
+        size_t kept = 0;
+        for (size_t i = 0; i < some; i++) {
+            full[kept] = fields[i];
+            full_hashes[kept] = hashes[i];
+            kept += fields[i].length != 0;
+        }
+        stream_batch(column, full, full_hashes, kept);
+        fields += some;
+        hashes += some;
+        n -= some;
     }
-    stream_one(column, field->text, field->length, hash, 1);
 }
 
 void column_add(column_t *column, csv_field_t *fields, size_t n, uint64_t *hashes)
@@ -130,9 +177,13 @@ void column_add(column_t *column, csv_field_t *fields, size_t n, uint64_t *hashe
     for (size_t i = 0; i < n && !column->disordered; i++)
         if (fields[i].length)
             follow_order(column, fields[i].text, fields[i].length);
-    for (size_t i = 0; i < n; i++)
-        if (fields[i].length)
-            count_field(column, &fields[i], hashes[i]);
+    size_t i = 0;
+    for (; i < n && !column->streaming; i++)
+        if (fields[i].length && !dict_add(&column->dict, fields[i].text, fields[i].length, hashes[i], 1)) {
+            column_stream(column);
+            break;
+        }
+    stream_fields(column, fields + i, hashes + i, n - i);
     column->stats.ascii = false; /* what the dictionary hands on later may be anything */
 }
 

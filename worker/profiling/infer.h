@@ -14,12 +14,32 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Everything a value could be; equal keys are treated alike. Digits as in number_class_t. */
+/* Everything a value could be; equal keys are treated alike. The digits are those of number_class_t in one word, so that a
+ * class travels in two registers: put together byte by byte in memory, it would be waited for. */
 typedef struct value_class {
     uint64_t key;
-    uint8_t int_digits[2];
-    uint8_t frac_digits[2];
+    uint64_t digits;
 } value_class_t;
+
+static inline uint64_t class_pack_digits(const uint8_t whole[2], const uint8_t fraction[2])
+{
+    return whole[0] | (uint64_t)whole[1] << 16 | (uint64_t)fraction[0] << 32 | (uint64_t)fraction[1] << 48;
+}
+/* Significant digits before and behind the separator; side 0: the point is decimal, 1: the comma is. */
+static inline int class_int_digits(const value_class_t *class, int side)
+{
+    return (int)(class->digits >> (16 * side) & 255);
+}
+static inline int class_frac_digits(const value_class_t *class, int side)
+{
+    return (int)(class->digits >> (16 * side + 32) & 255);
+}
+/* No count of `a` is above that of `b`: four subtractions in one word, whose borrows show in the spare bytes. */
+static inline bool class_digits_within(uint64_t a, uint64_t b)
+{
+    const uint64_t spare = UINT64_C(0x0100010001000100);
+    return (((b | spare) - a) & spare) == spare;
+}
 
 /* text is trimmed and not empty. */
 value_class_t value_classify(const char *text, size_t length);
@@ -44,10 +64,7 @@ static inline void evidence_add(evidence_t *evidence, const value_class_t *class
 {
     if (evidence->n_used) {
         evidence_entry_t *last = &evidence->slots[evidence->last];
-        if (last->class.key == class->key && class->int_digits[0] <= last->class.int_digits[0] &&
-            class->int_digits[1] <= last->class.int_digits[1] &&
-            class->frac_digits[0] <= last->class.frac_digits[0] &&
-            class->frac_digits[1] <= last->class.frac_digits[1]) {
+        if (last->class.key == class->key && class_digits_within(class->digits, last->class.digits)) {
             last->count += count;
             return;
         }

@@ -4,24 +4,10 @@
 
 _Static_assert(DATETIME_N_DATES <= 24, "a date set is 24 bits of the key");
 
-static uint64_t number_key(const number_class_t *number)
-{
-    return CLASS_NUMBER | (uint64_t)number->notations << 8 | (uint64_t)number->flags << 16 |
-           (uint64_t)number->currency << 24;
-}
-
 static uint64_t datetime_key(enum class_kind kind, const datetime_class_t *class)
 {
     return (uint64_t)kind | (uint64_t) class->dates << 8 | (uint64_t) class->time << 32 |
            (uint64_t) class->gap << 36 | (uint64_t) class->zone << 38;
-}
-
-value_class_t class_of_number(const number_class_t *number)
-{
-    value_class_t out = {.key = number_key(number)};
-    memcpy(out.int_digits, number->int_digits, sizeof out.int_digits);
-    memcpy(out.frac_digits, number->frac_digits, sizeof out.frac_digits);
-    return out;
 }
 
 unsigned class_whole_flags(const char *text, size_t length)
@@ -29,16 +15,24 @@ unsigned class_whole_flags(const char *text, size_t length)
     unsigned flags = length > 1 && text[0] == '0' ? NUMBER_LEADING_ZERO : 0;
     if (length == 1 && text[0] <= '1')
         flags |= NUMBER_ZERO_ONE;
-    datetime_class_t unused;
-    char dashed[10];
     if (length != 8)
         return flags;
+    datetime_class_t unused;
+    char dashed[10];
     memcpy(dashed, text, 4);
     dashed[4] = dashed[7] = '-';
     memcpy(dashed + 5, text + 4, 2);
     memcpy(dashed + 8, text + 6, 2);
-    bool century = memcmp(text, "1900", 4) >= 0 && memcmp(text, "2100", 4) <= 0;
+    bool century =
+        (text[0] == '1' || text[0] == '2') && memcmp(text, "1900", 4) >= 0 && memcmp(text, "2100", 4) <= 0;
     return flags | (century && datetime_classify(dashed, sizeof dashed, &unused) ? NUMBER_YMD : 0);
+}
+
+static inline size_t skip_digits(const char *text, size_t at, size_t length)
+{
+    while (at < length && (unsigned char)(text[at] - '0') < 10)
+        at++;
+    return at;
 }
 
 /* What number_classify says, for up to 18 digits with at most one point between them: the most common values. */
@@ -46,16 +40,13 @@ static bool plain_number(const char *text, size_t length, value_class_t *out)
 {
     if (length == 0 || length > 18)
         return false;
-    size_t point = length;
     size_t zeros = 0;
-    for (size_t i = 0; i < length; i++) {
-        if (text[i] >= '0' && text[i] <= '9')
-            zeros += text[i] == '0' && zeros == i;
-        else if (text[i] == '.' && point == length && i > 0 && i + 1 < length)
-            point = i;
-        else
-            return false;
-    }
+    while (zeros < length && text[zeros] == '0')
+        zeros++;
+    size_t point = skip_digits(text, zeros, length);
+    if (point == 0 || (point < length && (text[point] != '.' || point + 1 == length ||
+                                          skip_digits(text, point + 1, length) != length)))
+        return false;
     number_class_t number = {.notations = 255};
     size_t fraction = point < length ? length - point - 1 : 0;
     if (fraction) {
@@ -66,7 +57,6 @@ static bool plain_number(const char *text, size_t length, value_class_t *out)
     } else {
         number.flags = (uint8_t)class_whole_flags(text, length);
     }
-    zeros = zeros < point ? zeros : point;
     number.int_digits[0] = (uint8_t)(point - zeros);
     number.int_digits[1] = (uint8_t)(point - zeros + fraction);
     number.frac_digits[0] = (uint8_t)fraction;
@@ -160,11 +150,16 @@ static void grow(evidence_t *evidence)
     evidence->last = 0;
 }
 
-static void widen(uint8_t *into, const uint8_t *from)
+/* The larger of each count. */
+static uint64_t widest(uint64_t a, uint64_t b)
 {
-    for (int i = 0; i < 2; i++)
-        if (from[i] > into[i])
-            into[i] = from[i];
+    uint64_t out = 0;
+    for (int shift = 0; shift < 64; shift += 16) {
+        uint64_t x = a >> shift & 255;
+        uint64_t y = b >> shift & 255;
+        out |= (x > y ? x : y) << shift;
+    }
+    return out;
 }
 
 void evidence_add_any(evidence_t *evidence, const value_class_t *class, int64_t count)
@@ -180,8 +175,7 @@ void evidence_add_any(evidence_t *evidence, const value_class_t *class, int64_t 
     }
     evidence->last = (size_t)(entry - evidence->slots);
     entry->count += count;
-    widen(entry->class.int_digits, class->int_digits);
-    widen(entry->class.frac_digits, class->frac_digits);
+    entry->class.digits = widest(entry->class.digits, class->digits);
 }
 
 void evidence_merge(evidence_t *into, const evidence_t *from)

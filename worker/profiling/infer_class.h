@@ -43,7 +43,12 @@ static inline enum word_kind class_word_kind(uint64_t key)
     return (enum word_kind)(key >> 16 & 15);
 }
 
-value_class_t class_of_number(const number_class_t *number);
+static inline value_class_t class_of_number(const number_class_t *number)
+{
+    return (value_class_t){.key = CLASS_NUMBER | (uint64_t)number->notations << 8 |
+                                  (uint64_t)number->flags << 16 | (uint64_t)number->currency << 24,
+                           .digits = class_pack_digits(number->int_digits, number->frac_digits)};
+}
 value_class_t class_of_datetime(const datetime_class_t *class);
 /* Flags of a text of digits only. */
 unsigned class_whole_flags(const char *text, size_t length);

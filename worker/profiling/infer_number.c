@@ -52,7 +52,7 @@ static bool ambiguous(const evidence_t *evidence, int64_t covered, int chosen)
         return false;
     for (size_t i = 0; i < evidence->n_slots; i++) {
         const evidence_entry_t *e = &evidence->slots[i];
-        if (is_number(e) && e->class.frac_digits[0] + e->class.frac_digits[1] > 0)
+        if (is_number(e) && class_frac_digits(&e->class, 0) + class_frac_digits(&e->class, 1) > 0)
             return true;
     }
     return false;
@@ -73,10 +73,10 @@ static widths_t measure(const evidence_t *evidence, int notation)
         const evidence_entry_t *e = &evidence->slots[i];
         if (!is_number(e) || !(class_notations(e->class.key) >> notation & 1))
             continue;
-        if (e->class.int_digits[side] > out.whole)
-            out.whole = e->class.int_digits[side];
-        if (e->class.frac_digits[side] > out.fraction)
-            out.fraction = e->class.frac_digits[side];
+        int whole = class_int_digits(&e->class, side);
+        int fraction = class_frac_digits(&e->class, side);
+        out.whole = whole > out.whole ? whole : out.whole;
+        out.fraction = fraction > out.fraction ? fraction : out.fraction;
         out.flags |= class_number_flags(e->class.key);
         if (class_currency(e->class.key))
             out.currencies |= 1U << (class_currency(e->class.key) - 1);

@@ -293,31 +293,32 @@ static bool strip_by_rule(const number_rule_t *rule, span_t *span, int *sign)
     return !parentheses || !explicit_sign;
 }
 
+const int64_t number_small_powers[19] = {1,
+                                         10,
+                                         100,
+                                         1000,
+                                         10000,
+                                         100000,
+                                         1000000,
+                                         10000000,
+                                         100000000,
+                                         1000000000,
+                                         10000000000,
+                                         100000000000,
+                                         1000000000000,
+                                         10000000000000,
+                                         100000000000000,
+                                         1000000000000000,
+                                         10000000000000000,
+                                         100000000000000000,
+                                         1000000000000000000};
+
 nv_int128_t number_power(int n)
 {
-    static const int64_t small[] = {1,
-                                    10,
-                                    100,
-                                    1000,
-                                    10000,
-                                    100000,
-                                    1000000,
-                                    10000000,
-                                    100000000,
-                                    1000000000,
-                                    10000000000,
-                                    100000000000,
-                                    1000000000000,
-                                    10000000000000,
-                                    100000000000000,
-                                    1000000000000000,
-                                    10000000000000000,
-                                    100000000000000000,
-                                    1000000000000000000};
     assert(n >= 0 && n <= NUMBER_MAX_DIGITS);
     if (n <= 18)
-        return small[n];
-    return (nv_int128_t)small[18] * number_power(n - 18);
+        return number_small_powers[n];
+    return (nv_int128_t)number_small_powers[18] * number_power(n - 18);
 }
 
 /* Up to 18 digits with at most one decimal separator between them: the common case, without the rule's machinery. */
@@ -403,44 +404,31 @@ bool number_parse_double(const number_rule_t *rule, const char *text, size_t len
     return n > 0 && end == buffer + n && isfinite(*out);
 }
 
-/* The digits of a size, last first; as many as there are, at least least. */
-static int put_digits(unsigned __int128 size, int least, char *digits)
-{
-    int n = 0;
-    while (size > UINT64_MAX) {
-        digits[n++] = (char)('0' + (int)(size % 10));
-        size /= 10;
-    }
-    uint64_t small = (uint64_t)size;
-    do {
-        digits[n++] = (char)('0' + (int)(small % 10));
-        small /= 10;
-    } while (small || n < least);
-    return n;
-}
-
 size_t number_text(nv_int128_t mantissa, int scale, char *out)
 {
-    bool negative = mantissa < 0;
-    unsigned __int128 size = negative ? -(unsigned __int128)mantissa : (unsigned __int128)mantissa;
-    char all[64];
-    char *digits = all;
-    int n = put_digits(size, scale + 1, digits);
-    while (scale > 0 && *digits == '0') {
-        digits++;
-        n--;
-        scale--;
-    }
-    char *p = out;
-    if (negative)
-        *p++ = '-';
-    while (n > 0) {
-        if (n == scale)
-            *p++ = '.';
-        *p++ = digits[--n];
-    }
-    *p = '\0';
-    return (size_t)(p - out);
+    unsigned __int128 size = mantissa < 0 ? -(unsigned __int128)mantissa : (unsigned __int128)mantissa;
+    char all[NUMBER_TEXT_MAX];
+    char *const end = all + sizeof all;
+    char *at = end;
+    bool shown = scale == 0; /* zeros at the end of a fraction are not */
+    do {                     /* from the last digit to the first, one before the point at least */
+        int digit = size > UINT64_MAX ? (int)(size % 10) : (int)((uint64_t)size % 10);
+        size = size > UINT64_MAX ? size / 10 : (uint64_t)size / 10;
+        shown |= digit != 0;
+        if (shown)
+            *--at = (char)('0' + digit);
+        if (--scale == 0) {
+            if (shown)
+                *--at = '.';
+            shown = true;
+        }
+    } while (size || scale >= 0);
+    if (mantissa < 0)
+        *--at = '-';
+    size_t length = (size_t)(end - at);
+    memcpy(out, at, length);
+    out[length] = '\0';
+    return length;
 }
 
 size_t number_double_text(double value, char *out)

@@ -69,6 +69,7 @@ bool number_parse_double(const number_rule_t *rule, const char *text, size_t len
 
 /* 10^n for n in 0 … 38. */
 nv_int128_t number_power(int n);
+extern const int64_t number_small_powers[19]; /* those of 0 … 18 */
 /* Plain decimal text without trailing zeros: "-12.5", "0". out holds NUMBER_TEXT_MAX. Returns the length. */
 size_t number_text(nv_int128_t mantissa, int scale, char *out);
 /* Shortest text that reads back as the same double. */

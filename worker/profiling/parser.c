@@ -37,9 +37,15 @@ parser_t parser_make(Nv__ValueType type, int precision, int scale, const Nv__Par
         out.iso_gap = first[8];
     out.power = scale >= 0 && scale <= NUMBER_MAX_DIGITS ? (double)number_power(scale) : 1;
     out.plain = is_plain(&out);
+    out.bare_notation = out.number.decimal == '.' && !out.number.group[0];
     for (size_t i = 0; out.number.n_currency == 1 && number_currency(i); i++)
         if (strcmp(number_currency(i), out.number.currency[0]) == 0)
             out.currency = (uint8_t)(i + 1);
+    out.currency_length = out.currency ? (uint8_t)strlen(out.number.currency[0]) : 0;
+    for (size_t i = 0; i < rule->n_null_spellings; i++) {
+        size_t length = strlen(rule->null_spellings[i]);
+        out.null_lengths |= UINT64_C(1) << (length < 63 ? length : 63);
+    }
     return out;
 }
 
@@ -68,6 +74,11 @@ static bool in_list(char *const *list, size_t n, const char *text, size_t length
         if (strlen(list[i]) == length && memcmp(list[i], text, length) == 0)
             return true;
     return false;
+}
+
+bool parser_is_null_spelling(const parser_t *parser, const char *text, size_t length)
+{
+    return in_list(parser->rule->null_spellings, parser->rule->n_null_spellings, text, length);
 }
 
 static bool in_list_any_case(char *const *list, size_t n, const char *text, size_t length)
@@ -123,7 +134,7 @@ parse_status_t parser_parse(const parser_t *parser, const char *text, size_t len
     const Nv__ParseRule *rule = parser->rule;
     if (rule->trim)
         text_trim(&text, &length);
-    if (length == 0 || in_list(rule->null_spellings, rule->n_null_spellings, text, length))
+    if (length == 0 || parser_is_null(parser, text, length))
         return PARSE_NULL;
     *out = (parsed_t){0};
     bool ok = true;
@@ -170,21 +181,6 @@ size_t parser_text(const parser_t *parser, const parsed_t *value, char *out)
     }
 }
 
-/* The same double either way; from 64 bits it is one instruction. */
-static double whole_number(nv_int128_t n)
-{
-    return n >= INT64_MIN && n <= INT64_MAX ? (double)(int64_t)n : (double)n;
-}
-
-double parser_number(const parser_t *parser, const parsed_t *value)
-{
-    if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE)
-        return value->d;
-    if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL)
-        return whole_number(value->n) / parser->power;
-    return whole_number(value->n);
-}
-
 parsed_t parser_from_number(const parser_t *parser, double number)
 {
     if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE)
@@ -193,11 +189,4 @@ parsed_t parser_from_number(const parser_t *parser, double number)
     if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL)
         scaled *= (double)number_power(parser->scale);
     return (parsed_t){.n = (nv_int128_t)rint(scaled)};
-}
-
-int parsed_compare(const parser_t *parser, const parsed_t *a, const parsed_t *b)
-{
-    if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE)
-        return (a->d > b->d) - (a->d < b->d);
-    return (a->n > b->n) - (a->n < b->n);
 }

@@ -22,11 +22,15 @@ typedef struct parser {
     int scale;
     const Nv__ParseRule *rule; /* borrowed */
     number_rule_t number;
-    size_t iso_length; /* 10 or 19 when the first format is the ISO one with or without a time, else 0 */
-    char iso_gap;      /* between date and time of that format */
-    bool plain;        /* plain.h may be asked: no null spelling or separator stands in its way */
-    uint8_t currency;  /* 1 + index of the only currency mark; 0: none, or several */
-    double power;      /* 10^scale */
+    size_t iso_length;  /* 10 or 19 when the first format is the ISO one with or without a time, else 0 */
+    char iso_gap;       /* between date and time of that format */
+    bool bare_notation; /* numbers have the point and no groups: "1234.5" */
+    bool plain;         /* plain.h may be asked: no null spelling or separator stands in its way */
+    uint8_t currency_length; /* of that mark */
+    uint8_t currency;        /* 1 + index of the only currency mark; 0: none, or several */
+    double power;            /* 10^scale */
+    uint64_t
+        null_lengths; /* bit n: some null spelling has n bytes (bit 63: 63 or more); most values are told by it */
 } parser_t;
 
 enum { PARSED_TEXT_MAX = 64 };
@@ -34,13 +38,33 @@ enum { PARSED_TEXT_MAX = 64 };
 /* rule must outlive the parser. */
 parser_t parser_make(Nv__ValueType type, int precision, int scale, const Nv__ParseRule *rule);
 parse_status_t parser_parse(const parser_t *parser, const char *text, size_t length, parsed_t *out);
+/* Is the trimmed, not empty text a null spelling? */
+bool parser_is_null_spelling(const parser_t *parser, const char *text, size_t length);
+static inline bool parser_is_null(const parser_t *parser, const char *text, size_t length)
+{
+    return (parser->null_lengths >> (length < 63 ? length : 63) & 1) &&
+           parser_is_null_spelling(parser, text, length);
+}
 /* Canonical text of a non-string value; out holds PARSED_TEXT_MAX. Returns the length. */
 size_t parser_text(const parser_t *parser, const parsed_t *value, char *out);
 /* The value as a number that keeps the order (dates in days, timestamps in microseconds); not for strings. */
-double parser_number(const parser_t *parser, const parsed_t *value);
+static inline double parser_number(const parser_t *parser, const parsed_t *value)
+{
+    if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE)
+        return value->d;
+    /* the same double either way; from 64 bits it is one instruction */
+    bool small = value->n >= INT64_MIN && value->n <= INT64_MAX;
+    double whole = small ? (double)(int64_t)value->n : (double)value->n;
+    return parser->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL ? whole / parser->power : whole;
+}
 /* The inverse, rounded, for interpolated values such as histogram edges. */
 parsed_t parser_from_number(const parser_t *parser, double number);
-int parsed_compare(const parser_t *parser, const parsed_t *a, const parsed_t *b);
+static inline int parsed_compare(const parser_t *parser, const parsed_t *a, const parsed_t *b)
+{
+    if (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE)
+        return (a->d > b->d) - (a->d < b->d);
+    return (a->n > b->n) - (a->n < b->n);
+}
 
 bool text_trim_ends(const char **text, size_t *length);
 /* Moves both ends past blanks (space, tab, CR, LF, VT, FF); true when anything was cut. */

@@ -17,14 +17,16 @@ typedef struct digits {
     bool grouped;
 } digits_t;
 
-static const char *take_run(const char *at, const char *end, uint64_t *sum)
+static inline const char *take_run(const char *at, const char *end, uint64_t *sum)
 {
-    while (at < end && (unsigned char)(*at - '0') < 10)
-        *sum = *sum * 10 + (uint64_t)(*at++ - '0');
+    uint64_t all = *sum;
+    for (unsigned digit; at < end && (digit = (unsigned char)*at - '0') < 10; at++)
+        all = all * 10 + digit;
+    *sum = all;
     return at;
 }
 
-static bool read_digits(const char *at, const char *end, char group, digits_t *out)
+static inline bool read_digits(const char *at, const char *end, char group, digits_t *out)
 {
     *out = (digits_t){0};
     if (end - at > MOST_DIGITS + 1 || at == end)
@@ -55,8 +57,8 @@ static bool read_digits(const char *at, const char *end, char group, digits_t *o
     return at == end && out->first > 0 && out->whole + out->fraction <= MOST_DIGITS;
 }
 
-static void describe(const digits_t *digits, const char *text, const parser_t *parser, bool bare,
-                     value_class_t *class)
+static inline void describe(const digits_t *digits, const char *text, const parser_t *parser, bool bare,
+                            value_class_t *class)
 {
     number_class_t number = {.notations = 255};
     if (digits->grouped) {
@@ -77,13 +79,16 @@ static void describe(const digits_t *digits, const char *text, const parser_t *p
     *class = class_of_number(&number);
 }
 
-static bool read_number(const parser_t *parser, const char *text, size_t length, value_class_t *class,
-                        parsed_t *out)
+static inline bool read_number(const parser_t *parser, const char *text, size_t length, value_class_t *class,
+                               parsed_t *out)
 {
     const char *at = text;
-    size_t mark = parser->currency ? strlen(parser->number.currency[0]) : 0;
-    if (mark && length > mark && memcmp(text, parser->number.currency[0], mark) == 0)
-        at += mark;
+    if (parser->currency) {
+        const char *mark = parser->number.currency[0];
+        size_t n = parser->currency_length;
+        if (length > n && *text == *mark && (n == 1 || memcmp(text, mark, n) == 0))
+            at += n;
+    }
     bool bare = at == text;
     digits_t digits;
     if (!read_digits(at, text + length, parser->number.group[0], &digits))
@@ -94,12 +99,12 @@ static bool read_number(const parser_t *parser, const char *text, size_t length,
         (parser->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL && digits.whole + scale > parser->precision))
         return false;
     describe(&digits, text, parser, bare, class);
-    out->n = (int64_t)digits.sum * (int64_t)number_power(shift);
+    out->n = (int64_t)digits.sum * number_small_powers[shift];
     return true;
 }
 
-static bool read_iso(const parser_t *parser, const char *text, size_t length, value_class_t *class,
-                     parsed_t *out)
+static inline bool read_iso(const parser_t *parser, const char *text, size_t length, value_class_t *class,
+                            parsed_t *out)
 {
     int64_t micros;
     if (length != parser->iso_length || !datetime_parse_iso(text, length, &micros) ||
@@ -117,16 +122,27 @@ static bool read_iso(const parser_t *parser, const char *text, size_t length, va
 
 bool plain_read(const parser_t *parser, const char *text, size_t length, value_class_t *class, parsed_t *out)
 {
-    if (!parser->plain)
-        return false;
-    switch (parser->type) {
+    bool taken;
+    plain_read_all(parser, &(csv_field_t){text, length}, 1, class, out, &taken);
+    return taken;
+}
+
+void plain_read_all(const parser_t *parser, const csv_field_t *fields, size_t n, value_class_t *classes,
+                    parsed_t *values, bool *taken)
+{
+    const parser_t rule = *parser; /* a copy of our own: no store to the results can change it */
+    switch (rule.plain ? rule.type : NV__VALUE_TYPE__VALUE_TYPE_UNSPECIFIED) {
     case NV__VALUE_TYPE__VALUE_TYPE_INT64:
     case NV__VALUE_TYPE__VALUE_TYPE_DECIMAL:
-        return read_number(parser, text, length, class, out);
+        for (size_t i = 0; i < n; i++)
+            taken[i] = read_number(&rule, fields[i].text, fields[i].length, &classes[i], &values[i]);
+        break;
     case NV__VALUE_TYPE__VALUE_TYPE_DATE:
     case NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP:
-        return read_iso(parser, text, length, class, out);
+        for (size_t i = 0; i < n; i++)
+            taken[i] = read_iso(&rule, fields[i].text, fields[i].length, &classes[i], &values[i]);
+        break;
     default:
-        return false;
+        memset(taken, 0, n * sizeof *taken);
     }
 }

@@ -263,35 +263,6 @@ static void merge_rejects(nv_mem_t *ctx, const scan_config_t *config, const sour
     memcpy(out->rejects, all, out->n_rejects * sizeof *all);
 }
 
-/* The logs of rows and sets, counted side by side. */
-typedef struct log_jobs {
-    lane_t *lanes;
-    size_t n_lanes;
-    scan_result_t *out;
-} log_jobs_t;
-
-static void count_log(void *arg, size_t worker, size_t i)
-{
-    (void)worker;
-    const log_jobs_t *jobs = arg;
-    bool rows = i == 0;
-    hashlog_t *log = rows ? &jobs->lanes[0].row_log : &jobs->lanes[0].set_logs[i - 1];
-    for (size_t lane = 1; lane < jobs->n_lanes; lane++)
-        hashlog_merge(log, rows ? &jobs->lanes[lane].row_log : &jobs->lanes[lane].set_logs[i - 1]);
-    int64_t distinct = log->dropped ? -1 : hashlog_distinct(log);
-    if (rows)
-        jobs->out->distinct_rows = distinct;
-    else
-        jobs->out->sets[i - 1] = (scan_set_t){jobs->lanes[0].sets[i - 1], distinct};
-}
-
-static void merge_logs(const scan_config_t *config, lane_t *lanes, scan_result_t *out)
-{
-    log_jobs_t jobs = {lanes, (size_t)config->options->threads, out};
-    out->n_sets = lanes[0].n_sets;
-    parallel_run(jobs.n_lanes, 1 + out->n_sets, count_log, &jobs);
-}
-
 /* Logs are not below a context; this frees those of a result with it. */
 typedef struct log_owner {
     column_t *columns;
@@ -322,6 +293,53 @@ static void merge_columns(nv_mem_t *ctx, const scan_config_t *config, lane_t *la
     log_owner_t *owner = NV_NEW(out->columns, log_owner_t);
     *owner = (log_owner_t){out->columns, n};
     nv_on_free(owner, drop_logs);
+}
+
+/* The logs of rows and sets, counted side by side. */
+typedef struct log_jobs {
+    lane_t *lanes;
+    size_t n_lanes;
+    bool ordered; /* the rows are known to differ */
+    scan_result_t *out;
+} log_jobs_t;
+
+static void count_log(void *arg, size_t worker, size_t i)
+{
+    (void)worker;
+    const log_jobs_t *jobs = arg;
+    bool rows = i == 0;
+    if (rows && jobs->ordered) {
+        jobs->out->distinct_rows = jobs->out->rows;
+        return;
+    }
+    hashlog_t *log = rows ? &jobs->lanes[0].row_log : &jobs->lanes[0].set_logs[i - 1];
+    for (size_t lane = 1; lane < jobs->n_lanes; lane++)
+        hashlog_merge(log, rows ? &jobs->lanes[lane].row_log : &jobs->lanes[lane].set_logs[i - 1]);
+    int64_t distinct = log->dropped ? -1 : hashlog_distinct(log);
+    if (rows)
+        jobs->out->distinct_rows = distinct;
+    else
+        jobs->out->sets[i - 1] = (scan_set_t){jobs->lanes[0].sets[i - 1], distinct};
+}
+
+/* A column whose values increase from row to row tells all rows apart: nothing to count then. */
+static bool is_ordered(const scan_config_t *config, const scan_result_t *result)
+{
+    for (size_t i = 0; i < config->dialect->n_columns; i++)
+        if (!result->columns[i].empty && column_is_monotonic(&result->columns[i]))
+            return true;
+    return false;
+}
+
+/* After the columns. */
+static void merge_logs(const scan_config_t *config, lane_t *lanes, scan_result_t *out)
+{
+    log_jobs_t jobs = {.lanes = lanes,
+                       .n_lanes = (size_t)config->options->threads,
+                       .ordered = is_ordered(config, out),
+                       .out = out};
+    out->n_sets = lanes[0].n_sets;
+    parallel_run(jobs.n_lanes, 1 + out->n_sets, count_log, &jobs);
 }
 
 typedef struct name_place {
@@ -385,9 +403,10 @@ static void merge(nv_mem_t *ctx, const scan_config_t *config, const source_t *so
         merge_notes(ctx, config, lanes, out);
     if (!config->wanted) {
         out->trace = join_traces(ctx, config, lanes, true);
-        merge_logs(config, lanes, out);
     }
     merge_columns(ctx, config, lanes, out);
+    if (!config->wanted)
+        merge_logs(config, lanes, out);
 }
 
 bool scan_run(nv_mem_t *ctx, const scan_config_t *config, scan_result_t *out, nv_error_t *err)

@@ -178,8 +178,7 @@ static const char *mutated(nv_mem_t *ctx, const char *seed, uint64_t *state)
 static bool same_class(const char *a, const char *b)
 {
     value_class_t x = value_classify(a, strlen(a)), y = value_classify(b, strlen(b));
-    return x.key == y.key && memcmp(x.int_digits, y.int_digits, 2) == 0 &&
-           memcmp(x.frac_digits, y.frac_digits, 2) == 0;
+    return x.key == y.key && x.digits == y.digits;
 }
 
 static void check(nv_mem_t *ctx, const pushdown_engine_t *engine, const char *const *texts, size_t n)
