@@ -120,16 +120,26 @@ static bool pg_prepare(db_t *base, nv_error_t *err)
 
 static bool pg_script(db_t *base, const char *sql, nv_error_t *err)
 {
-    return simple((postgres_t *)base, sql, NULL, 0, err);
+    return pg_settle(base, err) && simple((postgres_t *)base, sql, NULL, 0, err);
 }
 
+static bool take_text(db_row_t *row, void *arg, nv_error_t *err)
+{
+    (void)err;
+    snprintf(arg, XID_MAX, "%s", (const char *)db_row_bytes(row, 0).data);
+    return true;
+}
+
+/* A writer's goes out with its first statements, which spares a round trip; a failure shows at their settling. */
 static bool pg_begin(db_t *base, nv_error_t *err)
 {
     postgres_t *db = (postgres_t *)base;
     base->failed = false;
     if (!db->writer)
         return simple(db, "BEGIN", NULL, 0, err);
-    return simple(db, "BEGIN; SELECT CAST(pg_current_xact_id() AS TEXT)", db->xid, sizeof db->xid, err);
+    db->xid[0] = '\0';
+    return pg_send(base, DB_PG_BEGIN, DB_NO_PARAMS, NULL, NULL, err) &&
+           pg_send(base, DB_PG_XACT_ID, DB_NO_PARAMS, take_text, db->xid, err);
 }
 
 static void pg_rollback(db_t *base)
@@ -140,13 +150,6 @@ static void pg_rollback(db_t *base)
         PQclear(PQexec(db->conn, "ROLLBACK"));
     if (PQstatus(db->conn) != CONNECTION_OK)
         base->lost = true;
-}
-
-static bool take_status(db_row_t *row, void *arg, nv_error_t *err)
-{
-    (void)err;
-    snprintf(arg, XID_MAX, "%s", (const char *)db_row_bytes(row, 0).data);
-    return true;
 }
 
 /* Asks the server, over a new connection, how the transaction ended: "committed", "aborted", "in progress", "unknown". */
@@ -160,7 +163,7 @@ static bool ask_outcome(postgres_t *db, int64_t deadline, char *status, nv_error
     if (strcmp(started, db->started) != 0)
         return nv_fail(err, NV_UNKNOWN, "the server was restarted during COMMIT");
     do {
-        if (!pg_run(&db->base, DB_PG_XACT_STATUS, DB_PARAMS(db_s(xid)), take_status, status, NULL, err))
+        if (!pg_run(&db->base, DB_PG_XACT_STATUS, DB_PARAMS(db_s(xid)), take_text, status, NULL, err))
             return false;
         if (strcmp(status, "in progress") != 0)
             return true;

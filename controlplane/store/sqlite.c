@@ -22,6 +22,9 @@ enum {
     APPLICATION_ID = 0x4E565942, /* "NVYB", in the file's header */
     CHECK_WHOLE_MAX = 32 << 20,  /* files up to this are checked whole when opened */
     CACHE_KIB = 16 * 1024,
+    /* Each run has pages of its own in each table, and a commit writes whole pages: with small ones, a superstep is 17 KiB of
+     * log, not 58. Of new databases; an old one keeps its size. */
+    PAGE_BYTES = 1024,
 };
 
 typedef struct sqlite {
@@ -382,11 +385,11 @@ static bool configure(sqlite_t *db, const store_options_t *options, nv_error_t *
         return false;
     if (!db->writer)
         return sqlite_script(&db->base, "PRAGMA query_only=1", err);
-    const char *writing =
-        nv_printf(ctx,
-                  "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
-                  "PRAGMA application_id=%d;",
-                  APPLICATION_ID);
+    const char *writing = nv_printf(
+        ctx,
+        "PRAGMA page_size=%d; PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA wal_autocheckpoint=0;"
+        "PRAGMA application_id=%d;",
+        PAGE_BYTES, APPLICATION_ID);
     if (!sqlite_script(&db->base, writing, err))
         return false;
     if (!check_sound(db, err) || !(db->checkpointer = checkpointer_start(db->base.location, err)))

@@ -3,12 +3,13 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
+/* In pages, of 1 KiB in a new database. */
 enum {
     PASS_PAGES =
-        8192, /* the thread moves that many (32 MiB) at once: hot pages are written once for many commits */
-    IDLE_PAGES = 1000,   /* worth moving when there is nothing else to do */
-    LIMIT_PAGES = 32768, /* the log is to begin anew (128 MiB) */
-    END_PAGES = 512,     /* moved within the writer's thread: some milliseconds */
+        32768, /* the thread moves that many (32 MiB) at once: hot pages are written once for many commits */
+    IDLE_PAGES = 4000,    /* worth moving when there is nothing else to do */
+    LIMIT_PAGES = 131072, /* the log is to begin anew (128 MiB) */
+    END_PAGES = 2048,     /* moved within the writer's thread: some milliseconds */
     HARD_PAGES = 4 * LIMIT_PAGES
 };
 

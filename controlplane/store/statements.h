@@ -204,6 +204,8 @@
     X(LEADER_HOLD, "SELECT epoch FROM leaders WHERE name = $1 AND epoch = $2") \
     X(PG_LEADER_HOLD, "SELECT epoch FROM leaders WHERE name = $1 AND epoch = $2 FOR SHARE") \
     X(LEADER_RENEW, "UPDATE leaders SET until_ms = $1 WHERE name = $2 AND owner = $3 AND epoch = $4") \
+    X(PG_BEGIN, "BEGIN") \
+    X(PG_XACT_ID, "SELECT CAST(pg_current_xact_id() AS TEXT)") \
     X(PG_NOW, "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)") \
     X(META_GET, "SELECT value FROM nuvyn_meta WHERE name = $1") \
     X(META_PUT, "INSERT INTO nuvyn_meta (name, value) VALUES ($1, $2) ON CONFLICT (name) DO UPDATE SET value = excluded.value")

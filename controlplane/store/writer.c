@@ -298,10 +298,11 @@ bool writer_submit(writer_t *writer, job_t *job, nv_error_t *err)
         *writer->tail = job;
         writer->tail = &job->next;
         writer->queued++;
-        pthread_cond_signal(&writer->wake);
     }
     writer->counters.refused += full;
     pthread_mutex_unlock(&writer->lock);
+    if (!stopping && !full)
+        pthread_cond_signal(&writer->wake); /* not under the lock: it would wake up only to wait for that */
     if (stopping)
         return nv_fail(err, NV_UNAVAILABLE, "the store is closing");
     if (full)

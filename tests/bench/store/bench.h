@@ -40,7 +40,7 @@ void superstep_next(superstep_t *s);
 
 /* Supersteps arrive at a fixed rate, whatever the store does, over RUNS_MAX runs; each is timed from when it was due. */
 typedef struct open_figures {
-    double p50, p99, max, steps_per_s, steps_per_cpu_s, steps_per_commit;
+    double p50, p99, max, steps_per_s, steps_per_cpu_s, steps_per_commit, raw_p99;
 } open_figures_t;
 bool open_loop(store_t *store, const char *name, double rate, double seconds, int server_pid, samples_t *all,
                open_figures_t *out, nv_error_t *err) NV_MUST_CHECK;
