@@ -2,6 +2,7 @@
 #ifndef CONTROLPLANE_STORE_INTERNAL_H
 #define CONTROLPLANE_STORE_INTERNAL_H
 
+#include <openssl/evp.h>
 #include <pthread.h>
 
 #include "controlplane/store/db.h"
@@ -104,6 +105,30 @@ void *rows_push(rows_t *rows, size_t size);
 /* All rows of one statement, each pushed by `row`. */
 bool rows_list(store_t *store, nv_mem_t *ctx, db_statement_t statement, const db_param_t *params,
                size_t n_params, db_row_fn *row, rows_t *out, nv_error_t *err) NV_MUST_CHECK;
+
+/* The one row of a statement, below ctx; NOT_FOUND names `what` and `name`. size: of *out, which `row` pushes. */
+bool row_get(store_t *store, nv_mem_t *ctx, db_statement_t statement, const db_param_t *params,
+             size_t n_params, db_row_fn *row, const char *what, const char *name, void *out, size_t size,
+             nv_error_t *err) NV_MUST_CHECK;
+bool check_run_key(const char *tenant, const char *run_id, nv_error_t *err) NV_MUST_CHECK;
+int list_limit(int limit); /* 1 … STORE_PAGE_MAX */
+
+/* ---- documents ---- */
+
+typedef struct found_document {
+    bool found;
+    int64_t bytes;
+    char content_id[40];
+} found_document_t;
+bool document_find(db_t *db, const char *tenant, const char *sha256, found_document_t *out,
+                   nv_error_t *err) NV_MUST_CHECK;
+bool document_drop_content(db_t *db, const char *tenant, const char *content_id,
+                           nv_error_t *err) NV_MUST_CHECK;
+/* SHA-256 in parts; hash_end() writes it in lower-case hex, and leaves the context to be freed. */
+EVP_MD_CTX *hash_new(void);
+void hash_add(EVP_MD_CTX *hash, const void *data, size_t length);
+void hash_end(EVP_MD_CTX *hash, char out[65]);
+void to_hex(const uint8_t *bytes, size_t n, char *out);
 
 int64_t store_now_ms(void);
 

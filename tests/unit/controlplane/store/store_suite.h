@@ -60,7 +60,13 @@ void suite_create_run(fixture_t *f, const char *tenant, const char *run_id);
 /* An empty batch for a run of "acme" at epoch 1. */
 store_batch_t suite_change_of(const char *run_id);
 
+/* One of everything that a superstep of run "r1" commits; and that nothing of it is there. */
+void suite_full_batch(fixture_t *f, store_batch_t *batch);
+void suite_assert_untouched(fixture_t *f);
+
 int suite_runs(void);
+int suite_supersteps(void);
+int suite_tenants(void);
 int suite_writer(void);
 int suite_documents(void);
 int suite_cases(void);

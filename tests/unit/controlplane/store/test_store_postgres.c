@@ -51,8 +51,8 @@ int main(void)
         return 1;
     const char *expected = getenv("NUVYN_PG_VECTOR"); /* "pgvector" where the chosen server has it */
     suite_engine = (suite_engine_t){server_fresh, NULL, expected ? expected : "exact scan"};
-    int failed =
-        suite_runs() + suite_writer() + suite_documents() + suite_cases() + suite_leaders() + suite_server();
+    int failed = suite_runs() + suite_supersteps() + suite_tenants() + suite_writer() + suite_documents() +
+                 suite_cases() + suite_leaders() + suite_server();
     failed += !server_do("stop");
     return failed;
 }

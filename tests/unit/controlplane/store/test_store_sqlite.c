@@ -210,8 +210,8 @@ int main(void)
         return 1;
     keep_vector_loaded(NUVYN_HOME "/sqlite-vec/vec0.so");
     suite_engine = (suite_engine_t){fresh, NUVYN_HOME "/sqlite-vec/vec0.so", "sqlite-vec v"};
-    int failed =
-        suite_runs() + suite_writer() + suite_documents() + suite_cases() + suite_leaders() + suite_file();
+    int failed = suite_runs() + suite_supersteps() + suite_tenants() + suite_writer() + suite_documents() +
+                 suite_cases() + suite_leaders() + suite_file();
     suite_engine = (suite_engine_t){fresh, NULL, "exact scan"};
     failed += suite_cases() + suite_leaders();
     char command[128];
