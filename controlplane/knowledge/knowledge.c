@@ -7,6 +7,7 @@
 #include "common/contract/codec.h"
 #include "common/core/buf.h"
 #include "common/embedding/embedding.h"
+#include "controlplane/store/cases.h"
 
 _Static_assert((int)NV_EMBEDDING_DIMENSIONS == (int)STORE_EMBEDDING_DIMENSIONS, "one length of embeddings");
 

@@ -2,6 +2,7 @@
 #include "common/contract/codec.h"
 #include "controlplane/knowledge/knowledge.h"
 #include "controlplane/service/service.h"
+#include "controlplane/store/tenants.h"
 #include "controlplane/tenancy/tenancy.h"
 
 #include <fnmatch.h>

@@ -3,6 +3,7 @@
 #include "common/contract/codec.h"
 #include "common/http/oauth.h"
 #include "controlplane/service/service.h"
+#include "controlplane/store/tenants.h"
 #include "controlplane/tenancy/tenancy.h"
 
 #include <pthread.h>

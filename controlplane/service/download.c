@@ -1,6 +1,7 @@
 /* Documents and artifacts to their readers, chunk by chunk, as fast as each one reads. */
 #include "common/identity/policy.h"
 #include "controlplane/service/service.h"
+#include "controlplane/store/documents.h"
 #include "controlplane/tenancy/tenancy.h"
 
 #include <pthread.h>

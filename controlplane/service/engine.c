@@ -1,4 +1,5 @@
 #include "controlplane/service/engine_internal.h"
+#include "controlplane/store/tenants.h"
 
 #include <errno.h>
 #include <stdio.h>

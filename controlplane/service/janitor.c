@@ -1,6 +1,8 @@
 #include "controlplane/service/janitor.h"
 
 #include "controlplane/service/engine.h"
+#include "controlplane/store/documents.h"
+#include "controlplane/store/tenants.h"
 
 #include <inttypes.h>
 #include <pthread.h>

@@ -1,5 +1,6 @@
 #include "common/identity/revocation.h"
 #include "controlplane/service/service.h"
+#include "controlplane/store/tenants.h"
 
 #include <pthread.h>
 #include <string.h>

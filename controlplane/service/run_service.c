@@ -1,6 +1,8 @@
 /* RunService: beginning, looking at and ending runs. */
 #include "common/contract/codec.h"
 #include "controlplane/service/service.h"
+#include "controlplane/store/documents.h"
+#include "controlplane/store/tenants.h"
 #include "controlplane/tenancy/tenancy.h"
 #include "nuvyn/design.pb-c.h"
 

@@ -4,6 +4,7 @@
  * too, so that busy workers are not taken away. Who streams is told each change, looked at by cp_scaler_tick().
  */
 #include "controlplane/service/service.h"
+#include "controlplane/store/tenants.h"
 #include "nuvyn/externalscaler.pb-c.h"
 
 #include <errno.h>

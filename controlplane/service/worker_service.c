@@ -7,6 +7,7 @@
 #include "common/contract/codec.h"
 #include "controlplane/knowledge/knowledge.h"
 #include "controlplane/service/service.h"
+#include "controlplane/store/documents.h"
 #include "controlplane/tenancy/tenancy.h"
 
 #include <pthread.h>

@@ -2,6 +2,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "controlplane/store/cases.h"
 #include "controlplane/store/internal.h"
 #include "controlplane/store/vectors.h"
 

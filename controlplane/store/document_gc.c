@@ -2,6 +2,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "controlplane/store/documents.h"
 #include "controlplane/store/internal.h"
 
 enum { GC_PAGE = 100 };

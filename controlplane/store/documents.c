@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "controlplane/store/documents.h"
 #include "controlplane/store/internal.h"
 
 enum { READ_MAX = 4 << 20 };

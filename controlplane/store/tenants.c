@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "controlplane/store/internal.h"
+#include "controlplane/store/tenants.h"
 
 /* A single statement through the writer; what changed nothing is `refused`. */
 typedef struct one_write {

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "controlplane/store/documents.h"
 #include "controlplane/store/internal.h"
 
 enum { SPILL_BYTES = 4 * STORE_CHUNK_BYTES /* what stays in memory, and what one transaction writes */ };

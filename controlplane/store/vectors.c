@@ -5,6 +5,7 @@
 
 #include "common/core/buf.h"
 #include "common/embedding/embedding.h"
+#include "controlplane/store/cases.h"
 
 enum { DIMENSIONS = STORE_EMBEDDING_DIMENSIONS, FILL_PAGE = 256, VECTOR_TEXT_MAX = DIMENSIONS * 24 };
 _Static_assert((int)STORE_EMBEDDING_DIMENSIONS == (int)NV_EMBEDDING_DIMENSIONS, "one length of embeddings");

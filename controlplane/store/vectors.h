@@ -2,6 +2,7 @@
 #ifndef CONTROLPLANE_STORE_VECTORS_H
 #define CONTROLPLANE_STORE_VECTORS_H
 
+#include "controlplane/store/cases.h"
 #include "controlplane/store/db.h"
 
 /* Makes the index where the engine has one, and fills it with the cases it lacks (those put while it could not be used). On

@@ -2,6 +2,7 @@
 #include <openssl/rand.h>
 #include <string.h>
 
+#include "controlplane/store/tenants.h"
 #include "controlplane/tenancy/keys.h"
 
 static const char purpose_key[] = "key", purpose_data[] = "data", kind_of_key[] = "tenant";

@@ -1,4 +1,5 @@
 #include "controlplane/tenancy/tenancy.h"
+#include "controlplane/store/tenants.h"
 
 #include <string.h>
 

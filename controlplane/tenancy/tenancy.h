@@ -8,6 +8,7 @@
 #define CONTROLPLANE_TENANCY_TENANCY_H
 
 #include "controlplane/store/store.h"
+#include "controlplane/store/tenants.h"
 
 #define TENANCY_DEFAULT_POOL "default"
 enum { TENANCY_NAME_MAX = 63, TENANCY_WEIGHT_MAX = 1000, TENANCY_TASKS_MAX = 100000 };

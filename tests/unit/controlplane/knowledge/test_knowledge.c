@@ -5,6 +5,7 @@
 #include "../store/vector_leaks.h"
 #include "../tenancy/temp_store.h"
 #include "common/embedding/embedding.h"
+#include "controlplane/store/cases.h"
 
 static const char *extension;
 

@@ -1,5 +1,7 @@
 /* Retention on a real SQLite store. */
 #include "controlplane/service/janitor.h"
+#include "controlplane/store/documents.h"
+#include "controlplane/store/tenants.h"
 #include "tests/unit/controlplane/tenancy/temp_store.h"
 
 #include <unistd.h>

@@ -2,6 +2,7 @@
 #include <math.h>
 
 #include "common/embedding/embedding.h"
+#include "controlplane/store/cases.h"
 #include "store_suite.h"
 
 enum { D = STORE_EMBEDDING_DIMENSIONS };

@@ -1,4 +1,5 @@
 /* Documents: chunks, deduplication within a tenant only, limits, clean-up. */
+#include "controlplane/store/documents.h"
 #include "store_suite.h"
 
 static char *pattern(nv_mem_t *ctx, size_t n, unsigned seed)

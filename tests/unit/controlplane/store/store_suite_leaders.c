@@ -1,4 +1,5 @@
 /* Who leads. */
+#include "controlplane/store/tenants.h"
 #include "store_suite.h"
 
 #include <unistd.h>

@@ -1,4 +1,5 @@
 /* Runs: creation, compare-and-set, listing, isolation, deletion. */
+#include "controlplane/store/documents.h"
 #include "store_suite.h"
 
 static void test_create_and_get(void **state)

@@ -1,4 +1,5 @@
 /* What a superstep commits: all of it or nothing, checkpoints, pending writes, tasks, timers, interrupts. */
+#include "controlplane/store/documents.h"
 #include "store_suite.h"
 
 /* Everything of a superstep in one batch. */

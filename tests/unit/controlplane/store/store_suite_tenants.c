@@ -1,4 +1,5 @@
 /* Tenants, pools, credentials, revocations. */
+#include "controlplane/store/tenants.h"
 #include "store_suite.h"
 
 static void test_tenants_pools_credentials(void **state)

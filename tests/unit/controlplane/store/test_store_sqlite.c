@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "controlplane/store/documents.h"
 #include "store_suite.h"
 #include "vector_leaks.h"
 

@@ -1,6 +1,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "controlplane/store/tenants.h"
 #include "controlplane/tenancy/seal.h"
 #include "controlplane/tenancy/tenancy.h"
 #include "temp_store.h"

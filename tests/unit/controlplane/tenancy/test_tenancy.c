@@ -1,3 +1,4 @@
+#include "controlplane/store/tenants.h"
 #include "controlplane/tenancy/tenancy.h"
 #include "temp_store.h"
 
