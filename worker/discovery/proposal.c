@@ -268,6 +268,50 @@ bool discovery_apply_proposal(nv_mem_t *ctx, const Nv__Profile *profile, const N
     return true;
 }
 
+static bool has_columns(const Nv__Profile *profile, const char *table, char **columns, size_t n)
+{
+    for (size_t i = 0; i < profile->n_tables; i++) {
+        const Nv__TableProfile *found = profile->tables[i];
+        if (strcmp(found->name, table) != 0)
+            continue;
+        size_t there = 0;
+        for (size_t k = 0; k < n; k++)
+            for (size_t c = 0; c < found->n_columns; c++)
+                there += strcmp(found->columns[c]->name, columns[k]) == 0;
+        return n > 0 && there == n;
+    }
+    return false;
+}
+
+static bool lists(Nv__Join **list, size_t n, const Nv__Join *join)
+{
+    for (size_t i = 0; i < n; i++)
+        if (same_columns(list[i], join) && strcmp(list[i]->to, join->to) == 0)
+            return true;
+    return false;
+}
+
+void discovery_recall_joins(nv_mem_t *ctx, const Nv__Profile *profile, const Nv__Relations *earlier,
+                            Nv__Relations *now)
+{
+    Nv__Join **undecided = NV_NEW_ARRAY(ctx, Nv__Join *, now->n_undecided + earlier->n_joins + 1);
+    if (now->n_undecided > 0)
+        memcpy(undecided, now->undecided, now->n_undecided * sizeof *undecided);
+    now->undecided = undecided;
+    for (size_t i = 0; i < earlier->n_joins; i++) {
+        Nv__Join *join = earlier->joins[i];
+        if (join->n_columns != join->n_to_columns ||
+            !has_columns(profile, join->from, join->columns, join->n_columns) ||
+            !has_columns(profile, join->to, join->to_columns, join->n_to_columns) ||
+            lists(now->joins, now->n_joins, join) || lists(undecided, now->n_undecided, join))
+            continue;
+        Nv__Join *again = NV_NEW(ctx, Nv__Join);
+        *again = *join;
+        again->n_evidence = 0; /* that of other data */
+        undecided[now->n_undecided++] = again;
+    }
+}
+
 Nv__DesignProposal *discovery_proposal_of(nv_mem_t *ctx, const Nv__Relations *earlier,
                                           const Nv__Relations *now)
 {

@@ -19,6 +19,11 @@ bool discovery_apply_proposal(nv_mem_t *ctx, const Nv__Profile *profile, const N
                               Nv__Relations *relations, proposal_outcome_t *out,
                               nv_error_t *err) NV_MUST_CHECK;
 
+/* Joins of a person's earlier design that `now` does not have, between tables and columns that are there, become undecided ones of
+ * `now`, for discovery_proposal_of() to propose: what a person decided is looked at again although the evidence saw nothing in it. */
+void discovery_recall_joins(nv_mem_t *ctx, const Nv__Profile *profile, const Nv__Relations *earlier,
+                            Nv__Relations *now);
+
 /* What an earlier, proven design says about relations of the same tables, as a proposal about them; below ctx. */
 Nv__DesignProposal *discovery_proposal_of(nv_mem_t *ctx, const Nv__Relations *earlier,
                                           const Nv__Relations *now);

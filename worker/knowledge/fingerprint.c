@@ -73,6 +73,25 @@ bool fingerprint_same_shape(const char *a, const char *b)
     }
 }
 
+void fingerprint_embed(const char *fingerprint, float *out)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("names");
+    nv_buf_t names = nv_buf_make(scratch, FINGERPRINT_MAX_BYTES);
+    bool name = true;
+    for (const char *at = fingerprint; *at; at++) {
+        bool ends = strchr("(,\n", *at) != NULL;
+        bool begins = name && *at == ' ' && (at == fingerprint || strchr(",\n", at[-1]) != NULL);
+        if (ends || begins)
+            nv_buf_putc(&names, ' ');
+        else if (*at == ' ')
+            name = false; /* what follows a column's name is its type */
+        else if (name)
+            nv_buf_putc(&names, *at);
+        name = name || ends;
+    }
+    nv_embedding(nv_buf_text(&names), names.length, out);
+}
+
 Nv__KnowledgeQuery *fingerprint_query(nv_mem_t *ctx, const char *fingerprint, const char *stage, int limit)
 {
     Nv__KnowledgeQuery *query = NV_NEW(ctx, Nv__KnowledgeQuery);
@@ -82,6 +101,6 @@ Nv__KnowledgeQuery *fingerprint_query(nv_mem_t *ctx, const char *fingerprint, co
     query->limit = limit;
     query->n_embedding = NV_EMBEDDING_DIMENSIONS;
     query->embedding = NV_NEW_ARRAY(ctx, float, NV_EMBEDDING_DIMENSIONS);
-    nv_embedding(fingerprint, strlen(fingerprint), query->embedding);
+    fingerprint_embed(fingerprint, query->embedding);
     return query;
 }

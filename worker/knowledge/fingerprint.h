@@ -15,6 +15,9 @@
  * most 64 KiB (a wide schema is cut between columns). */
 char *fingerprint_make(nv_mem_t *ctx, const Nv__TableProfile *const *profiles, size_t count);
 
+/* The vector that cases are found by: of the names alone, since types are in every schema. out: NV_EMBEDDING_DIMENSIONS. */
+void fingerprint_embed(const char *fingerprint, float *out);
+
 /* A knowledge query by this fingerprint (embedding included) for a stage ("design", "generate"); below ctx.
  */
 Nv__KnowledgeQuery *fingerprint_query(nv_mem_t *ctx, const char *fingerprint, const char *stage, int limit);

@@ -2,9 +2,10 @@
 
 #include "worker/agents/model/model_ask.h"
 #include "worker/knowledge/fingerprint.h"
+#include "worker/knowledge/likeness.h"
 #include "worker/prompts/prompts.h"
 
-enum { CASES = 3 };
+enum { CANDIDATES = 20, CASES = 3 };
 
 bool analyst_is_cancelled(void *arg)
 {
@@ -56,8 +57,9 @@ Nv__KnowledgeReply *analyst_recall(agent_task_t *task, nv_mem_t *ctx, const Nv__
     *fingerprint = fingerprint_make(ctx, (const Nv__TableProfile *const *)profile->tables, profile->n_tables);
     const Nv__RunSpec *spec = task->assignment->spec;
     bool wanted = spec == NULL || spec->use_knowledge;
-    if (wanted && !task->ops->knowledge_search(
-                      task->host, ctx, fingerprint_query(ctx, *fingerprint, stage, CASES), &reply, &err)) {
+    if (wanted &&
+        !task->ops->knowledge_search(task->host, ctx, fingerprint_query(ctx, *fingerprint, stage, CANDIDATES),
+                                     &reply, &err)) {
         task->ops->emit(task->host, "retrieval", nv_printf(ctx, "knowledge base: %s", err.message), 0, 0);
         reply = NULL;
     }
@@ -66,6 +68,7 @@ Nv__KnowledgeReply *analyst_recall(agent_task_t *task, nv_mem_t *ctx, const Nv__
         nv__knowledge_reply__init(reply);
         return reply;
     }
+    likeness_keep(ctx, *fingerprint, CASES, reply);
     for (size_t i = 0; i < reply->n_hits; i++)
         task->ops->emit(task->host, "retrieval",
                         nv_printf(ctx, "similar case %s (%.2f): %s", reply->hits[i]->found->id,

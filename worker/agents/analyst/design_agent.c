@@ -2,10 +2,12 @@
 #include "common/contract/codec.h"
 #include "common/core/path.h"
 #include "worker/agents/analyst/analyst.h"
+#include "worker/design/carry.h"
 #include "worker/design/design.h"
 #include "worker/design/proposal.h"
 #include "worker/design/sttm_check.h"
 #include "worker/knowledge/fingerprint.h"
+#include "worker/knowledge/likeness.h"
 #include "worker/pushdown/remote_survey.h"
 
 #include <stdio.h>
@@ -108,6 +110,7 @@ static bool use_human(designing_t *d, nv_error_t *err)
         d->human->relations = (Nv__Relations *)d->input.relations;
     if (!design_check_star(d->profile, d->human, err))
         return nv_wrap(err, "the edited design");
+    design_mark_decisions(d->ctx, d->earlier, d->human);
     d->star = d->human;
     d->star->method = nv_strdup(d->ctx, "human");
     d->task->ops->emit(d->task->host, "log", "the edited design replaces ours", 0, 0);
@@ -124,20 +127,59 @@ static bool refuse_human(designing_t *d, nv_error_t *err)
     return true;
 }
 
+/* The design in a case, where a person made it. */
+static Nv__StarSchema *human_design_of(nv_mem_t *ctx, const Nv__KnowledgeCase *found)
+{
+    ProtobufCMessage *message = NULL;
+    nv_error_t ignored = NV_ERROR_INIT;
+    if (found->document[0] == '\0' ||
+        !nv_json_decode(ctx, &nv__star_schema__descriptor, "case", found->document, strlen(found->document),
+                        NV_CODEC_IGNORE_UNKNOWN, &message, &ignored))
+        return NULL;
+    Nv__StarSchema *star = (Nv__StarSchema *)message;
+    return strcmp(star->method, "human") == 0 ? star : NULL;
+}
+
+/* What a person decided about columns of nearly the same tables, for those that are here, too; also where their whole design no
+ * longer fits. */
+static void carry_decisions(designing_t *d)
+{
+    for (size_t i = 0; i < d->cases->n_hits; i++) {
+        const Nv__KnowledgeHit *hit = d->cases->hits[i];
+        const Nv__StarSchema *earlier =
+            hit->similarity >= likeness_near ? human_design_of(d->ctx, hit->found) : NULL;
+        nv_error_t err = NV_ERROR_INIT;
+        if (!earlier)
+            continue;
+        Nv__StarSchema *star = (Nv__StarSchema *)nv_message_copy(d->ctx, &d->star->base);
+        size_t carried = design_carry(d->ctx, earlier, hit->found->run_id, star);
+        bool fits = carried == 0 || design_check_star(d->profile, star, &err);
+        if (!fits)
+            d->task->ops->emit(d->task->host, "retrieval",
+                               nv_printf(d->ctx, "what a person decided in %s does not fit: %s",
+                                         hit->found->run_id, err.message),
+                               0, 0);
+        if (carried == 0 || !fits)
+            continue;
+        d->star = star;
+        d->task->ops->emit(d->task->host, "retrieval",
+                           nv_printf(d->ctx, "%zu decision%s of a person in %s taken over (%.2f alike)",
+                                     carried, carried == 1 ? "" : "s", hit->found->run_id, hit->similarity),
+                           0, 0);
+        return;
+    }
+}
+
 /* What a person made of tables of this shape, if it still fits them. The review holds its joins and grains against the data; what fails
  * there is designed anew in the next round. */
 static bool use_correction(designing_t *d, const char *fingerprint)
 {
     for (size_t i = 0; i < d->cases->n_hits && d->task->assignment->round == 0; i++) {
         const Nv__KnowledgeCase *found = d->cases->hits[i]->found;
-        ProtobufCMessage *message = NULL;
         nv_error_t err = NV_ERROR_INIT;
-        if (!fingerprint_same_shape(found->fingerprint, fingerprint) || found->document[0] == '\0' ||
-            !nv_json_decode(d->ctx, &nv__star_schema__descriptor, "case", found->document,
-                            strlen(found->document), NV_CODEC_IGNORE_UNKNOWN, &message, &err))
-            continue;
-        Nv__StarSchema *earlier = (Nv__StarSchema *)message;
-        if (strcmp(earlier->method, "human") != 0)
+        Nv__StarSchema *earlier =
+            fingerprint_same_shape(found->fingerprint, fingerprint) ? human_design_of(d->ctx, found) : NULL;
+        if (!earlier)
             continue;
         if (!design_check_star(d->profile, earlier, &err)) {
             d->task->ops->emit(d->task->host, "retrieval",
@@ -165,7 +207,10 @@ static bool make_star(designing_t *d, nv_error_t *err)
     d->cases = analyst_recall(d->task, d->ctx, d->profile, "design", &fingerprint);
     if (use_correction(d, fingerprint))
         return true;
-    return design_star(d->ctx, &d->input, &d->star, err) && ask_model(d, err);
+    if (!design_star(d->ctx, &d->input, &d->star, err) || !ask_model(d, err))
+        return false;
+    carry_decisions(d);
+    return true;
 }
 
 static bool write_artifacts(designing_t *d, nv_error_t *err)

@@ -2,9 +2,11 @@
 #include "common/contract/codec.h"
 #include "worker/agents/analyst/analyst.h"
 #include "worker/agents/remote/counting.h"
+#include "worker/design/carry.h"
 #include "worker/discovery/discovery.h"
 #include "worker/discovery/proposal.h"
 #include "worker/knowledge/fingerprint.h"
+#include "worker/knowledge/likeness.h"
 
 #include <string.h>
 
@@ -55,7 +57,15 @@ static bool apply(relating_t *r, const Nv__DesignProposal *proposal, const char 
     return true;
 }
 
-/* A proven design of just these tables may settle what the evidence leaves open; a person's design of them wins. */
+/* What a case may settle: one of just these tables does, and so does a person's of nearly the same ones. */
+static bool settles(const Nv__KnowledgeHit *hit, const char *fingerprint, bool human)
+{
+    return fingerprint_same_shape(hit->found->fingerprint, fingerprint) ||
+           (human && hit->similarity >= likeness_near);
+}
+
+/* A proven design of just these tables may settle what the evidence leaves open; a person's design of them, or of nearly the same
+ * ones, wins where the data does not contradict it. */
 static bool use_cases(relating_t *r, const Nv__KnowledgeReply *cases, const char *fingerprint,
                       nv_error_t *err)
 {
@@ -63,17 +73,22 @@ static bool use_cases(relating_t *r, const Nv__KnowledgeReply *cases, const char
         const Nv__KnowledgeCase *found = cases->hits[i]->found;
         ProtobufCMessage *message = NULL;
         nv_error_t ignored = NV_ERROR_INIT;
-        if (!fingerprint_same_shape(found->fingerprint, fingerprint) || found->document[0] == '\0' ||
+        if (found->document[0] == '\0' ||
             !nv_json_decode(r->ctx, &nv__star_schema__descriptor, "case", found->document,
                             strlen(found->document), NV_CODEC_IGNORE_UNKNOWN, &message, &ignored))
             continue;
         const Nv__StarSchema *earlier = (const Nv__StarSchema *)message;
-        if (earlier->relations == NULL)
-            continue;
         bool human = strcmp(earlier->method, "human") == 0;
+        if (earlier->relations == NULL || !settles(cases->hits[i], fingerprint, human))
+            continue;
+        const Nv__Relations *known = earlier->relations, *decided = design_decided_relations(r->ctx, known);
         int taken;
-        return apply(r, discovery_proposal_of(r->ctx, earlier->relations, r->relations),
-                     human ? "human" : "knowledge", human, &taken, err);
+        if (human)
+            discovery_recall_joins(r->ctx, r->profile, decided, r->relations);
+        if (!fingerprint_same_shape(found->fingerprint, fingerprint))
+            known = decided; /* the rest is for its own data to say */
+        return apply(r, discovery_proposal_of(r->ctx, known, r->relations), human ? "human" : "knowledge",
+                     human, &taken, err);
     }
     return true;
 }

@@ -5,11 +5,12 @@
 #include "worker/agents/developer/describe.h"
 #include "worker/codegen/codegen.h"
 #include "worker/knowledge/fingerprint.h"
+#include "worker/knowledge/likeness.h"
 
 #include <string.h>
 #include <xxhash.h>
 
-enum { CASES = 3, FINGERPRINT_MAX = 64 * 1024 };
+enum { CANDIDATES = 20, CASES = 3, FINGERPRINT_MAX = 64 * 1024 };
 
 /* What the tenant's knowledge base knows of a mapping like this one. A knowledge base that does not answer costs the
  * notes, not the run: NULL. */
@@ -19,16 +20,17 @@ static Nv__KnowledgeReply *recall(agent_task_t *task, nv_mem_t *ctx, const Nv__S
     Nv__KnowledgeReply *reply = NULL;
     nv_buf_t words = nv_buf_make(ctx, FINGERPRINT_MAX);
     for (size_t i = 0; i < sttm->n_sources; i++) {
-        nv_buf_printf(&words, "%s%s(", i ? " " : "", sttm->sources[i]->name);
+        nv_buf_printf(&words, "%s%s(", i ? "\n" : "", sttm->sources[i]->name);
         for (size_t k = 0; k < sttm->sources[i]->n_columns; k++)
             nv_buf_printf(&words, "%s%s", k ? ", " : "", sttm->sources[i]->columns[k]->name);
         nv_buf_putc(&words, ')');
     }
-    Nv__KnowledgeQuery *query = fingerprint_query(ctx, nv_buf_text(&words), "generate", CASES);
+    Nv__KnowledgeQuery *query = fingerprint_query(ctx, nv_buf_text(&words), "generate", CANDIDATES);
     if (!task->ops->knowledge_search(task->host, ctx, query, &reply, &err)) {
         task->ops->emit(task->host, "retrieval", nv_printf(ctx, "knowledge base: %s", err.message), 0, 0);
         return NULL;
     }
+    likeness_keep(ctx, nv_buf_text(&words), CASES, reply);
     for (size_t i = 0; i < reply->n_hits; i++) {
         const Nv__KnowledgeCase *found = reply->hits[i]->found;
         task->ops->emit(task->host, "retrieval",

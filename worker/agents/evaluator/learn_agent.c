@@ -42,7 +42,7 @@ static bool fill_case(nv_mem_t *ctx, const run_record_t *record, const Nv__Score
     out->stage = nv_strdup(ctx, "design");
     out->n_embedding = NV_EMBEDDING_DIMENSIONS;
     out->embedding = NV_NEW_ARRAY(ctx, float, NV_EMBEDDING_DIMENSIONS);
-    nv_embedding(out->fingerprint, strlen(out->fingerprint), out->embedding);
+    fingerprint_embed(out->fingerprint, out->embedding);
     size_t length = 0;
     return nv_json_encode(ctx, &record->design->base, NV_CODEC_DEFAULT, &out->document, &length, err);
 }
