@@ -25,7 +25,10 @@ target_link_libraries(nv_options INTERFACE Threads::Threads)
 # Sanitizer builds run tests once: -O1 compiles in a third of the time and keeps the reports' lines readable.
 # The warnings that follow values through optimised code are the release build's: at -O1 under a sanitizer they guess.
 if(NV_SANITIZE)
-  target_compile_options(nv_options INTERFACE -O1 -g1 -Wno-format-truncation -Wno-maybe-uninitialized)
+  target_compile_options(nv_options INTERFACE -O1 -g1)
+  if(CMAKE_C_COMPILER_ID STREQUAL "GNU") # clang does not know these two
+    target_compile_options(nv_options INTERFACE -Wno-format-truncation -Wno-maybe-uninitialized)
+  endif()
 endif()
 if(NV_SANITIZE STREQUAL "address")
   target_compile_options(nv_options INTERFACE -fsanitize=address,undefined -fno-sanitize-recover=all

@@ -183,8 +183,10 @@ static bool lex_string(nv_json_lexer_t *lexer, nv_json_token_t *out, nv_error_t 
             continue;
         }
         size_t written = 0;
-        if (!read_escape(lexer, text + n, &written, err))
+        if (!read_escape(lexer, text + n, &written, err)) {
+            nv_mem_free(text);
             return false;
+        }
         n += written;
     }
     lexer->at = close + 1;

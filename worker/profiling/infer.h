@@ -41,6 +41,9 @@ static inline bool class_digits_within(uint64_t a, uint64_t b)
     return (((b | spare) - a) & spare) == spare;
 }
 
+/* Longer texts are no number, date or word. */
+enum { VALUE_CLASS_MAX = 120 };
+
 /* text is trimmed and not empty. */
 value_class_t value_classify(const char *text, size_t length);
 

@@ -84,7 +84,7 @@ static bool surely_text(const char *text, size_t length)
     unsigned char last = (unsigned char)text[length - 1];
     bool tail = (last >= '0' && last <= '9') || last == '%' || last == ')' || last == 'Z' || last == 'M' ||
                 last == 'm';
-    if (length > 40 || (length > 19 && !tail))
+    if (length > VALUE_CLASS_MAX || (length > 19 && !tail))
         return true;
     for (size_t i = 0; i < length; i++)
         if (is_foreign(text[i]))

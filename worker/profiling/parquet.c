@@ -54,6 +54,13 @@ static bool connect_duckdb(parquet_t *parquet, nv_error_t *err)
     return ok;
 }
 
+/* DuckDB's reason without the lines that show our SQL. */
+static bool refuse(const parquet_t *parquet, const char *what, const char *reason, nv_error_t *err)
+{
+    return nv_fail(err, NV_INVALID_ARGUMENT, "%s: %s%.*s", parquet->path, what,
+                   (int)strcspn(reason ? reason : "", "\n"), reason ? reason : "");
+}
+
 static bool is_nested(const char *type)
 {
     size_t n = strlen(type);
@@ -67,8 +74,7 @@ static bool read_schema(parquet_t *parquet, nv_error_t *err)
     duckdb_result result;
     bool ok = duckdb_query(parquet->connection, sql, &result) == DuckDBSuccess;
     if (!ok)
-        (void)nv_fail(err, NV_INVALID_ARGUMENT, "%s: not a Parquet file that can be read: %.300s",
-                      parquet->path, duckdb_result_error(&result));
+        (void)refuse(parquet, "not a Parquet file that can be read: ", duckdb_result_error(&result), err);
     parquet->n = ok ? (size_t)duckdb_row_count(&result) : 0;
     parquet->names = NV_NEW_ARRAY(parquet, char *, parquet->n + 1);
     parquet->nested = NV_NEW_ARRAY(parquet, bool, parquet->n + 1);
@@ -108,15 +114,12 @@ bool parquet_start(parquet_t *parquet, char *const *names, size_t n, nv_error_t 
     const char *sql = parquet_texts_sql(scratch, parquet->path, names, n);
     parquet->n_read = n;
     if (duckdb_prepare(parquet->connection, sql, &parquet->statement) != DuckDBSuccess)
-        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: %.300s", parquet->path,
-                       duckdb_prepare_error(parquet->statement));
+        return refuse(parquet, "", duckdb_prepare_error(parquet->statement), err);
     if (duckdb_pending_prepared_streaming(parquet->statement, &parquet->pending) != DuckDBSuccess)
-        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: %.300s", parquet->path,
-                       duckdb_pending_error(parquet->pending));
+        return refuse(parquet, "", duckdb_pending_error(parquet->pending), err);
     parquet->has_result = true;
     if (duckdb_execute_pending(parquet->pending, &parquet->result) != DuckDBSuccess)
-        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: %.300s", parquet->path,
-                       duckdb_result_error(&parquet->result));
+        return refuse(parquet, "", duckdb_result_error(&parquet->result), err);
     return true;
 }
 
@@ -165,7 +168,7 @@ bool parquet_read(parquet_t *parquet, const char **text, size_t *length, int64_t
     } else {
         const char *message = duckdb_result_error(&parquet->result);
         if (message && *message)
-            return nv_fail(err, NV_INVALID_ARGUMENT, "%s: %.300s", parquet->path, message);
+            return refuse(parquet, "", message, err);
     }
     *text = nv_buf_text(&parquet->text);
     *length = parquet->text.length;

@@ -110,6 +110,22 @@ static bool quotes_with(const char *text, size_t length, char delimiter, char qu
     return opened >= 2 && closed * 10 >= opened * 8 && opened * 10 >= closed * 8;
 }
 
+/* Quotes that stand behind a delimiter and blanks (`1, "a, b"`). They are data, as in RFC 4180 and every reader downstream
+ * (Spark, pandas, DuckDB), so what is between them is split: worth a word. */
+static size_t padded_quotes(const sample_t *sample, const csv_dialect_t *csv)
+{
+    size_t n = 0;
+    for (size_t i = 1; csv->quote && i < sample->length; i++) {
+        if (sample->text[i] != csv->quote || sample->text[i - 1] != ' ')
+            continue;
+        size_t at = i;
+        while (at > 0 && sample->text[at - 1] == ' ')
+            at--;
+        n += at > 0 && sample->text[at - 1] == csv->delimiter;
+    }
+    return n;
+}
+
 /* The best reading; *second_best gets the score of the best one with another delimiter. */
 static reading_t *best_reading(nv_mem_t *ctx, const sample_t *sample, double *second_best)
 {
@@ -357,5 +373,10 @@ void sniff_dialect(nv_mem_t *ctx, const char *text, size_t length, bool whole, s
         warn(ctx, out, "another delimiter fits nearly as well; check that the columns are split right");
     else if (strchr("~^:", best->csv.delimiter))
         warn(ctx, out, "an unusual delimiter was found; check that the columns are split right");
+    if (padded_quotes(&all, &out->csv) > 1)
+        warn(ctx, out,
+             "blanks stand before quotes: a quote opens a field only as its first byte, so these are data, "
+             "and a "
+             "delimiter between them splits the field; write the file without those blanks");
     read_header(ctx, scratch, sample, length, best, out);
 }

@@ -44,13 +44,29 @@ typedef struct survey {
     size_t n_seen;
 } survey_t;
 
+/* The path as whoever named the folder would write it: below the folder as it was given, not as it was resolved. */
+static char *shown_path(const survey_t *survey, const char *path)
+{
+    size_t n = survey->root ? strlen(survey->root) : 0;
+    const char *source = survey->out->source;
+    if (!n || strncmp(path, survey->root, n) != 0 || path[n] != '/')
+        return nv_strdup(survey->ctx, path);
+    size_t given = strlen(source);
+    while (given && source[given - 1] == '/')
+        given--;
+    return nv_printf(survey->ctx, "%.*s%s", (int)given, source, path + n);
+}
+
 static void skip(survey_t *survey, const char *path, const char *reason)
 {
     Nv__Survey *out = survey->out;
     Nv__SkippedFile *file = NV_NEW(survey->ctx, Nv__SkippedFile);
     nv__skipped_file__init(file);
-    size_t valid = utf8_valid_prefix(path, strlen(path));
-    file->path = nv_strndup(survey->ctx, path, valid);
+    size_t named = strlen(path); /* an error that begins with the path need not say it twice */
+    if (strncmp(reason, path, named) == 0 && strncmp(reason + named, ": ", 2) == 0)
+        reason += named + 2;
+    file->path = shown_path(survey, path);
+    file->path[utf8_valid_prefix(file->path, strlen(file->path))] = '\0';
     file->reason = nv_strdup(survey->ctx, reason);
     out->skipped = nv_realloc_array(survey->ctx, out->skipped, sizeof *out->skipped, out->n_skipped + 1);
     out->skipped[out->n_skipped++] = file;

@@ -1,10 +1,9 @@
 #include "worker/pushdown/fold.h"
 
+#include "worker/profiling/infer.h"
 #include "worker/profiling/words.h"
 #include "worker/pushdown/sql.h"
 
-/* Longer texts are no number, date or word (value_classify). */
-enum { LONGEST = 40 };
 static const char *const some_text = "'a text'";
 
 typedef struct fold {
@@ -144,7 +143,8 @@ char *fold_sql(nv_mem_t *ctx, sql_dialect_t dialect, const char *text)
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("fold");
     fold_t f = {scratch, dialect};
     nv_buf_t out = nv_buf_make(scratch, PUSHDOWN_SQL_MAX);
-    nv_buf_printf(&out, "CASE WHEN %s > %d THEN %s", sql_bytes(scratch, dialect, text), LONGEST, some_text);
+    nv_buf_printf(&out, "CASE WHEN %s > %d THEN %s", sql_bytes(scratch, dialect, text), VALUE_CLASS_MAX,
+                  some_text);
     nv_buf_printf(&out, " WHEN %s IN ('0', '1', %s) THEN %s", text, word_list(&f, false), text);
     nv_buf_printf(&out, " WHEN lower(%s) IN (%s) THEN %s", text, word_list(&f, true), text);
     nv_buf_printf(&out, " WHEN %s THEN %s", matches(&f, text, "[^\\x00-\\x7F€£¥₹₩ł]"), some_text);

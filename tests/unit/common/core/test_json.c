@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include <cmocka.h>
+#include <talloc.h>
 
 #include "common/core/base64.h"
 #include "common/core/json.h"
@@ -49,6 +50,19 @@ static void test_getters(void **state)
     assert_int_equal(nv_json_kind(nv_json_get(root, "empty")), NV_JSON_NULL);
     assert_string_equal(nv_json_string_or(root, "nul", "cut"), "cut");
     assert_null(nv_json_get(root, "jobs[7].x.y[0]"));
+}
+
+/* A document that is refused leaves nothing below the context it was read for. */
+static void test_refused_leaves_nothing(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("json");
+    static const char text[] = "\"a long enough string \\q with an unknown escape\"";
+    nv_json_lexer_t lexer = nv_json_lexer_make(ctx, text, sizeof text - 1);
+    nv_json_token_t token;
+    nv_error_t err = NV_ERROR_INIT;
+    assert_false(nv_json_lexer_next(&lexer, &token, &err));
+    assert_int_equal(talloc_total_blocks(ctx), 1);
 }
 
 static void test_errors_name_the_place(void **state)
@@ -237,10 +251,15 @@ static void test_base64(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_getters),  cmocka_unit_test(test_errors_name_the_place),
-        cmocka_unit_test(test_refusals), cmocka_unit_test(test_limits),
-        cmocka_unit_test(test_writer),   cmocka_unit_test(test_numbers),
-        cmocka_unit_test(test_utf8),     cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_getters),
+        cmocka_unit_test(test_refused_leaves_nothing),
+        cmocka_unit_test(test_errors_name_the_place),
+        cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_limits),
+        cmocka_unit_test(test_writer),
+        cmocka_unit_test(test_numbers),
+        cmocka_unit_test(test_utf8),
+        cmocka_unit_test(test_base64),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -214,6 +214,22 @@ static void test_plain_numbers_are_classified_alike(void **state)
     }
 }
 
+/* Numbers that fit no type are kept as text, and it is said, however long they are. */
+static void test_numbers_too_long(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    for (size_t digits = 39; digits <= 100; digits += 1 + digits / 10) {
+        char *text = nv_alloc(ctx, 2 * digits + 2);
+        memset(text, '7', 2 * digits + 1);
+        text[digits] = '|';
+        infer_result_t out = infer_named(ctx, "x", text);
+        assert_int_equal(out.type, STRING);
+        if (!out.warning || !strstr(out.warning, "more than 38 digits"))
+            fail_msg("%zu digits: %s", digits, out.warning ? out.warning : "no warning");
+    }
+}
+
 /* One text under one rule: what the short cut takes is what the long way gives. Returns whether it took it. */
 static bool check_plain(const parser_t *parser, const char *text)
 {
@@ -317,6 +333,7 @@ int main(void)
         cmocka_unit_test(test_dirt_does_not_turn_a_column_to_text),
         cmocka_unit_test(test_plain_numbers_are_classified_alike),
         cmocka_unit_test(test_plain_values_are_read_alike),
+        cmocka_unit_test(test_numbers_too_long),
         cmocka_unit_test(test_plain_dates_need_a_name),
         cmocka_unit_test(test_order_of_evidence_does_not_matter),
         cmocka_unit_test(test_what_is_lost_is_said),

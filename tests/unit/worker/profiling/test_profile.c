@@ -158,6 +158,21 @@ static void test_unclosed_quote(void **state)
     assert_string_equal(t->rejected[0]->reason, "a quote is never closed");
 }
 
+static void test_blank_before_a_quote(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    const char *folder = support_folder(ctx);
+    support_text(ctx, folder, "t.csv", "id, name\n1, \"a, b\"\n2, \"c\"\n3, \"d\"\n");
+    Nv__TableProfile *table = support_profile(ctx, folder, NULL);
+    assert_true(has_warning(table, "blanks stand before quotes"));
+    assert_int_equal(table->row_count, 2);
+    assert_int_equal(table->rejected_count, 1);
+    folder = support_folder(ctx);
+    support_text(ctx, folder, "t.csv", "id,name\n1,\"a, \"\"b\"\n2,\"c\"\n3,\"d \"\n");
+    assert_false(has_warning(support_profile(ctx, folder, NULL), "blanks stand before quotes"));
+}
+
 static void test_nul_byte(void **state)
 {
     (void)state;
@@ -405,6 +420,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_rejected_lines_are_shown),
         cmocka_unit_test(test_unclosed_quote),
+        cmocka_unit_test(test_blank_before_a_quote),
         cmocka_unit_test(test_nul_byte),
         cmocka_unit_test(test_encodings),
         cmocka_unit_test(test_late_latin1),

@@ -126,6 +126,29 @@ static void test_skipped(void **state)
     assert_non_null(strstr(skip_reason(all, "pipe.csv"), "regular"));
 }
 
+/* Paths as the user wrote them, once, and nothing of how we ask DuckDB. */
+static void test_skipped_names(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    const char *folder = support_folder(ctx);
+    support_text(ctx, folder, "good.csv", "a,b\n1,2\n");
+    support_text(ctx, folder, "t.csv.gz", "a,b\n1,2\n");
+    support_text(ctx, folder, "t.parquet", "PAR1 but nothing else PAR1");
+    const char *slash = strrchr(folder, '/');
+    assert_int_equal(chdir(nv_strndup(ctx, folder, (size_t)(slash - folder))), 0);
+    Nv__Survey *all = survey(ctx, nv_printf(ctx, "%s/", slash + 1));
+    assert_int_equal(all->n_skipped, 2);
+    for (size_t i = 0; i < all->n_skipped; i++) {
+        const Nv__SkippedFile *file = all->skipped[i];
+        assert_int_equal(strncmp(file->path, slash + 1, strlen(slash + 1)), 0);
+        assert_null(strstr(file->path, "//"));
+        assert_true(strncmp(file->reason, "not ", 4) == 0);
+        assert_null(strchr(file->reason, '\n'));
+        assert_null(strstr(file->reason, "read_parquet"));
+    }
+}
+
 static void test_unreadable(void **state)
 {
     (void)state;
@@ -154,9 +177,9 @@ static void test_nothing_there(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_grouping),      cmocka_unit_test(test_unique_names),
-        cmocka_unit_test(test_skipped),       cmocka_unit_test(test_unreadable),
-        cmocka_unit_test(test_nothing_there),
+        cmocka_unit_test(test_grouping),   cmocka_unit_test(test_unique_names),
+        cmocka_unit_test(test_skipped),    cmocka_unit_test(test_skipped_names),
+        cmocka_unit_test(test_unreadable), cmocka_unit_test(test_nothing_there),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
