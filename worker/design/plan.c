@@ -357,8 +357,12 @@ char *plan_base_name(const plan_t *plan, int table)
 {
     const name_words_t *name = &plan->tables[table].t->name;
     char *text = nv_strdup(plan->ctx, "");
-    for (int i = 0; i < plan->tables[table].n_words; i++)
-        text = nv_printf(plan->ctx, "%s%s%s", text, i > 0 ? "_" : "", name->word[i]);
+    for (int i = 0; i < plan->tables[table].n_words; i++) {
+        bool mark =
+            lexicon_has(LEXICON_FACT_MARK, name->word[i]) || lexicon_has(LEXICON_DIM_MARK, name->word[i]);
+        if (i == 0 || !mark) /* sales_fact_1997 */
+            text = nv_printf(plan->ctx, "%s%s%s", text, i > 0 ? "_" : "", name->word[i]);
+    }
     char *base = identifier_make(plan->ctx, text, "table");
     size_t n = strlen(base);
     if (n > 0 && base[n - 1] == '_') /* a reserved word is harmless behind "dim_" */

@@ -82,19 +82,26 @@ static void test_technical_table_is_left_out_with_reason(void **state)
     assert_true(found);
 }
 
+/* The last review failed this check. */
+static void criticise(fixture_t *f, const char *check, const char *subject)
+{
+    Nv__Review *review = NV_NEW(f->ctx, Nv__Review);
+    nv__review__init(review);
+    review->checks = NV_NEW_ARRAY(f->ctx, Nv__Check *, 1);
+    review->checks[review->n_checks] = NV_NEW(f->ctx, Nv__Check);
+    nv__check__init(review->checks[review->n_checks]);
+    review->checks[review->n_checks]->name = nv_strdup(f->ctx, check);
+    review->checks[review->n_checks]->status = NV__CHECK_STATUS__CHECK_STATUS_FAIL;
+    review->checks[review->n_checks++]->subject = nv_strdup(f->ctx, subject);
+    f->input.review = review;
+}
+
 static void test_critique_drops_a_join(void **state)
 {
     fixture_t *f = *state;
-    Nv__Check check = NV__CHECK__INIT;
-    Nv__Check *checks[] = {&check};
-    Nv__Review review = NV__REVIEW__INIT;
-    check.name = (char *)"fan_out";
-    check.status = NV__CHECK_STATUS__CHECK_STATUS_FAIL;
-    check.subject = design_join_subject(f->ctx, f->relations->joins[3]);
-    assert_string_equal(check.subject, "order_items(product_id) -> products(product_id)");
-    review.checks = checks;
-    review.n_checks = 1;
-    f->input.review = &review;
+    const char *subject = design_join_subject(f->ctx, f->relations->joins[3]);
+    assert_string_equal(subject, "order_items(product_id) -> products(product_id)");
+    criticise(f, "fan_out", subject);
     fixture_must_design(f);
     const Nv__FactDesign *line = fixture_fact(f, "fact_order_item");
     for (size_t i = 0; i < line->n_dimensions; i++)
@@ -105,15 +112,7 @@ static void test_critique_drops_a_join(void **state)
 static void test_critique_drops_a_grain(void **state)
 {
     fixture_t *f = *state;
-    Nv__Check check = NV__CHECK__INIT;
-    Nv__Check *checks[] = {&check};
-    Nv__Review review = NV__REVIEW__INIT;
-    check.name = (char *)"grain_unique";
-    check.status = NV__CHECK_STATUS__CHECK_STATUS_FAIL;
-    check.subject = (char *)"order_items(order_id, line_no)";
-    review.checks = checks;
-    review.n_checks = 1;
-    f->input.review = &review;
+    criticise(f, "grain_unique", "order_items(order_id, line_no)");
     fixture_must_design(f);
     assert_int_equal(fixture_fact(f, "fact_order_item")->n_grain_columns, 5);
 }
@@ -276,15 +275,7 @@ static void test_critique_drops_the_reference_to_a_history(void **state)
 {
     (void)state;
     fixture_t *f = shop_with_history();
-    Nv__Check check = NV__CHECK__INIT;
-    Nv__Check *checks[] = {&check};
-    Nv__Review review = NV__REVIEW__INIT;
-    check.name = (char *)"join_holds";
-    check.status = NV__CHECK_STATUS__CHECK_STATUS_FAIL;
-    check.subject = (char *)"orders(customer_id) -> customer_addresses(customer_id)";
-    review.checks = checks;
-    review.n_checks = 1;
-    f->input.review = &review;
+    criticise(f, "join_holds", "orders(customer_id) -> customer_addresses(customer_id)");
     fixture_must_design(f);
     assert_null(use_of(fixture_fact(f, "fact_order"), "dim_customer_address"));
     const Nv__DimensionDesign *address = fixture_dimension(f, "dim_customer_address");
@@ -371,7 +362,7 @@ static void test_measures_by_their_values(void **state)
 static void test_names_say_what_a_table_holds(void **state)
 {
     fixture_t *f = *state;
-    static const char *const tables[] = {"spend_flat", "visits_v2", "order_history"};
+    static const char *const tables[] = {"spend_flat", "visits_v2", "order_history", "sales_fact_1997"};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         assert_true(
             fixture_csv(f, tables[i], "event_id,seen_on,amount\n1,2024-02-01,1.50\n2,2024-02-02,2.50\n"));
@@ -383,6 +374,7 @@ static void test_names_say_what_a_table_holds(void **state)
     assert_non_null(fixture_fact(f, "fact_visit"));
     assert_non_null(fixture_fact(f, "fact_order"));
     assert_non_null(fixture_fact(f, "fact_order_history"));
+    assert_non_null(fixture_fact(f, "fact_sale_1997"));
 }
 
 /* Three flags of few values become one small dimension; two stay on the fact. */
