@@ -54,7 +54,9 @@ const char *column_junk_reason(const plan_table_t *table, const dsc_column_t *co
         return NULL;
     if (column->filled <= 0 && table->t->rows > 0)
         return "holds no value in any row";
-    if (column->loader || (says(column, LEXICON_LOADED) && column->kind == CLASS_DATE))
+    /* Rows without a key may differ in nothing else. */
+    bool loader = column->loader && table->key != NULL;
+    if (loader || (says(column, LEXICON_LOADED) && column->kind == CLASS_DATE))
         return "bookkeeping of the export, not of the business";
     if (strcmp(column->bare.n > 0 ? column->bare.word[0] : "", "rowguid") == 0)
         return "replication identifier without meaning";

@@ -86,7 +86,7 @@ static void business_keys(target_builder_t *t, const Nv__DimensionDesign *design
         column->scd = NV__SCD_TYPE__SCD_TYPE_0;
         column->unknown_member =
             nv_strdup(ctx, column->type == NV__VALUE_TYPE__VALUE_TYPE_STRING ? unknown_text : "");
-        column->description = nv_printf(ctx, "identifies a %s in the source", base_of(design->name));
+        column->description = nv_printf(ctx, "%s of %s: the business key", source->p->name, design->source);
         t->out->grain_columns[t->out->n_grain_columns++] = nv_strdup(ctx, column->name);
     }
 }
