@@ -97,7 +97,8 @@ static Nv__Join *led_on(const plan_t *plan, const Nv__Join *to_member, const pla
 
 static void link_fact(plan_t *plan, Nv__FactDesign *fact, int t, const plan_join_t *history)
 {
-    size_t n = fact->n_dimensions, cap = fact->n_dimensions;
+    const size_t n = fact->n_dimensions; /* what is added is not looked at */
+    size_t cap = n;
     for (size_t i = 0; i < n; i++) {
         const Nv__DimensionUse *member = fact->dimensions[i];
         if (strcmp(member->join->to, history->join->to) != 0)
