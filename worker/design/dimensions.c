@@ -6,7 +6,9 @@
 #include "worker/discovery/discovery.h"
 #include "worker/discovery/lexicon.h"
 
-enum { FLATTEN_DEPTH_MAX = 4, ATTRIBUTES_MAX = 400 };
+enum { FLATTEN_DEPTH_MAX = 4, FLATTEN_COLUMNS_MAX = 40, ATTRIBUTES_MAX = 400 };
+
+static const char from_parent[] = "flattened from its parent";
 
 typedef struct builder {
     plan_t *plan;
@@ -87,41 +89,38 @@ static void mark_flattened(plan_t *plan)
     }
 }
 
-static const char *attribute_name(builder_t *b, const char *prefix, const plan_table_t *table,
-                                  const dsc_column_t *column)
+static const char *attribute_name(builder_t *b, const char *prefix, const dsc_column_t *column)
 {
     nv_mem_t *ctx = b->plan->ctx;
     name_words_t words = column->bare;
     const char *base = plan_base_name(b->plan, column->table);
     bool generic = words.core == 0 || (!column->specific && words.n == 1);
-    bool tells = strstr(identifier_make(ctx, column->p->name, "c"), base) != NULL;
-    char *own = identifier_make(ctx, column->p->name, "column");
+    bool tells = strstr(identifier_make(ctx, column->label, "c"), base) != NULL;
+    char *own = identifier_make(ctx, column->label, "column");
     if (!column->made_up && b->depth == 0 && generic && !tells)
-        own = identifier_make(ctx, nv_printf(ctx, "%s_%s", base, column->p->name), "column");
+        own = identifier_make(ctx, nv_printf(ctx, "%s_%s", base, column->label), "column");
     if (prefix[0] != '\0' && strncmp(own, prefix, strlen(prefix)) != 0)
         own = identifier_make(ctx, nv_printf(ctx, "%s_%s", prefix, own), "column");
-    (void)table;
     return namer_take(&b->columns, own);
 }
 
-static Nv__AttributeDesign *add_attribute(builder_t *b, int t, const dsc_column_t *column, const char *prefix,
-                                          Nv__ScdType scd, const char *reason)
+static void add_attribute(builder_t *b, int t, const dsc_column_t *column, const char *name, Nv__ScdType scd,
+                          const char *reason)
 {
     nv_mem_t *ctx = b->plan->ctx;
     const plan_table_t *table = &b->plan->tables[t];
     if (b->out->n_attributes >= ATTRIBUTES_MAX)
-        return NULL;
+        return;
     Nv__AttributeDesign *attribute = NV_NEW(ctx, Nv__AttributeDesign);
     nv__attribute_design__init(attribute);
     attribute->source = plan_ref(ctx, table->t->p->name, column->p->name);
-    attribute->name = nv_strdup(ctx, attribute_name(b, prefix, table, column));
+    attribute->name = nv_strdup(ctx, name);
     attribute->scd = scd;
     attribute->pii = nv_strdup(ctx, column->p->pii);
     attribute->reason = nv_strdup(ctx, reason);
     attribute->description = nv_printf(ctx, "%s of %s", column->p->name, table->t->p->name);
     NV_PUSH(ctx, b->out->attributes, b->out->n_attributes, b->cap_attributes) = attribute;
     plan_cover(b->plan, t, column->p->name);
-    return attribute;
 }
 
 static bool is_business_key(const builder_t *b, const char *column)
@@ -166,7 +165,7 @@ static void own_attributes(builder_t *b, int t)
         const plan_join_t *join = plan_join_of(plan, t, column->p->name);
         if (join != NULL && join->from != join->to)
             reason = "reference to what is flattened in: moves with it";
-        (void)add_attribute(b, t, column, "", scd, reason);
+        add_attribute(b, t, column, attribute_name(b, "", column), scd, reason);
     }
 }
 
@@ -181,6 +180,9 @@ static void foreign_attributes(builder_t *b, int t, const char *prefix)
             plan_cover(plan, t, column->p->name);
             continue;
         }
+        /* Where the parent is a dimension of its own, that one says where it leads. */
+        if (is_own_dimension(plan, t) && plan_join_of(plan, t, column->p->name) != NULL)
+            continue;
         const char *junk = column_junk_reason(table, column, plan->ctx);
         if (junk != NULL) {
             if (!table->covered[c])
@@ -193,7 +195,7 @@ static void foreign_attributes(builder_t *b, int t, const char *prefix)
                                "dates changes of a flattened parent; the dimension dates its own versions");
             continue;
         }
-        (void)add_attribute(b, t, column, prefix, NV__SCD_TYPE__SCD_TYPE_1, "flattened from its parent");
+        add_attribute(b, t, column, attribute_name(b, prefix, column), NV__SCD_TYPE__SCD_TYPE_1, from_parent);
     }
 }
 
@@ -246,6 +248,66 @@ static void take_extensions(builder_t *b, int t, const char *outer)
     }
 }
 
+/* Why what the join leads to stays a dimension of its own beside this one; NULL: it is flattened in. */
+static const char *reason_to_keep(const builder_t *b, const plan_join_t *join)
+{
+    const plan_t *plan = b->plan;
+    bool own = is_own_dimension(plan, join->to);
+    if (b->depth == 0 && own && plan_history_of(plan, join->from) == join)
+        return "kept as a dimension of its own: this one holds its members' history, and facts refer to both";
+    if (!leads_to_key(plan, join))
+        return "kept as a dimension of its own: its source holds several versions of one key";
+    if (own && plan->tables[join->to].t->n_columns > FLATTEN_COLUMNS_MAX)
+        return "kept as a dimension of its own: too wide to be repeated here";
+    return NULL;
+}
+
+static const dsc_column_t *day_of(const plan_table_t *calendar)
+{
+    for (int c = 0; c < calendar->t->n_columns; c++) {
+        const dsc_column_t *column = &calendar->t->columns[c];
+        if (column->kind == CLASS_DATE && column->distinct >= calendar->t->records)
+            return column;
+    }
+    return NULL;
+}
+
+/* "first_sales_date" of c_first_sales_date_sk. */
+static const char *day_name(builder_t *b, const plan_join_t *join, const char *outer)
+{
+    const dsc_table_t *from = b->plan->tables[join->from].t;
+    const dsc_column_t *column = &from->columns[schema_find_column(from, join->join->columns[0])];
+    char *text = nv_strdup(b->plan->ctx, outer);
+    for (int i = 0; i < column->bare.core; i++)
+        text = nv_printf(b->plan->ctx, "%s%s%s", text, text[0] != '\0' ? "_" : "", column->bare.word[i]);
+    return namer_take(&b->columns, identifier_make(b->plan->ctx, text, "day"));
+}
+
+static void follow(builder_t *b, const plan_join_t *join)
+{
+    plan_t *plan = b->plan;
+    b->path[++b->depth] = join->to;
+    NV_PUSH(plan->ctx, b->out->flattened, b->out->n_flattened, b->cap_flattened) =
+        plan_copy_join(plan->ctx, join->join);
+}
+
+/* Of a calendar that is a dimension of its own, only the day is worth repeating. */
+static bool take_day(builder_t *b, const plan_join_t *join, const char *outer)
+{
+    const plan_table_t *calendar = &b->plan->tables[join->to];
+    if (!is_own_dimension(b->plan, join->to) || !plan_is_calendar(calendar) || join->join->n_columns != 1)
+        return false;
+    const dsc_column_t *day = day_of(calendar);
+    if (day == NULL)
+        return false;
+    if (plan_is_key(calendar, day->p->name))
+        return true; /* the reference is the day */
+    follow(b, join);
+    add_attribute(b, join->to, day, day_name(b, join, outer), NV__SCD_TYPE__SCD_TYPE_1, from_parent);
+    b->depth--;
+    return true;
+}
+
 static void flatten(builder_t *b, int t, const char *outer)
 {
     plan_t *plan = b->plan;
@@ -255,28 +317,20 @@ static void flatten(builder_t *b, int t, const char *outer)
         const plan_join_t *join = &plan->joins[j];
         if (join->from != t || join->avoided || on_path(b, join->to))
             continue;
-        plan_kind_t kind = plan->tables[join->to].kind;
-        if (kind != PLAN_FLATTENED && kind != PLAN_DIMENSION)
+        bool own = is_own_dimension(plan, join->to);
+        if (!own && plan->tables[join->to].kind != PLAN_FLATTENED)
             continue;
-        if (b->depth == 0 && kind == PLAN_DIMENSION && plan_history_of(plan, t) == join) {
-            add_outrigger(b, join,
-                          "kept as a dimension of its own: this one holds its members' history, and facts "
-                          "refer to both");
-            continue;
-        }
-        if (!leads_to_key(plan, join)) {
-            add_outrigger(b, join,
-                          "kept as a dimension of its own: its source holds several versions of one key");
+        if (own && b->depth > 0 && is_own_dimension(plan, t))
+            continue; /* what lies behind another dimension is told by that one */
+        const char *kept = reason_to_keep(b, join);
+        if (kept != NULL) {
+            add_outrigger(b, join, kept);
             continue;
         }
-        if (kind == PLAN_DIMENSION && plan->tables[join->to].t->n_columns > 40) {
-            add_outrigger(b, join, "kept as a dimension of its own: too wide to be repeated here");
+        if (take_day(b, join, outer))
             continue;
-        }
         const char *prefix = flatten_prefix(b, join->join, join->to, outer);
-        b->path[++b->depth] = join->to;
-        NV_PUSH(plan->ctx, b->out->flattened, b->out->n_flattened, b->cap_flattened) =
-            plan_copy_join(plan->ctx, join->join);
+        follow(b, join);
         foreign_attributes(b, join->to, prefix);
         take_extensions(b, join->to, prefix);
         flatten(b, join->to, prefix);

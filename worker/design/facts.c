@@ -95,7 +95,7 @@ static void add_measure(builder_t *b, int t, const dsc_column_t *column)
     nv__measure_design__init(measure);
     const char *reason = "";
     measure->source = plan_ref(ctx, b->plan->tables[t].t->p->name, column->p->name);
-    measure->name = namer_take(&b->measures, identifier_make(ctx, column->p->name, "measure"));
+    measure->name = namer_take(&b->measures, identifier_make(ctx, column->label, "measure"));
     measure->additivity = column_additivity(column, &reason);
     measure->reason = nv_strdup(ctx, reason);
     measure->unit = nv_strdup(ctx, column_unit(column));

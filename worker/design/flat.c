@@ -92,7 +92,7 @@ static Nv__AttributeDesign *attribute_of(plan_t *plan, int t, int c, namer_t *co
     Nv__AttributeDesign *attribute = NV_NEW(plan->ctx, Nv__AttributeDesign);
     nv__attribute_design__init(attribute);
     attribute->source = plan_ref(plan->ctx, table->t->p->name, table->t->columns[c].p->name);
-    attribute->name = namer_take(columns, identifier_make(plan->ctx, table->t->columns[c].p->name, "column"));
+    attribute->name = namer_take(columns, identifier_make(plan->ctx, table->t->columns[c].label, "column"));
     attribute->scd = NV__SCD_TYPE__SCD_TYPE_1;
     attribute->reason =
         nv_strdup(plan->ctx, "written out in every row of a flat table: the last value counts");

@@ -280,6 +280,16 @@ bool plan_is_key(const plan_table_t *table, const char *column)
     return false;
 }
 
+bool plan_is_calendar(const plan_table_t *table)
+{
+    const char *last = table->t->name.n > 0 ? table->t->name.word[table->t->name.n - 1] : "";
+    int c = table->key != NULL && table->key->n_columns == 1
+                ? schema_find_column(table->t, table->key->columns[0])
+                : -1;
+    return (c >= 0 && table->t->columns[c].kind == CLASS_DATE) || strcmp(last, "time") == 0 ||
+           strcmp(last, "date") == 0 || strcmp(last, "calendar") == 0;
+}
+
 const plan_join_t *plan_join_of(const plan_t *plan, int table, const char *column)
 {
     for (size_t j = 0; j < plan->n_joins; j++) {

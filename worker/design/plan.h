@@ -54,6 +54,8 @@ bool plan_build(nv_mem_t *ctx, const design_input_t *input, plan_t **out, nv_err
 
 int plan_find(const plan_t *plan, const char *table);
 bool plan_is_key(const plan_table_t *table, const char *column);
+/* Its key is a day, or it is named after time. */
+bool plan_is_calendar(const plan_table_t *table);
 /* The column belongs to a join that is not avoided. */
 const plan_join_t *plan_join_of(const plan_t *plan, int table, const char *column);
 void plan_cover(plan_t *plan, int table, const char *column);

@@ -121,17 +121,6 @@ static void use_flat_dimensions(plan_t *plan)
     }
 }
 
-/* Its key is a day, or it is named after time. */
-static bool is_calendar(const plan_table_t *table)
-{
-    const char *last = table->t->name.n > 0 ? table->t->name.word[table->t->name.n - 1] : "";
-    int c = table->key != NULL && table->key->n_columns == 1
-                ? schema_find_column(table->t, table->key->columns[0])
-                : -1;
-    return (c >= 0 && table->t->columns[c].kind == CLASS_DATE) || strcmp(last, "time") == 0 ||
-           strcmp(last, "date") == 0 || strcmp(last, "calendar") == 0;
-}
-
 static const char *reason_to_stand(const plan_t *plan, const Nv__DimensionDesign *dimension)
 {
     int t = plan_find(plan, dimension->source);
@@ -139,7 +128,7 @@ static const char *reason_to_stand(const plan_t *plan, const Nv__DimensionDesign
     if (history != NULL)
         return nv_printf(plan->ctx, "no fact that refers to %s has a date that tells its version",
                          history->join->to);
-    if (t >= 0 && is_calendar(&plan->tables[t]))
+    if (t >= 0 && plan_is_calendar(&plan->tables[t]))
         return nv_printf(plan->ctx, "a calendar of the source: facts refer to %s",
                          plan->star->date != NULL ? plan->star->date->name : "no date");
     return "reference data with a key of its own, kept for facts to come: nothing in these sources refers to "

@@ -76,11 +76,10 @@ static void business_keys(target_builder_t *t, const Nv__DimensionDesign *design
         const dsc_column_t *source = sttm_find(t->b, design->source, design->business_key[i], &ti, &c);
         if (source == NULL)
             continue;
-        const char *name = identifier_make(ctx, source->p->name, "id");
+        const char *name = identifier_make(ctx, source->label, "id");
         bool bare = source->bare.core == 0 && !source->made_up && strstr(name, base_of(design->name)) == NULL;
         if (bare)
-            name =
-                identifier_make(ctx, nv_printf(ctx, "%s_%s", base_of(design->name), source->p->name), "id");
+            name = identifier_make(ctx, nv_printf(ctx, "%s_%s", base_of(design->name), source->label), "id");
         Nv__SttmColumn *column = sttm_copy(t, name, "d", source, NV__KEY_ROLE__KEY_ROLE_BUSINESS);
         column->nullable = false;
         column->scd = NV__SCD_TYPE__SCD_TYPE_0;

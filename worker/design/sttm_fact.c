@@ -14,11 +14,11 @@ static const char *fact_base(const char *name)
 static char *column_name(target_builder_t *t, const char *owner, const dsc_column_t *column)
 {
     nv_mem_t *ctx = t->b->ctx;
-    char *name = identifier_make(ctx, column->p->name, "column");
+    char *name = identifier_make(ctx, column->label, "column");
     bool generic = !column->made_up && (column->bare.core == 0 || (!column->specific && column->bare.n == 1));
     bool foreign = column->table != t->driving && namer_has(&t->columns, name);
     if ((generic && strstr(name, owner) == NULL) || foreign)
-        name = identifier_make(ctx, nv_printf(ctx, "%s_%s", owner, column->p->name), "column");
+        name = identifier_make(ctx, nv_printf(ctx, "%s_%s", owner, column->label), "column");
     return name;
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "worker/discovery/lexicon.h"
 
@@ -165,7 +166,8 @@ static void read_column(dsc_table_t *table, int table_index, int index)
 {
     dsc_column_t *column = &table->columns[index];
     const Nv__ColumnProfile *p = table->p->columns[index];
-    *column = (dsc_column_t){.p = p, .table = table_index, .index = index, .kind = class_of(p->type)};
+    *column = (dsc_column_t){
+        .p = p, .table = table_index, .index = index, .kind = class_of(p->type), .label = p->name};
     name_split(p->name, &column->name);
     column->bare = column->name;
     column->filled = fmax(0, table->rows - (double)p->null_count - (double)p->invalid_count);
@@ -183,6 +185,37 @@ static void read_column(dsc_table_t *table, int table_index, int index)
     read_points(column);
 }
 
+/* "ss" of store_sales, "inv" of inventory; but no word of the name itself: "web" tells something in web_site. */
+static bool abbreviates(const char *prefix, const char *table)
+{
+    enum { ABBREVIATION_BYTES_MAX = 3 };
+    name_words_t words;
+    name_split(table, &words);
+    for (int i = 0; i < words.n; i++) {
+        name_singular(words.word[i]);
+        if (strcmp(words.word[i], prefix) == 0)
+            return false;
+    }
+    if (strlen(prefix) > ABBREVIATION_BYTES_MAX)
+        return false;
+    const char *at = table;
+    for (const char *p = prefix; *p != '\0'; p++, at++) {
+        while (*at != '\0' && tolower((unsigned char)*at) != *p && p != prefix)
+            at++;
+        if (tolower((unsigned char)*at) != *p)
+            return false;
+    }
+    return true;
+}
+
+/* What is left of a header after "prefix_", or the whole. */
+static const char *without_prefix(const char *header, const char *prefix)
+{
+    size_t n = strlen(prefix);
+    return strncasecmp(header, prefix, n) == 0 && header[n] == '_' && header[n + 1] != '\0' ? header + n + 1
+                                                                                            : header;
+}
+
 /* Drops a first word that nearly every column of the table carries ("ss_", "l_"), unless it is the whole name. */
 static void strip_column_prefix(dsc_table_t *table)
 {
@@ -195,9 +228,14 @@ static void strip_column_prefix(dsc_table_t *table)
             sharing += table->columns[i].name.n >= 2 && strcmp(table->columns[i].name.word[0], prefix) == 0;
         if (sharing * 10 < table->n_columns * 8)
             continue;
+        bool says_nothing = abbreviates(prefix, table->p->name);
         for (int i = 0; i < table->n_columns; i++) {
-            if (table->columns[i].name.n >= 2 && strcmp(table->columns[i].name.word[0], prefix) == 0)
-                name_drop_front(&table->columns[i].bare, 1);
+            dsc_column_t *column = &table->columns[i];
+            if (column->name.n < 2 || strcmp(column->name.word[0], prefix) != 0)
+                continue;
+            name_drop_front(&column->bare, 1);
+            if (says_nothing)
+                column->label = without_prefix(column->p->name, prefix);
         }
         return;
     }

@@ -28,6 +28,8 @@ typedef struct dsc_column {
     int table, index;  /* index within the table */
     name_words_t name; /* as written */
     name_words_t bare; /* without a prefix that the whole table shares ("ss_") */
+    const char *
+        label; /* the header without a prefix that abbreviates its table: "list_price" of ss_list_price in store_sales */
     type_class_t kind;
     double filled; /* non-null, valid rows */
     double distinct;
