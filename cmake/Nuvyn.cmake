@@ -41,6 +41,11 @@ elseif(NOT NV_SANITIZE STREQUAL "")
   message(FATAL_ERROR "NV_SANITIZE=${NV_SANITIZE}: expected empty, address or thread")
 endif()
 
+option(NV_FUZZ "link fuzz targets with libFuzzer (clang)" OFF)
+if(NV_FUZZ) # without it libFuzzer sees no branch of ours
+  target_compile_options(nv_options INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+
 # Adds every folder below `area` that has a CMakeLists.txt of its own, so that a folder is added by existing.
 function(nv_add_area area)
   if(EXISTS ${CMAKE_CURRENT_SOURCE_DIR}/${area}/CMakeLists.txt)
@@ -103,7 +108,6 @@ endfunction()
 
 # nv_fuzz(name DEPS …): fuzz target fuzz_<name>.c, replayed over corpus/<name> by the standalone driver in ctest. With
 # clang, -DNV_FUZZ=ON links libFuzzer instead.
-option(NV_FUZZ "link fuzz targets with libFuzzer (clang)" OFF)
 function(nv_fuzz name)
   cmake_parse_arguments(arg "" "" "DEPS" ${ARGN})
   if(NV_FUZZ)

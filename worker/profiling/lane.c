@@ -229,6 +229,16 @@ static const char *split_record(lane_t *lane, csv_reader_t *reader, bool checked
     return record->n_fields == lane->n_columns ? NULL : wrong_count;
 }
 
+static inline void accept(lane_t *lane, const char *at, const char *end)
+{
+    lane->n_batch++;
+    if (end[-1] != '\n')
+        return;
+    bool crlf = end - at > 1 && end[-2] == '\r';
+    lane->crlf_ends |= crlf;
+    lane->lf_ends |= !crlf;
+}
+
 static void take_records(lane_t *lane)
 {
     const source_block_t *block = &lane->block;
@@ -252,7 +262,7 @@ static void take_records(lane_t *lane)
         else if (why)
             reject(lane, at, &record, line, why);
         else
-            lane->n_batch++;
+            accept(lane, at, record.end);
         if (lane->n_batch == lane->max_batch) {
             take_batch(lane);
             record.scratch = lane->scratch;

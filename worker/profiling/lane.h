@@ -24,6 +24,7 @@ typedef struct lane {
     int64_t rows, rejected, bad_bytes;
     int64_t *file_rows;
     bool multibyte;
+    bool crlf_ends, lf_ends; /* of accepted records */
     scan_reject_t rejects[SCAN_REJECTS];
     size_t n_rejects;
     hashlog_t row_log;

@@ -105,6 +105,7 @@ static void report_dialect(job_t *job)
     report_text_dialect(job->ctx, &written, job->encodings[0].encoding, d);
     d->format = nv_strdup(job->ctx, file_format_name(job->kind.format));
     d->compression = nv_strdup(job->ctx, compression_name(job->kind.compression));
+    d->mixed_line_ends = csv && job->scan.mixed_ends;
     job->out->dialect = d;
     job->out->header_detected = job->dialect.has_header || !csv;
     if (!one_encoding(job))
@@ -116,6 +117,8 @@ static void report_dialect(job_t *job)
                      job->dialect.skip_lines == 1 ? "" : "s", job->dialect.skip_lines == 1 ? "was" : "were");
     if (job->dialect.cr_only)
         profile_warn(job, "lines end with CR alone");
+    if (d->mixed_line_ends)
+        profile_warn(job, "some lines end with CR LF, some with LF");
 }
 
 /* Header texts made into names: valid, not empty, unique without regard to case. */

@@ -185,9 +185,10 @@ static void report_rows(job_t *job)
     else
         profile_warn(job, "duplicate rows were not counted: more rows than memory allows");
     if (scan->rejected * 20 > scan->rows)
-        profile_warn(
-            job, "%lld of %lld records were rejected; the delimiter or quoting may be other than it seems",
-            (long long)scan->rejected, (long long)(scan->rejected + scan->rows));
+        profile_warn(job, "%lld of %lld records were rejected%s", (long long)scan->rejected,
+                     (long long)(scan->rejected + scan->rows),
+                     job->kind.format == FILE_CSV ? "; the delimiter or quoting may be other than it seems"
+                                                  : "");
 }
 
 static void report_files(job_t *job)

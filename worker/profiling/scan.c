@@ -388,14 +388,19 @@ static void merge(nv_mem_t *ctx, const scan_config_t *config, const source_t *so
     int threads = config->options->threads;
     out->file_rows = NV_NEW_ARRAY(ctx, int64_t, config->table->n_files);
     out->digests = NV_NEW_ARRAY(ctx, const char *, config->table->n_files);
+    bool crlf = false;
+    bool lf = false;
     for (int i = 0; i < threads; i++) {
         out->rows += lanes[i].rows;
         out->rejected += lanes[i].rejected;
         out->bad_bytes += lanes[i].bad_bytes;
         out->multibyte |= lanes[i].multibyte;
+        crlf |= lanes[i].crlf_ends;
+        lf |= lanes[i].lf_ends;
         for (size_t f = 0; f < config->table->n_files; f++)
             out->file_rows[f] += lanes[i].file_rows[f];
     }
+    out->mixed_ends = crlf && lf;
     for (size_t f = 0; f < config->table->n_files; f++)
         out->digests[f] = nv_strdup(ctx, source_digest(source, f));
     merge_rejects(ctx, config, source, lanes, out);

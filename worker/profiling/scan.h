@@ -56,6 +56,7 @@ typedef struct scan_result {
     scan_reject_t rejects[SCAN_REJECTS];
     size_t n_rejects;
     int64_t bad_bytes;     /* rejected for invalid UTF-8 */
+    bool mixed_ends;       /* some accepted lines end with CR LF, some with LF */
     bool multibyte;        /* valid sequences beyond ASCII were seen in accepted rows */
     jsonl_notes_t notes;   /* JSON lines only: of all lanes, names in the order of the files */
     int64_t *file_rows;    /* accepted, by file */

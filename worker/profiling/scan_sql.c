@@ -15,8 +15,9 @@ static void put_options(nv_mem_t *ctx, nv_buf_t *out, const Nv__TableProfile *ta
     nv_buf_printf(out, ", escape = %s", sql_literal(ctx, SQL_DUCKDB, d->escape));
     nv_buf_printf(out, ", header = %s, skip = %d", d->has_header ? "true" : "false", d->skip_lines);
     nv_buf_printf(out, ", encoding = %s", sql_literal(ctx, SQL_DUCKDB, d->encoding));
-    nv_buf_puts(out,
-                ", strict_mode = true, null_padding = false, ignore_errors = true, max_line_size = 16777216");
+    nv_buf_printf(out,
+                  ", strict_mode = %s, null_padding = false, ignore_errors = true, max_line_size = 16777216",
+                  d->mixed_line_ends ? "false" : "true"); /* the strict one wants one kind of line end */
     nv_buf_printf(out, ", compression = '%s', nullstr = '', filename = 'nuvyn_file', columns = {",
                   d->compression && d->compression[0] ? d->compression : "none");
     for (size_t i = 0; i < table->n_columns; i++)

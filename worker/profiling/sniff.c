@@ -110,22 +110,6 @@ static bool quotes_with(const char *text, size_t length, char delimiter, char qu
     return opened >= 2 && closed * 10 >= opened * 8 && opened * 10 >= closed * 8;
 }
 
-/* Quotes that stand behind a delimiter and blanks (`1, "a, b"`). They are data, as in RFC 4180 and every reader downstream
- * (Spark, pandas, DuckDB), so what is between them is split: worth a word. */
-static size_t padded_quotes(const sample_t *sample, const csv_dialect_t *csv)
-{
-    size_t n = 0;
-    for (size_t i = 1; csv->quote && i < sample->length; i++) {
-        if (sample->text[i] != csv->quote || sample->text[i - 1] != ' ')
-            continue;
-        size_t at = i;
-        while (at > 0 && sample->text[at - 1] == ' ')
-            at--;
-        n += at > 0 && sample->text[at - 1] == csv->delimiter;
-    }
-    return n;
-}
-
 /* The best reading; *second_best gets the score of the best one with another delimiter. */
 static reading_t *best_reading(nv_mem_t *ctx, const sample_t *sample, double *second_best)
 {
@@ -307,6 +291,21 @@ static void decide_header(nv_mem_t *ctx, const csv_field_t *head, const column_h
         out->names = cell_texts(ctx, head, n);
 }
 
+/* Fields that begin with blanks and a quote (`1, "a, b"`). Such quotes are data, as in RFC 4180 and for every reader further
+ * on (Spark, pandas, DuckDB), so what is between them is split: worth a word. */
+static size_t padded_quotes(const reading_t *r, const char *text, const csv_record_t *record)
+{
+    size_t n = 0;
+    size_t known = record->n_fields < record->max_fields ? record->n_fields : record->max_fields;
+    for (size_t i = 0; r->csv.quote && i < known; i++) {
+        csv_field_t field = record->fields[i];
+        bool bare = field.text > text && field.text < record->end && field.text[-1] == r->csv.delimiter;
+        if (bare && text_trim(&field.text, &field.length))
+            n += field.length && *field.text == r->csv.quote;
+    }
+    return n;
+}
+
 static void read_header(nv_mem_t *ctx, nv_mem_t *scratch, const char *text, size_t length, const reading_t *r,
                         sniff_dialect_t *out)
 {
@@ -324,6 +323,7 @@ static void read_header(nv_mem_t *ctx, nv_mem_t *scratch, const char *text, size
     char *cell_scratch = nv_alloc(scratch, length + 1);
     size_t seen = 0;
     size_t rows = 0;
+    size_t padded = 0;
     for (const char *at = text; at < end && seen < SAMPLE_RECORDS;) {
         csv_record_t record = {.fields = seen == skip ? head : cells,
                                .max_fields = most,
@@ -333,12 +333,18 @@ static void read_header(nv_mem_t *ctx, nv_mem_t *scratch, const char *text, size
         at = record.end;
         if (blank)
             continue;
+        padded += padded_quotes(r, text, &record);
         if (seen++ <= skip || record.n_fields != r->mode)
             continue;
         rows++;
         for (size_t i = 0; i < r->mode; i++)
             add_hint(&hints[i], &cells[i], &head[i]);
     }
+    if (padded > 1)
+        warn(ctx, out,
+             "blanks stand before quotes: a quote opens a field only as its first byte, so these are data, "
+             "and a "
+             "delimiter between them splits the field; write the file without those blanks");
     decide_header(ctx, head, hints, most, rows, out);
 }
 
@@ -373,10 +379,5 @@ void sniff_dialect(nv_mem_t *ctx, const char *text, size_t length, bool whole, s
         warn(ctx, out, "another delimiter fits nearly as well; check that the columns are split right");
     else if (strchr("~^:", best->csv.delimiter))
         warn(ctx, out, "an unusual delimiter was found; check that the columns are split right");
-    if (padded_quotes(&all, &out->csv) > 1)
-        warn(ctx, out,
-             "blanks stand before quotes: a quote opens a field only as its first byte, so these are data, "
-             "and a "
-             "delimiter between them splits the field; write the file without those blanks");
     read_header(ctx, scratch, sample, length, best, out);
 }

@@ -158,6 +158,21 @@ static void test_unclosed_quote(void **state)
     assert_string_equal(t->rejected[0]->reason, "a quote is never closed");
 }
 
+/* Lines that end in two ways are rows all the same, for the second reader too. */
+static void test_mixed_line_ends(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    const char *folder = support_folder(ctx);
+    support_text(ctx, folder, "t.csv", "id,name\r\n1,a\n2,\"b\r\nc\"\r\n3,c\n4,\"d\"\"e\"\r\n");
+    Nv__TableProfile *table = support_profile(ctx, folder, NULL);
+    assert_int_equal(table->row_count, 4);
+    assert_true(table->dialect->mixed_line_ends);
+    assert_true(has_warning(table, "some with LF"));
+    support_agrees(table);
+    assert_false(support_profile_text(ctx, "id,name\r\n1,a\r\n2,b")->dialect->mixed_line_ends);
+}
+
 static void test_blank_before_a_quote(void **state)
 {
     (void)state;
@@ -169,7 +184,7 @@ static void test_blank_before_a_quote(void **state)
     assert_int_equal(table->row_count, 2);
     assert_int_equal(table->rejected_count, 1);
     folder = support_folder(ctx);
-    support_text(ctx, folder, "t.csv", "id,name\n1,\"a, \"\"b\"\n2,\"c\"\n3,\"d \"\n");
+    support_text(ctx, folder, "t.csv", "id,name\n1,\"a, \"\"b\"\n2,\"c, \"\n3,\"d, \"\n");
     assert_false(has_warning(support_profile(ctx, folder, NULL), "blanks stand before quotes"));
 }
 
@@ -420,6 +435,7 @@ int main(void)
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_rejected_lines_are_shown),
         cmocka_unit_test(test_unclosed_quote),
+        cmocka_unit_test(test_mixed_line_ends),
         cmocka_unit_test(test_blank_before_a_quote),
         cmocka_unit_test(test_nul_byte),
         cmocka_unit_test(test_encodings),
