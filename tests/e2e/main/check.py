@@ -164,9 +164,14 @@ def day2(args):
         found = workspace.sql(statement)[0]["n"]
         if str(found) != str(value):
             fail(f"{statement}: {found}, expected {value}")
+    before = {r["order_id"]: r["status"] for year in (2024, 2025) for r in raw("ecommerce", f"orders_{year}.csv")}
+    after = {r["order_id"]: r["status"] for r in raw("ecommerce-day2", "orders_2026.csv")}
+    moved = {order for order, status in after.items() if before.get(order, status) != status}
+    followed = {r["payment_id"] for r in raw("ecommerce", "payments.csv", ";") if r["order_id"] in moved}
     merged = last_merge(workspace, "main.ecommerce.fact_payment")
-    if merged != [len(amounts) - len(known), 0, 0]:
-        fail(f"fact_payment changed by {merged}, expected {len(amounts) - len(known)} new rows")
+    if merged != [len(amounts) - len(known), len(followed), 0]:
+        fail(f"fact_payment changed by {merged}, expected {len(amounts) - len(known)} new rows and {len(followed)} whose order has another "
+             "status now")
     saved = json.loads(pathlib.Path(args.save).read_text())
     idle = [t for t in saved if t.rsplit(".", 1)[-1].strip("`") in ("fact_inventory_snapshot", "dim_employee")]
     if len(idle) != 2 or any(measure(workspace, [t])[t] != saved[t] for t in idle):
