@@ -152,6 +152,9 @@ static bool list(cli_t *cli, nv_error_t *err)
 
 static const nv_option_t revoke_options[] = {
     DIR_OPTION,
+    {.name = "domain",
+     .fallback = "nuvyn.local",
+     .help = "SPIFFE trust domain, when IDENTITY is only a path"},
     {.name = "reason", .fallback = "unspecified", .help = "goes into the list"},
 };
 
@@ -161,7 +164,9 @@ static bool revoke(cli_t *cli, nv_error_t *err)
     if (!folder(cli, &dir, err))
         return false;
     const char *what = cli_argument(cli, 0);
-    bool identity = strncmp(what, "spiffe://", 9) == 0;
+    bool identity = strchr(what, '/') != NULL;
+    if (identity)
+        what = whole_spiffe(cli);
     const char *path = nv_printf(cli->ctx, "%s/revoked.tsv", dir);
     if (!nv_revocation_add(path, identity ? NULL : what, identity ? what : NULL, time(NULL),
                            cli_option(cli, "reason"), err))

@@ -71,7 +71,7 @@ static void print_usage(FILE *to)
     fputs("  completion bash                    a script for bash: source <(nuvynctl completion bash)\n", to);
     fputs("\n`nuvynctl NOUN VERB --help` says more. Exit status: 0 done, 1 the run failed, 64 usage, 65 bad "
           "input, 66 not\n"
-          "found, 69 unavailable, 70 internal, 75 try again, 77 not allowed.\n",
+          "found, 69 unavailable, 70 internal, 73 exists already, 75 try again, 77 not allowed.\n",
           to);
 }
 

@@ -338,14 +338,33 @@ static bool is_terminal(void)
     return isatty(STDOUT_FILENO) && kind != NULL && strcmp(kind, "dumb") != 0;
 }
 
+/* Says which run it is and why it waits, if it does; a control plane that is away just now comes back in time. */
+static bool begin(watch_t *watch, const char *run_id, nv_error_t *err)
+{
+    cli_t *cli = watch->cli;
+    Nv__Run *run = NULL;
+    if (!get_run(watch, run_id, &run, err)) {
+        if (!lost_connection(err))
+            return false;
+        nv_error_clear(err);
+    }
+    if (cli->json)
+        return true;
+    line(watch, "·", DIM, nv_printf(cli->ctx, "run %s", run_id));
+    if (run && run->waits[0])
+        line(watch, "!", YELLOW, nv_printf(cli->ctx, "waits: %s", cli_safe(cli->ctx, run->waits)));
+    fflush(stdout);
+    return true;
+}
+
 bool cli_watch(cli_t *cli, const char *run_id, int64_t after, Nv__Run **out, nv_error_t *err)
 {
     watch_t watch = {.cli = cli, .run_id = run_id, .live = !cli->json && is_terminal(), .last = after};
     const char *no_colour = getenv("NO_COLOR");
     watch.colour = watch.live && (no_colour == NULL || no_colour[0] == '\0');
     int failures = 0;
-    if (!cli->json)
-        line(&watch, "·", DIM, nv_printf(cli->ctx, "run %s", run_id));
+    if (!begin(&watch, run_id, err))
+        return false;
     for (bool over = false; !over;) {
         int64_t before = watch.last;
         if (follow_once(&watch, run_id, out, &over, err)) {

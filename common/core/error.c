@@ -129,6 +129,8 @@ int nv_code_exit_status(nv_code_t code)
         return EX_DATAERR;
     case NV_NOT_FOUND:
         return EX_NOINPUT;
+    case NV_ALREADY_EXISTS:
+        return EX_CANTCREAT;
     case NV_PERMISSION_DENIED:
     case NV_UNAUTHENTICATED:
         return EX_NOPERM;

@@ -327,7 +327,7 @@ HANDLER(search)
     const Nv__SearchKnowledgeRequest *asked = (const Nv__SearchKnowledgeRequest *)request;
     const char *tenant;
     Nv__KnowledgeHits *hits;
-    if (!cp_tenant_of(call, asked->tenant, &tenant, err))
+    if (!cp_tenant_of(call, asked->tenant, &tenant, err) || !cp_tenant_check(service, tenant, err))
         return false;
     knowledge_query_t query = {
         .tenant = tenant, .kind = asked->kind, .text = asked->text, .limit = asked->limit};

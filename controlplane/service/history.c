@@ -137,7 +137,7 @@ static bool list_interrupts(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx,
     const char *tenant;
     store_interrupt_t *list;
     size_t n;
-    if (!cp_tenant_of(call, asked->tenant, &tenant, err) ||
+    if (!cp_tenant_of(call, asked->tenant, &tenant, err) || !cp_tenant_check(service, tenant, err) ||
         !store_interrupt_list(service->store, ctx, tenant, asked->run_id, !*asked->run_id, &list, &n, err))
         return false;
     Nv__ListInterruptsReply *out = NV_NEW(ctx, Nv__ListInterruptsReply);

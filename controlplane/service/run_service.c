@@ -153,7 +153,7 @@ static bool list(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const Prot
     if (asked->page_size < 0 || asked->page_size > STORE_PAGE_MAX)
         return nv_fail(err, NV_INVALID_ARGUMENT, "page_size: %d: expected 0 to %d", asked->page_size,
                        STORE_PAGE_MAX);
-    if (!cp_tenant_of(call, asked->tenant, &tenant, err) ||
+    if (!cp_tenant_of(call, asked->tenant, &tenant, err) || !cp_tenant_check(service, tenant, err) ||
         !store_run_list(service->store, ctx, tenant, asked->state, asked->page_size, asked->page_token, &runs,
                         &n, &out->next_page_token, err))
         return false;

@@ -1,6 +1,7 @@
 #include "controlplane/service/service.h"
 
 #include "common/identity/policy.h"
+#include "controlplane/store/tenants.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,6 +25,13 @@ void cp_service_register(cp_service_t *service, nv_rpc_server_t *server)
 bool cp_tenant_of(const nv_rpc_call_t *call, const char *requested, const char **out, nv_error_t *err)
 {
     return nv_policy_tenant(&call->peer->identity, requested, out, err);
+}
+
+bool cp_tenant_check(cp_service_t *service, const char *tenant, nv_error_t *err)
+{
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("tenant");
+    store_tenant_t found;
+    return store_tenant_get(service->store, ctx, tenant, &found, err);
 }
 
 int cp_time_left(const nv_rpc_call_t *call)

@@ -61,9 +61,11 @@ void cp_scaler_tick(cp_scaler_t *scaler);
 
 /* ---- inside the services ---- */
 
-/* The tenant a person's call is about; checks that it exists when the caller is an operator naming one. */
+/* The tenant a person's call is about: their own, or the one that an operator names. */
 bool cp_tenant_of(const nv_rpc_call_t *call, const char *requested, const char **out,
                   nv_error_t *err) NV_MUST_CHECK;
+/* NOT_FOUND where there is no such tenant: else a slip in its name would look like an empty list. */
+bool cp_tenant_check(cp_service_t *service, const char *tenant, nv_error_t *err) NV_MUST_CHECK;
 /* Takes one of the tenant's runs; RESOURCE_EXHAUSTED when it begins too many. */
 bool cp_may_begin(cp_service_t *service, const char *tenant, nv_error_t *err) NV_MUST_CHECK;
 int cp_time_left(const nv_rpc_call_t *call); /* ms until the caller's deadline, at most 30,000 */

@@ -77,12 +77,32 @@ static void the_cli_exits_with_a_meaning(void **state)
     assert_int_equal(ctl(stack, out, "tenant describe nobody"), 66);
     assert_int_equal(ctl(stack, out, "tenant create UPPER_CASE"), 65);
     assert_int_equal(ctl(stack, out, "tenant create acme"), 0);
-    assert_int_not_equal(ctl(stack, out, "tenant create acme"), 0);
+    assert_int_equal(ctl(stack, out, "tenant create acme"), 73);
+    assert_int_equal(ctl(stack, out, "run list --tenant nobody"), 66); /* a slip is not an empty list */
+    assert_int_equal(ctl(stack, out, "interrupt list --tenant nobody"), 66);
+    assert_int_equal(ctl(stack, out, "kb search words --tenant nobody"), 66);
+    assert_int_equal(ctl(stack, out, "run watch r-none --tenant acme"), 66);
+    assert_null(strstr(out, "run r-none\n"));
     assert_int_equal(ctl(stack, out, "run describe r-none --tenant acme"), 66);
     char *address = stack->address;
     stack->address = stack_text("127.0.0.1:1");
     assert_int_equal(ctl(stack, out, "health"), 69);
     stack->address = address;
+}
+
+/* Nothing happens, and whoever looks on is told why. */
+static void the_cli_says_why_a_run_waits(void **state)
+{
+    plane_stack_t *stack = *state;
+    char out[8192];
+    stack_make_tenant(stack, "acme");
+    char *run_id = stack_submit(stack, "acme", "tables=1", "");
+    usleep(300000);
+    (void)run(stack, out,
+              "timeout 2 " BIN_DIR
+              "/nuvynctl run watch %s --tenant acme --address %s --ca %s --cert %s --key %s",
+              run_id, stack->address, stack->op.ca, stack->op.cert, stack->op.key);
+    assert_non_null(strstr(out, "no worker of it is connected"));
 }
 
 static void the_cli_follows_a_run_and_fetches_it(void **state)
@@ -224,7 +244,7 @@ static void a_revocation_in_the_file_counts_too(void **state)
     stack_start_worker(stack, 0, "default");
     assert_true(stack_logged(stack, "worker joined", 10));
     assert_int_equal(run(stack, out,
-                         BIN_DIR "/nuvynctl certs revoke spiffe://test.nuvyn/pool/default/worker/w0 --dir %s",
+                         BIN_DIR "/nuvynctl certs revoke pool/default/worker/w0 --domain test.nuvyn --dir %s",
                          stack->pki.dir),
                      0);
     assert_int_equal(waitpid(stack->workers[0], &status, 0), stack->workers[0]);
@@ -240,6 +260,7 @@ int main(int argc, char **argv)
         WITH_STACK(a_busy_port_is_named),
         WITH_STACK(certificates_that_do_not_fit_are_named),
         WITH_STACK(the_cli_exits_with_a_meaning),
+        WITH_STACK(the_cli_says_why_a_run_waits),
         WITH_STACK(the_cli_follows_a_run_and_fetches_it),
         WITH_STACK(an_expired_certificate_is_named),
         WITH_STACK(a_certificate_that_expires_ends_its_stream),
