@@ -38,6 +38,7 @@ typedef struct cli_command {
 
 /* The commands of one noun, ended by an entry without verb. */
 extern const cli_command_t cli_certs_commands[];
+extern const cli_command_t cli_submit_commands[]; /* of the noun "run", too */
 extern const cli_command_t cli_run_commands[];
 extern const cli_command_t cli_checkpoint_commands[];
 extern const cli_command_t cli_interrupt_commands[];
@@ -102,6 +103,13 @@ char *cli_as_given(nv_mem_t *ctx, const char *text, const char *sent, const char
  * output where directory is NULL. */
 bool cli_fetch_artifact(cli_t *cli, const char *run_id, const char *name, const char *directory,
                         nv_error_t *err) NV_MUST_CHECK;
+
+/* All artifacts of a run; *out_report: the report is among them. */
+bool cli_fetch_all(cli_t *cli, const char *run_id, const char *directory, size_t *out_count, bool *out_report,
+                   nv_error_t *err) NV_MUST_CHECK;
+
+/* 32 hexadecimal digits, below ctx: what makes a request one request, however often it is sent. */
+char *cli_random_id(nv_mem_t *ctx);
 
 /* ---- following a run (watch.c) ---- */
 

@@ -6,9 +6,9 @@
 #include <unistd.h>
 
 static const cli_command_t *const nouns[] = {
-    cli_run_commands,     cli_checkpoint_commands, cli_interrupt_commands, cli_artifact_commands,
-    cli_worker_commands,  cli_pool_commands,       cli_tenant_commands,    cli_kb_commands,
-    cli_cluster_commands, cli_certs_commands,
+    cli_submit_commands,   cli_run_commands,     cli_checkpoint_commands, cli_interrupt_commands,
+    cli_artifact_commands, cli_worker_commands,  cli_pool_commands,       cli_tenant_commands,
+    cli_kb_commands,       cli_cluster_commands, cli_certs_commands,
 };
 enum { NOUNS = sizeof nouns / sizeof nouns[0] };
 

@@ -5,6 +5,7 @@
 #include "common/identity/policy.h"
 #include "common/telemetry/metrics_server.h"
 #include "common/telemetry/trace.h"
+#include "controlplane/options.h"
 #include "controlplane/service/janitor.h"
 #include "controlplane/service/lead.h"
 #include "controlplane/service/service.h"
@@ -24,126 +25,6 @@ enum {
     EPOCH_MAX = (1 << 22) - 1, /* see nv_sched_new() */
     DOCUMENTS_BYTES = 32 << 20
 };
-
-static const nv_option_t options[] = {
-    {.name = "state-dir",
-     .type = NV_OPTION_STRING,
-     .env = "NUVYN_STATE_DIR",
-     .fallback = ".nuvyn/controlplane",
-     .placeholder = "DIR",
-     .help = "where the database, keys and the address file live"},
-    {.name = "listen",
-     .type = NV_OPTION_STRING,
-     .env = "NUVYN_LISTEN",
-     .fallback = "127.0.0.1:7443",
-     .placeholder = "HOST:PORT",
-     .help = "address to serve on; port 0 takes any free one"},
-    {.name = "store",
-     .type = NV_OPTION_STRING,
-     .env = "NUVYN_STORE",
-     .placeholder = "URL",
-     .help = "sqlite:PATH or postgres://…; default sqlite:<state-dir>/nuvyn.db"},
-    {.name = "vector-extension",
-     .type = NV_OPTION_STRING,
-     .env = "NUVYN_VECTOR_EXTENSION",
-     .placeholder = "PATH",
-     .help = "sqlite-vec's vec0.so; without it, similarity search scans"},
-    NV_IDENTITY_OPTIONS,
-    {.name = "seal-key",
-     .type = NV_OPTION_STRING,
-     .env = "NUVYN_SEAL_KEY",
-     .secret = true,
-     .help = "keys that wrap the tenants' keys (hex or base64, 32 bytes), newest first, separated by commas; "
-             "default: "
-             "seal.key in the state folder"},
-    {.name = "metrics-listen",
-     .type = NV_OPTION_STRING,
-     .env = "NUVYN_METRICS_LISTEN",
-     .placeholder = "HOST:PORT",
-     .help = "serve /metrics, /healthz and /readyz here"},
-    {.name = "reflection",
-     .type = NV_OPTION_BOOL,
-     .env = "NUVYN_REFLECTION",
-     .fallback = "false",
-     .help = "serve gRPC server reflection"},
-    {.name = "lease",
-     .type = NV_OPTION_DURATION,
-     .env = "NUVYN_LEASE",
-     .fallback = "4s",
-     .min = 1000,
-     .max = 600000,
-     .help = "how long a silent worker keeps its tasks"},
-    {.name = "submit-rate",
-     .type = NV_OPTION_INT,
-     .env = "NUVYN_SUBMIT_RATE",
-     .fallback = "600",
-     .min = 0,
-     .max = 1000000,
-     .help = "runs that a tenant may begin in a minute; 0: no limit"},
-    {.name = "submit-burst",
-     .type = NV_OPTION_INT,
-     .env = "NUVYN_SUBMIT_BURST",
-     .fallback = "60",
-     .min = 1,
-     .max = 1000000,
-     .help = "of these, how many at once"},
-    {.name = "retain-runs",
-     .type = NV_OPTION_DURATION,
-     .env = "NUVYN_RETAIN_RUNS",
-     .fallback = "0s",
-     .min = 0,
-     .max = INT64_C(315360000000),
-     .help = "delete runs that finished so long ago, with all that hangs on them; 0: never"},
-    {.name = "retain-checkpoints",
-     .type = NV_OPTION_DURATION,
-     .env = "NUVYN_RETAIN_CHECKPOINTS",
-     .fallback = "720h",
-     .min = 0,
-     .max = INT64_C(315360000000),
-     .help = "of runs that finished so long ago, keep only the checkpoint they ended with; 0: keep all"},
-    {.name = "retain-documents",
-     .type = NV_OPTION_DURATION,
-     .env = "NUVYN_RETAIN_DOCUMENTS",
-     .fallback = "24h",
-     .min = 0,
-     .max = INT64_C(315360000000),
-     .help = "delete documents so old that no run refers to; 0: never"},
-    {.name = "sweep-interval",
-     .type = NV_OPTION_DURATION,
-     .env = "NUVYN_SWEEP_INTERVAL",
-     .fallback = "10m",
-     .min = 1000,
-     .max = INT64_C(315360000000),
-     .help = "how often to look for what is past its retention"},
-    {.name = "lead-ttl",
-     .type = NV_OPTION_DURATION,
-     .env = "NUVYN_LEAD_TTL",
-     .fallback = "5s",
-     .min = 1000,
-     .max = 600000,
-     .help =
-         "on PostgreSQL: how long a silent leader keeps its place before another control plane takes over"},
-    {.name = "resume",
-     .type = NV_OPTION_DURATION,
-     .env = "NUVYN_RESUME",
-     .fallback = "60s",
-     .min = 0,
-     .max = 3600000,
-     .help = "how long workers go on with their tasks while no control plane can be reached"},
-    {.name = "tenant",
-     .type = NV_OPTION_STRING,
-     .env = "NUVYN_BOOTSTRAP_TENANT",
-     .placeholder = "NAME",
-     .help = "make this tenant at the start when it is missing"},
-    NV_TELEMETRY_OPTIONS("text"),
-};
-
-static const nv_config_schema_t schema = {.program = "nuvyn-controlplane",
-                                          .usage = "[OPTION]…",
-                                          .summary =
-                                              "Owns the state of every run and hands tasks to workers.",
-                                          .options = options,
-                                          .n_options = sizeof options / sizeof *options};
 
 typedef struct plane {
     nv_mem_t *ctx;
@@ -459,7 +340,7 @@ int main(int argc, char **argv)
     sigaddset(&signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread, so that all inherit it */
     signal(SIGPIPE, SIG_IGN);
-    plane.config = nv_config_main(ctx, &schema, argc, argv);
+    plane.config = nv_config_main(ctx, &cp_options, argc, argv);
     bool ok = start(&plane, &signals, &err);
     ok = (ok && serve(&plane, &signals, &err)) || err.code == NV_OK; /* told to stop while standing by */
     if (!ok)
