@@ -8,6 +8,12 @@
 # DBTITLE 1,Quality
 
 
+def row_counts(*frames):
+    """How many rows each of the frames has, counted in one query."""
+    counted = [f.agg(F.count(F.lit(1)).alias("n")).select(F.lit(place).alias("place"), "n") for place, f in enumerate(frames)]
+    return [r["n"] for r in sorted(functools.reduce(lambda a, b: a.unionAll(b), counted).collect())]
+
+
 @dataclass(frozen=True)
 class Rows:
     """Rules that each row of a table meets or not, all counted in one pass."""
@@ -51,9 +57,10 @@ class Reference:
     def run(self):
         given = table(self.name).select(*[column(c).alias(f"_{n}") for n, c in enumerate(self.columns)]).dropna()
         known = table(self.other).select(*[column(c).alias(f"_{n}") for n, c in enumerate(self.other_columns)]).distinct()
-        broken = given.join(known, [f"_{n}" for n in range(len(self.columns))], "left_anti").count()
+        found = given.join(known.withColumn("_found", F.lit(True)), [f"_{n}" for n in range(len(self.columns))], "left")
+        total, broken = found.agg(F.count(F.lit(1)), F.count_if(F.col("_found").isNull())).first()
         says = f"{', '.join(self.columns)} in {self.other}"
-        return [verdict(self.name, self.tier, says, broken, given.count(), self.limit)]
+        return [verdict(self.name, self.tier, says, broken, total, self.limit)]
 
 
 @dataclass(frozen=True)
@@ -70,8 +77,10 @@ class Reconciled:
 
     def run(self):
         living = table(self.driving).where("_deleted_at IS NULL")
-        expected, *wanted = living.agg(F.count(F.lit(1)), *[F.sum(column(of)) for _, of in self.sums]).first()
-        has, *found = table(self.name).agg(F.count(F.lit(1)), *[F.sum(column(name)) for name, _ in self.sums]).first()
+        of_silver = living.agg(F.count(F.lit(1)), *[F.sum(column(of)) for _, of in self.sums])
+        of_table = table(self.name).agg(F.count(F.lit(1)), *[F.sum(column(name)) for name, _ in self.sums])
+        sides = of_silver.crossJoin(of_table).first()  # one row each
+        (expected, *wanted), (has, *found) = sides[:1 + len(self.sums)], sides[1 + len(self.sums):]
         aside = table(self.refused).count() if self.refused and exists(self.refused) else 0
         yield verdict(self.name, "fail", f"as many rows as {self.driving}", abs(expected - has - aside), expected)
         for (name, of), given, there in zip(self.sums, wanted, found):
@@ -98,9 +107,9 @@ class Balance:
 
     def run(self):
         said = silver_metrics()[self.source.name]
-        seen = table(self.source.bronze).where(F.col("_batch_time") <= F.lit(horizon(self.source.silver))).count()
-        loaded = table(self.source.silver).count()
-        held = table(QUARANTINE).where(F.col("source") == self.source.name).count()
+        seen, loaded, held = row_counts(
+            table(self.source.bronze).where(F.col("_batch_time") <= F.lit(horizon(self.source.silver))),
+            table(self.source.silver), table(QUARANTINE).where(F.col("source") == self.source.name))
         without = {outcome: said[outcome] for outcome in ("duplicates", "dropped", "deleting") if said[outcome]}
         missing = abs(seen - loaded - held - sum(without.values()))
         rest = "".join(f" + {count} {outcome}" for outcome, count in without.items())
