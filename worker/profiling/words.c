@@ -52,17 +52,20 @@ static const struct {
     {"t", WORD_TRUE},
     {"y", WORD_TRUE},
     {"on", WORD_TRUE},
+    {"j", WORD_TRUE}, /* German: ja, nein */
+    {"ja", WORD_TRUE},
     {"false", WORD_FALSE},
     {"no", WORD_FALSE},
     {"f", WORD_FALSE},
     {"n", WORD_FALSE},
     {"off", WORD_FALSE},
+    {"nein", WORD_FALSE},
 };
 static const bool starts_word[256] = {
     ['N'] = true, ['n'] = true, ['#'] = true, ['\\'] = true, ['('] = true, ['<'] = true,
     ['['] = true, ['-'] = true, ['?'] = true, ['.'] = true,  ['u'] = true, ['U'] = true,
     ['m'] = true, ['T'] = true, ['t'] = true, ['0'] = true,  ['y'] = true, ['Y'] = true,
-    ['o'] = true, ['O'] = true, ['f'] = true, ['F'] = true,
+    ['j'] = true, ['J'] = true, ['o'] = true, ['O'] = true,  ['f'] = true, ['F'] = true,
 };
 enum { N_WORDS = sizeof words / sizeof words[0], SHORT = 9, LONGEST = 19 };
 

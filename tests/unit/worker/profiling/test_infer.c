@@ -138,6 +138,9 @@ static void test_booleans(void **state)
     (void)state;
     expect("Yes|no|YES", BOOLEAN);
     expect("t|f|t", BOOLEAN);
+    expect("J|N|J|N", BOOLEAN);
+    expect("Ja|Nein|ja", BOOLEAN);
+    expect("J|K|L", STRING);
     expect("true|1|0|FALSE", BOOLEAN);
     expect("N|N|N", STRING);
     expect("F|O|F|O", STRING);
