@@ -19,5 +19,5 @@ spark_scratch() {
     export PYTHONPATH
     scratch=$(mktemp -d)
     trap 'rm -rf "$scratch"' EXIT
-    cd "$scratch"
+    cd "$scratch" || exit
 }
