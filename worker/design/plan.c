@@ -215,7 +215,7 @@ static int words_that_tell(const name_words_t *name)
 {
     int n = name->n;
     while (n > 1 && (lexicon_has(LEXICON_TABLE_FORM, name->word[n - 1]) ||
-                     lexicon_has(LEXICON_TABLE_NOISE, name->word[n - 1]) || is_edition(name, n - 1)))
+                     lexicon_is_noise_at_end(name->word[n - 1]) || is_edition(name, n - 1)))
         n -= is_edition(name, n - 1) && name->word[n - 1][0] != 'v' ? 2 : 1;
     return n;
 }

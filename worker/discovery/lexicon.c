@@ -119,6 +119,7 @@ static const char *const lists[LEXICON_N] = {
     [LEXICON_TABLE_NOISE] =
         " dim dimension fact fct tbl table stg stage staging raw src source data export dump int base vw t "
         "master mst lookup lu ref ods dwh d f csv seed list file tb dataset ",
+    [LEXICON_TABLE_NOUN] = " list stage source base file seed ",
     [LEXICON_DIM_MARK] = " dim dimension lookup lu ",
     [LEXICON_FACT_MARK] = " fact fct facts ",
     [LEXICON_BRIDGE_MARK] =
@@ -195,6 +196,11 @@ bool lexicon_has(lexicon_t list, const char *word)
     char needle[64];
     int n = snprintf(needle, sizeof needle, " %s ", word);
     return n > 2 && (size_t)n < sizeof needle && strstr(lists[list], needle) != NULL;
+}
+
+bool lexicon_is_noise_at_end(const char *word)
+{
+    return lexicon_has(LEXICON_TABLE_NOISE, word) && !lexicon_has(LEXICON_TABLE_NOUN, word);
 }
 
 const char *lexicon_singular(const char *word)

@@ -24,11 +24,12 @@ typedef enum lexicon {
     LEXICON_LINE,            /* line, item, detail: the finer half of header and line */
     LEXICON_DESCRIPTIVE,     /* name, title, description, type … */
     LEXICON_TABLE_NOISE,     /* dim, fact, tbl, stg: says nothing about the thing */
-    LEXICON_DIM_MARK,        /* dim */
-    LEXICON_FACT_MARK,       /* fact, fct */
-    LEXICON_BRIDGE_MARK,     /* bridge, map, xref, link */
-    LEXICON_VERSION,         /* valid_from, effective, updated: dates a version */
-    LEXICON_GENERIC,         /* name, type, status … : says nothing about which thing */
+    LEXICON_TABLE_NOUN, /* stage, source: noise in front ("stage_orders"), a thing at the end ("deal_stage") */
+    LEXICON_DIM_MARK,   /* dim */
+    LEXICON_FACT_MARK,  /* fact, fct */
+    LEXICON_BRIDGE_MARK, /* bridge, map, xref, link */
+    LEXICON_VERSION,     /* valid_from, effective, updated: dates a version */
+    LEXICON_GENERIC,     /* name, type, status … : says nothing about which thing */
     LEXICON_HISTORY,   /* history, event, log: the last word of a table that records changes or happenings */
     LEXICON_TIME_PART, /* year, season, week: when, as a part of a natural key */
     LEXICON_LINK_QUALIFIER, /* type, category, active: how two things are linked, no thing itself */
@@ -46,6 +47,8 @@ typedef enum lexicon {
 } lexicon_t;
 
 bool lexicon_has(lexicon_t list, const char *word);
+/* Says nothing about the thing when it ends the name of a table. */
+bool lexicon_is_noise_at_end(const char *word);
 /* Irregular singular of word, or NULL; borrowed. */
 const char *lexicon_singular(const char *word);
 /* True when both words stand in one group of synonyms ("vendor", "supplier"). */

@@ -245,8 +245,7 @@ static void clean_table_name(name_words_t *name)
 {
     while (name->n > 1 && lexicon_has(LEXICON_TABLE_NOISE, name->word[0]))
         name_drop_front(name, 1);
-    while (name->n > 1 && lexicon_has(LEXICON_TABLE_NOISE, name->word[name->n - 1]) &&
-           strcmp(name->word[name->n - 1], "list") != 0)
+    while (name->n > 1 && lexicon_is_noise_at_end(name->word[name->n - 1]))
         name->n--;
     for (int i = 0; i < name->n; i++)
         name_singular(name->word[i]);

@@ -362,7 +362,8 @@ static void test_measures_by_their_values(void **state)
 static void test_names_say_what_a_table_holds(void **state)
 {
     fixture_t *f = *state;
-    static const char *const tables[] = {"spend_flat", "visits_v2", "order_history", "sales_fact_1997"};
+    static const char *const tables[] = {"spend_flat",      "visits_v2",     "order_history",
+                                         "sales_fact_1997", "deal_pipeline", "deal_pipeline_stage"};
     for (size_t i = 0; i < sizeof tables / sizeof tables[0]; i++) {
         assert_true(
             fixture_csv(f, tables[i], "event_id,seen_on,amount\n1,2024-02-01,1.50\n2,2024-02-02,2.50\n"));
@@ -375,6 +376,8 @@ static void test_names_say_what_a_table_holds(void **state)
     assert_non_null(fixture_fact(f, "fact_order"));
     assert_non_null(fixture_fact(f, "fact_order_history"));
     assert_non_null(fixture_fact(f, "fact_sale_1997"));
+    assert_non_null(fixture_fact(f, "fact_deal_pipeline"));
+    assert_non_null(fixture_fact(f, "fact_deal_pipeline_stage"));
 }
 
 /* Three flags of few values become one small dimension; two stay on the fact. */
