@@ -112,14 +112,15 @@ static void print_star(const Nv__Sttm *sttm, FILE *out)
     fprintf(out, "  %zu source columns or tables left out, each with its reason\n", sttm->n_unmapped);
 }
 
-static void print_findings(const Nv__Scorecard *card, FILE *out)
+static void print_findings(const Nv__Scorecard *card, bool has_report, FILE *out)
 {
     enum { SHOWN = 15 };
     fprintf(out, "\nFound wrong in the data\n");
     for (size_t i = 0; i < card->n_findings && i < SHOWN; i++)
         fprintf(out, "  %s\n", card->findings[i]);
     if (card->n_findings > SHOWN)
-        fprintf(out, "  … and %zu more in the report\n", card->n_findings - SHOWN);
+        fprintf(out, "  … and %zu more in the report%s\n", card->n_findings - SHOWN,
+                has_report ? "" : ", which --output-dir DIR writes");
     if (card->n_findings == 0)
         fprintf(out, "  nothing\n");
 }
@@ -157,7 +158,7 @@ static bool print_summary(nv_mem_t *ctx, const Nv__Relations *relations, const N
         return nv_fail_errno(err, errno, "the summary");
     print_relations(ctx, relations, memory);
     print_star(sttm, memory);
-    print_findings(card, memory);
+    print_findings(card, options->output_dir != NULL, memory);
     print_ending(card, options, memory);
     if (fclose(memory) != 0) {
         free(text);
