@@ -237,10 +237,28 @@ static bool holds_no_thing(const dsc_state_t *state, int table)
     return shape.own_id || shape.link || shape.history;
 }
 
+/* A row's own key with one of its attributes, found in a table that refers to the row: that one is about it, and not the other way round. */
+static bool is_backwards(const dsc_state_t *state, const join_candidate_t *join)
+{
+    const table_keys_t *own = &state->keys[join->from];
+    const key_candidate_t *key = own->chosen >= 0 ? &own->list[own->chosen] : NULL;
+    for (size_t i = 0; key != NULL && key->n == 1 && i < state->n_joins; i++) {
+        const join_candidate_t *back = &state->joins[i];
+        if (back->n != 1 || back->from != join->to || back->to != join->from || back->p < 0.5 ||
+            back->to_columns[0] != key->columns[0])
+            continue;
+        for (int k = 0; k < join->n; k++) {
+            if (join->to_columns[k] == back->columns[0] && join->columns[k] == key->columns[0])
+                return true;
+        }
+    }
+    return false;
+}
+
 double priors_join_bound(const dsc_state_t *state, const join_candidate_t *join)
 {
     if (join->n > 1)
-        return is_same_grain(state, join) ? hardly : 1;
+        return is_same_grain(state, join) || is_backwards(state, join) ? hardly : 1;
     const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
     const dsc_column_t *to = state_column(state, join->to, join->to_columns[0]);
     if (from->made_up || to->made_up || join->vacuous)

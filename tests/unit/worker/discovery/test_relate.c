@@ -426,6 +426,36 @@ static void test_snapshots_in_files(void **state)
     customers->n_files = 0;
 }
 
+/* Employee i reports to (i + 1) / 3. */
+static char *reporting(nv_mem_t *ctx, int i)
+{
+    return i == 1 ? nv_strdup(ctx, "1,Name 1,") : nv_printf(ctx, "%d,Name %d,%d", i, i, (i + 1) / 3);
+}
+
+/* Each employee with all above, nearest first. */
+static char *closure(nv_mem_t *ctx, int i)
+{
+    char *lines = nv_printf(ctx, "%d,%d,0", i, i);
+    int above = i, distance = 0;
+    while (above > 1) {
+        above = (above + 1) / 3;
+        lines = nv_printf(ctx, "%s\n%d,%d,%d", lines, i, above, ++distance);
+    }
+    return lines;
+}
+
+/* Who reports to whom is found in the closure of it, which refers to employees, and not they to it. */
+static void test_a_closure_is_not_referred_to(void **state)
+{
+    fixture_t *f = *state;
+    add(f, "employee", rows(f, "employee_id,full_name,supervisor_id", 300, reporting));
+    add(f, "employee_closure", rows(f, "employee_id,supervisor_id,distance", 300, closure));
+    relate(f, false);
+    expect_join(f, "employee_closure", "employee_id", "employee");
+    for (size_t i = 0; i < f->found->n_joins; i++)
+        assert_string_not_equal(f->found->joins[i]->to, "employee_closure");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -443,6 +473,7 @@ int main(void)
         TEST(test_a_handful_of_rows),
         TEST(test_statistics_of_the_same_seasons),
         TEST(test_snapshots_in_files),
+        TEST(test_a_closure_is_not_referred_to),
         cmocka_unit_test_setup_teardown(test_a_chain_of_composite_keys, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
