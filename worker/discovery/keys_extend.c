@@ -20,6 +20,17 @@ typedef struct proposals {
     size_t n, cap;
 } proposals_t;
 
+/* Sets that were counted, and what came of it. */
+typedef struct asked {
+    proposals_t sets;
+    discovery_counts_t *counts;
+    size_t cap_counts;
+} asked_t;
+
+enum { PARTS_MAX = 7, SET_MAX = 4 };
+
+static const double least_uniqueness = 0.97;
+
 static bool covers_known_key(const table_keys_t *keys, const int *columns, int n)
 {
     for (int k = 0; k < keys->n; k++) {
@@ -34,6 +45,17 @@ static bool covers_known_key(const table_keys_t *keys, const int *columns, int n
     return false;
 }
 
+static bool is_asked(const proposals_t *sets, int t, const int *columns, int n)
+{
+    for (size_t i = 0; i < sets->n; i++) {
+        key_candidate_t known = {.n = sets->list[i].n};
+        memcpy(known.columns, sets->list[i].columns, sizeof known.columns);
+        if (sets->list[i].table == t && key_same_set(&known, columns, n))
+            return true;
+    }
+    return false;
+}
+
 static void propose_set(dsc_state_t *state, proposals_t *out, int t, const int *columns, int n)
 {
     const table_keys_t *keys = &state->keys[t];
@@ -41,12 +63,8 @@ static void propose_set(dsc_state_t *state, proposals_t *out, int t, const int *
         if (key_same_set(&keys->list[k], columns, n))
             return;
     }
-    for (size_t i = 0; i < out->n; i++) {
-        key_candidate_t known = {.n = out->list[i].n};
-        memcpy(known.columns, out->list[i].columns, sizeof known.columns);
-        if (out->list[i].table == t && key_same_set(&known, columns, n))
-            return;
-    }
+    if (is_asked(out, t, columns, n))
+        return;
     proposal_t *p = &NV_PUSH(state->ctx, out->list, out->n, out->cap);
     *p = (proposal_t){.table = t, .n = n};
     memcpy(p->columns, columns, sizeof *columns * (size_t)n);
@@ -88,9 +106,35 @@ static bool is_settled(const dsc_table_t *table)
     return table->rows > LARGE_TABLE && composite;
 }
 
-static void propose_for_table(dsc_state_t *state, proposals_t *out, int t)
+/* Where the larger set repeats, so do its parts. */
+static bool is_refuted(const proposals_t *asked, const discovery_counts_t *counts, int t, const int *columns,
+                       int n)
 {
-    enum { PARTS_MAX = 7 };
+    for (size_t i = 0; counts != NULL && i < asked->n; i++) {
+        const proposal_t *p = &asked->list[i];
+        if (p->table != t || p->n <= n || !counts[i].answered || counts[i].rows == 0 ||
+            (double)counts[i].distinct >= least_uniqueness * (double)counts[i].rows)
+            continue;
+        int inside = 0;
+        for (int k = 0; k < n; k++) {
+            for (int j = 0; j < p->n; j++)
+                inside += p->columns[j] == columns[k];
+        }
+        if (inside == n)
+            return true;
+    }
+    return false;
+}
+
+/* In a table of some size the large sets are asked about first: most are refuted, and their parts with them. */
+static bool goes_down(const dsc_table_t *table)
+{
+    return !priors_few(table) && table->rows <= LARGE_TABLE;
+}
+
+static void propose_for_table(dsc_state_t *state, const asked_t *asked, proposals_t *out, int t, int least,
+                              int greatest)
+{
     const dsc_table_t *table = &state->schema->tables[t];
     int parts[PARTS_MAX], n = 0;
     bool settled = is_settled(table);
@@ -100,7 +144,7 @@ static void propose_for_table(dsc_state_t *state, proposals_t *out, int t)
             parts[n++] = c;
     }
     size_t most = out->n + (table->rows > LARGE_TABLE ? PER_LARGE_TABLE_MAX : PER_TABLE_MAX);
-    for (int size = 2; n >= 2 && size <= 4 && size <= n; size++) {
+    for (int size = least; n >= 2 && size <= greatest && size <= n; size++) {
         for (unsigned mask = 1; mask < 1u << n && out->n < most; mask++) {
             int columns[KEY_MAX], m = 0;
             if (__builtin_popcount(mask) != size)
@@ -110,7 +154,8 @@ static void propose_for_table(dsc_state_t *state, proposals_t *out, int t)
                     columns[m++] = parts[i];
             }
             bool larger = size > 2 && table->rows > 5000 && covers_known_key(&state->keys[t], columns, m);
-            if (may_identify(table, columns, m) && !larger)
+            if (may_identify(table, columns, m) && !larger && !is_asked(&asked->sets, t, columns, m) &&
+                !is_refuted(&asked->sets, asked->counts, t, columns, m))
                 propose(state, out, t, columns, m);
         }
     }
@@ -211,7 +256,7 @@ static void take_unique(dsc_state_t *state, const proposals_t *proposals, const 
             if (p->n != size || !counts[i].answered || counts[i].rows == 0)
                 continue;
             double uniqueness = (double)counts[i].distinct / (double)counts[i].rows;
-            if (uniqueness < 0.97 || (double)counts[i].missing > 0.02 * table->records)
+            if (uniqueness < least_uniqueness || (double)counts[i].missing > 0.02 * table->records)
                 continue;
             key_candidate_t *key = key_add(&state->keys[p->table], p->table, p->columns, p->n);
             if (key == NULL)
@@ -223,7 +268,9 @@ static void take_unique(dsc_state_t *state, const proposals_t *proposals, const 
     }
 }
 
-static bool count_proposals(dsc_state_t *state, const proposals_t *proposals_in, nv_error_t *err)
+/* Counts the proposals and adds them to what was asked. */
+static bool count_proposals(dsc_state_t *state, const proposals_t *proposals_in, asked_t *asked,
+                            nv_error_t *err)
 {
     const discovery_exact_t *exact = state->options->exact;
     proposals_t proposals = *proposals_in;
@@ -239,25 +286,48 @@ static bool count_proposals(dsc_state_t *state, const proposals_t *proposals_in,
     }
     if (!exact->count(exact->self, checks, proposals.n, counts, err))
         return nv_wrap(err, "counting %zu key candidates", proposals.n);
-    take_unique(state, &proposals, counts);
+    for (size_t i = 0; i < proposals.n; i++) {
+        size_t n = asked->sets.n;
+        NV_PUSH(state->ctx, asked->sets.list, asked->sets.n, asked->sets.cap) = proposals.list[i];
+        NV_PUSH(state->ctx, asked->counts, n, asked->cap_counts) = counts[i];
+    }
     return true;
+}
+
+/* One step down: the sets of `size` columns whose larger ones were not refuted. */
+static bool extend_down(dsc_state_t *state, asked_t *asked, int size, nv_error_t *err)
+{
+    proposals_t proposals = {0};
+    for (int t = 0; t < state->schema->n_tables; t++) {
+        const dsc_table_t *table = &state->schema->tables[t];
+        if (table->rows >= 2 && goes_down(table) && !has_good_single(state, t))
+            propose_for_table(state, asked, &proposals, t, size, size);
+    }
+    return count_proposals(state, &proposals, asked, err);
 }
 
 bool keys_extend(dsc_state_t *state, nv_error_t *err)
 {
     proposals_t proposals = {0};
+    asked_t asked = {0};
     if (state->options->exact == NULL)
         return true;
     for (int t = 0; t < state->schema->n_tables; t++) {
-        if (state->schema->tables[t].rows < 2)
+        const dsc_table_t *table = &state->schema->tables[t];
+        if (table->rows < 2)
             continue;
         propose_of_shape(state, &proposals, t);
         if (has_good_single(state, t))
             continue;
         propose_repeated(state, &proposals, t);
-        propose_for_table(state, &proposals, t);
+        if (!goes_down(table))
+            propose_for_table(state, &asked, &proposals, t, 2, SET_MAX);
     }
-    return count_proposals(state, &proposals, err);
+    bool ok = count_proposals(state, &proposals, &asked, err);
+    for (int size = SET_MAX; ok && size >= 2; size--)
+        ok = extend_down(state, &asked, size, err);
+    take_unique(state, &asked.sets, asked.counts);
+    return ok;
 }
 
 bool keys_extend_by_references(dsc_state_t *state, nv_error_t *err)
@@ -271,5 +341,9 @@ bool keys_extend_by_references(dsc_state_t *state, nv_error_t *err)
             state->schema->tables[join->from].rows >= 2)
             propose_referring(state, &proposals, join);
     }
-    return count_proposals(state, &proposals, err);
+    asked_t asked = {0};
+    if (!count_proposals(state, &proposals, &asked, err))
+        return false;
+    take_unique(state, &asked.sets, asked.counts);
+    return true;
 }

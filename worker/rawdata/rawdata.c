@@ -240,7 +240,7 @@ static bool ensure_segment(rawdata_t *raw, nv_mem_t *ctx, int t, const char *con
     bool *columns = NV_NEW_ARRAY(raw->ctx, bool, table->n_columns + 1);
     for (size_t c = 0; c < table->n_columns; c++)
         columns[c] = needed[c] || raw->wanted[t][c];
-    const char *sql = nv_printf(ctx, "CREATE TABLE s%zu AS SELECT %s FROM %s", raw->n_segments,
+    const char *sql = nv_printf(ctx, "CREATE TEMP TABLE s%zu AS SELECT %s FROM %s", raw->n_segments,
                                 column_list(raw, ctx, t, columns), raw_scan_some_sql(ctx, table, columns));
     if (!execute(raw, sql, err))
         return nv_wrap(err, "reading %s", table->name);
@@ -265,7 +265,7 @@ static bool ensure_distinct(rawdata_t *raw, nv_mem_t *ctx, const discovery_check
     *out = nv_printf(ctx, "u%d", t);
     if (raw->distinct[t])
         return true;
-    const char *sql = nv_printf(ctx, "CREATE TABLE u%d AS SELECT DISTINCT %s FROM %s", t,
+    const char *sql = nv_printf(ctx, "CREATE TEMP TABLE u%d AS SELECT DISTINCT %s FROM %s", t,
                                 column_list(raw, ctx, t, NULL), raw_scan_sql(ctx, table));
     raw->distinct[t] = execute(raw, sql, err);
     return raw->distinct[t] || nv_wrap(err, "deduplicating %s", table->name);
@@ -303,7 +303,8 @@ static bool ensure_group(rawdata_t *raw, nv_mem_t *ctx, const char *from, char *
     }
     *out = nv_printf(ctx, "g%zu", raw->n_groups);
     if (!execute(raw,
-                 nv_printf(ctx, "CREATE TABLE %s AS SELECT %scount(*) AS n FROM %s WHERE %s GROUP BY ALL",
+                 nv_printf(ctx,
+                           "CREATE TEMP TABLE %s AS SELECT %scount(*) AS n FROM %s WHERE %s GROUP BY ALL",
                            *out, nv_buf_text(&selected), from, nv_buf_text(&filled)),
                  err))
         return nv_wrap(err, "counting keys");
