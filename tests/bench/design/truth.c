@@ -106,6 +106,48 @@ bool truth_read(nv_mem_t *ctx, const char *path, truth_t **out, nv_error_t *err)
     return true;
 }
 
+static bool same_columns(const columns_t *a, const columns_t *b)
+{
+    bool same = a->n == b->n;
+    for (size_t i = 0; same && i < a->n; i++)
+        same = strcmp(a->name[i], b->name[i]) == 0;
+    return same;
+}
+
+static bool is_known_fk(const truth_t *truth, size_t n, const truth_fk_t *fk)
+{
+    for (size_t i = 0; i < n; i++) {
+        const truth_fk_t *other = &truth->fks[i];
+        if (strcmp(other->from, fk->from) == 0 && strcmp(other->to, fk->to) == 0 &&
+            same_columns(&other->columns, &fk->columns) && same_columns(&other->to_columns, &fk->to_columns))
+            return true;
+    }
+    return false;
+}
+
+void truth_merge(truth_t *truth, const char *part, const char *whole)
+{
+    size_t tables = 0, fks = 0;
+    bool known = false;
+    for (size_t i = 0; i < truth->n_tables; i++) {
+        truth_table_t table = truth->tables[i];
+        table.name = strcmp(table.name, part) == 0 ? whole : table.name;
+        bool is_whole = strcmp(table.name, whole) == 0;
+        if (!is_whole || !known)
+            truth->tables[tables++] = table;
+        known = known || is_whole;
+    }
+    for (size_t i = 0; i < truth->n_fks; i++) {
+        truth_fk_t fk = truth->fks[i];
+        fk.from = strcmp(fk.from, part) == 0 ? whole : fk.from;
+        fk.to = strcmp(fk.to, part) == 0 ? whole : fk.to;
+        if (!is_known_fk(truth, fks, &fk))
+            truth->fks[fks++] = fk;
+    }
+    truth->n_tables = tables;
+    truth->n_fks = fks;
+}
+
 static bool same_pairs(const truth_fk_t *fk, const Nv__Join *join)
 {
     if (fk->columns.n != join->n_columns || strcmp(fk->from, join->from) != 0 ||

@@ -10,6 +10,8 @@ typedef struct truth truth_t;
 
 /* A refined label: 1 = true, 0 = false, -1 = defensible either way (optional, or dropped by the truth's author). */
 bool truth_read(nv_mem_t *ctx, const char *path, truth_t **out, nv_error_t *err) NV_MUST_CHECK;
+/* Says that the product reads the table `part` as a part of `whole` ("sales_1997" of "sales"): what is true of it is true of the whole. */
+void truth_merge(truth_t *truth, const char *part, const char *whole);
 int truth_join_label(const truth_t *truth, const Nv__Join *join);
 /* columns NULL or n 0: "the table has no key". */
 int truth_key_label(const truth_t *truth, const char *table, char *const *columns, size_t n);

@@ -83,6 +83,20 @@ static bool profile_all(nv_mem_t *ctx, const char *folder, Nv__Profile *profile,
     return true;
 }
 
+/* Files that the product reads as parts of one table are one table in the truth as well. */
+static void merge_parts(nv_mem_t *ctx, const Nv__Profile *profile, truth_t *truth)
+{
+    for (size_t t = 0; t < profile->n_tables; t++) {
+        const Nv__TableProfile *table = profile->tables[t];
+        for (size_t f = 0; f < table->n_files && table->n_files > 1; f++) {
+            const char *slash = strrchr(table->files[f]->path, '/');
+            char *part = nv_strdup(ctx, slash != NULL ? slash + 1 : table->files[f]->path);
+            part[strcspn(part, ".")] = '\0';
+            truth_merge(truth, part, table->name);
+        }
+    }
+}
+
 static bool design_all(bench_t *bench, nv_mem_t *ctx, const Nv__Profile *profile,
                        const Nv__Relations *relations, nv_error_t *err)
 {
@@ -142,6 +156,7 @@ static bool run_set(bench_t *bench, const char *folder, nv_error_t *err)
     if (!profile_all(ctx, folder, &profile, err) ||
         (!bench->sketches && !rawdata_open(ctx, &profile, NULL, &raw, err)))
         return nv_wrap(err, "%s", folder);
+    merge_parts(ctx, &profile, truth);
     times[1] = now();
     discovery_exact_t exact = bench->sketches ? (discovery_exact_t){0} : rawdata_exact(raw);
     discovery_options_t options = {.safe = bench->safe, .exact = bench->sketches ? NULL : &exact};
