@@ -92,7 +92,8 @@ static int by_hash(const void *a, const void *b)
 static void finish(shape_t *shape)
 {
     size_t kept = 0;
-    qsort(shape->features, shape->count, sizeof *shape->features, by_hash);
+    if (shape->count > 1)
+        qsort(shape->features, shape->count, sizeof *shape->features, by_hash);
     for (size_t i = 0; i < shape->count; i++)
         if (kept == 0 || shape->features[kept - 1].hash != shape->features[i].hash)
             shape->features[kept++] = shape->features[i];
