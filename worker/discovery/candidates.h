@@ -45,6 +45,7 @@ typedef struct join_candidate {
     bool counted;       /* exact row figures are there */
     bool vacuous;       /* no value to judge by */
     bool unique_source; /* source values do not repeat: judged by the 1:1 model */
+    bool few;           /* the target has a handful of rows: judged by a model of its own, too */
     bool to_key_unique;
     double name;         /* name evidence, 0 … 1 */
     double speaks;       /* how far the source column speaks of the target table */

@@ -304,7 +304,7 @@ static void structure_features(const dsc_state_t *state, const join_candidate_t 
 
 char *joins_describe(const dsc_state_t *state, const char *kind, const join_candidate_t *join)
 {
-    char *line = nv_printf(state->ctx, "%s\t%d\t%d\t%s\t", kind, join->unique_source, join->n,
+    char *line = nv_printf(state->ctx, "%s\t%d\t%d\t%s\t", kind, join->unique_source + 2 * join->few, join->n,
                            state->schema->tables[join->from].p->name);
     for (int i = 0; i < join->n; i++)
         line = nv_printf(state->ctx, "%s%s%s", line, i ? "," : "",
@@ -326,8 +326,18 @@ static void emit_features(const dsc_state_t *state, const join_candidate_t *join
     state->options->feature_sink(state->options->feature_arg, line);
 }
 
+/* Nearly every table holds a handful of rows: a sample, or what a service exports of an account that hardly uses it. */
+static bool is_export(const dsc_schema_t *schema)
+{
+    int few = 0;
+    for (int t = 0; t < schema->n_tables; t++)
+        few += priors_few(&schema->tables[t]);
+    return few * 10 >= schema->n_tables * 8;
+}
+
 void joins_score(dsc_state_t *state)
 {
+    bool export = is_export(state->schema);
     for (size_t i = 0; i < state->n_joins; i++) {
         join_candidate_t *join = &state->joins[i];
         double *f = join->features;
@@ -337,8 +347,12 @@ void joins_score(dsc_state_t *state)
         if (!join->vacuous)
             data_features(state, join, f);
         structure_features(state, join, f);
-        const double *weights = join->unique_source ? model_join_11 : model_join_n1;
-        join->p = model_logistic(model_dot(weights, f, JOIN_FEATURES));
+        join->few = export && priors_few(&state->schema->tables[join->to]) && !join->vacuous;
+        double score = model_dot(join->unique_source ? model_join_11 : model_join_n1, f, JOIN_FEATURES);
+        /* Two opinions of a handful of rows: of all references alike, and of those into so few rows. */
+        if (join->few)
+            score = (score + model_dot(model_join_few, f, JOIN_FEATURES)) / 2;
+        join->p = model_logistic(score);
         emit_features(state, join);
     }
 }

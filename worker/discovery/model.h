@@ -11,6 +11,8 @@ enum { JOIN_FEATURES = 76, KEY_FEATURES = 60, ROLE_FEATURES = 48, ROLE_CLASSES =
 
 extern const double model_join_n1[JOIN_FEATURES];
 extern const double model_join_11[JOIN_FEATURES];
+/* Into tables of a handful of rows, where nearly every inclusion holds. */
+extern const double model_join_few[JOIN_FEATURES];
 /* Among the tables that one column (set) may reference, and none. */
 extern const double model_choice[CHOICE_FEATURES];
 extern const double model_key_alone[KEY_FEATURES];

@@ -37,7 +37,7 @@ typedef struct data {
 
 typedef struct fit {
     nv_mem_t *ctx;
-    data_t join_n1, join_11, choice, key_alone, key_joined, role;
+    data_t join_n1, join_11, join_few, choice, key_alone, key_joined, role;
 } fit_t;
 
 typedef struct choice_state {
@@ -72,12 +72,20 @@ static example_t *add_example(fit_t *fit, data_t *data, const char *set)
     return example;
 }
 
-static void read_join(fit_t *fit, char **field)
+static void add_join(fit_t *fit, data_t *data, char **field)
 {
-    data_t *data = field[3][0] == '1' ? &fit->join_11 : &fit->join_n1;
     example_t *example = add_example(fit, data, field[0]);
     add_option(fit, data, field + 10, JOIN_FEATURES)->target = field[1][0] == '1';
     example->n = 1;
+}
+
+/* The third field: 1, the source's values do not repeat; 2, the target has a handful of rows; 3, both. */
+static void read_join(fit_t *fit, char **field)
+{
+    int kind = field[3][0] - '0';
+    add_join(fit, kind & 1 ? &fit->join_11 : &fit->join_n1, field);
+    if (kind & 2)
+        add_join(fit, &fit->join_few, field);
 }
 
 /* The tables that a column may reference come in a row; the line without tables ("none") ends them. A defensible one that is not
@@ -415,39 +423,22 @@ static void fit_and_write(const data_t *data, FILE *out, const char *declaration
         write_weights(out, declaration, w, (size_t)data->features);
 }
 
-int main(int argc, char **argv)
+static void write_few(fit_t *fit, FILE *out, double *w)
 {
-    nv_error_t err = NV_ERROR_INIT;
-    if (argc != 3) {
-        fprintf(stderr, "usage: design_fit FEATURES.tsv OUT.c\n");
-        return 64;
-    }
-    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("fit");
-    fit_t fit = {.ctx = ctx,
-                 .join_n1 = {.name = "joins N:1", .features = JOIN_FEATURES, .classes = 1, .logistic = true},
-                 .join_11 = {.name = "joins 1:1", .features = JOIN_FEATURES, .classes = 1, .logistic = true},
-                 .choice = {.name = "choice of target", .features = CHOICE_FEATURES, .classes = 1},
-                 .key_alone = {.name = "keys alone", .features = KEY_FEATURES, .classes = 1},
-                 .key_joined = {.name = "keys with joins", .features = KEY_FEATURES, .classes = 1},
-                 .role = {.name = "roles", .features = ROLE_FEATURES, .classes = ROLE_CLASSES}};
-    FILE *out = read_features(&fit, argv[1], &err) ? fopen(argv[2], "w") : NULL;
-    if (out == NULL) {
-        fprintf(stderr, "design_fit: %s\n", err.code != NV_OK ? err.message : strerror(errno));
-        return 1;
-    }
-    static double w[FEATURES_MAX * ROLE_CLASSES];
-    fprintf(out, "/* Written by tests/bench/design/fit (see its README.md); do not edit. Cross-validated "
-                 "figures stand above each table. */\n");
+    fit_and_write(&fit->join_few, out, "const double model_join_few[JOIN_FEATURES]", w);
+}
+
+static void write_all(fit_t *fit, FILE *out, double *w)
+{
     fprintf(out,
-            "#include \"worker/discovery/model.h\"\n\n/* clang-format off */\nconst char *const "
-            "model_provenance = \"fitted on generated sets, %zu joins, %zu tables\";\n",
-            fit.join_n1.n_examples + fit.join_11.n_examples, fit.role.n_examples);
-    fit_and_write(&fit.join_n1, out, "const double model_join_n1[JOIN_FEATURES]", w);
-    fit_and_write(&fit.join_11, out, "const double model_join_11[JOIN_FEATURES]", w);
-    fit_and_write(&fit.choice, out, "const double model_choice[CHOICE_FEATURES]", w);
-    fit_and_write(&fit.key_alone, out, "const double model_key_alone[KEY_FEATURES]", w);
-    fit_and_write(&fit.key_joined, out, "const double model_key_joined[KEY_FEATURES]", w);
-    fit_and_write(&fit.role, out, "", w);
+            "const char *const model_provenance = \"fitted on generated sets, %zu joins, %zu tables\";\n",
+            fit->join_n1.n_examples + fit->join_11.n_examples, fit->role.n_examples);
+    fit_and_write(&fit->join_n1, out, "const double model_join_n1[JOIN_FEATURES]", w);
+    fit_and_write(&fit->join_11, out, "const double model_join_11[JOIN_FEATURES]", w);
+    fit_and_write(&fit->choice, out, "const double model_choice[CHOICE_FEATURES]", w);
+    fit_and_write(&fit->key_alone, out, "const double model_key_alone[KEY_FEATURES]", w);
+    fit_and_write(&fit->key_joined, out, "const double model_key_joined[KEY_FEATURES]", w);
+    fit_and_write(&fit->role, out, "", w);
     fprintf(out, "const double model_role[ROLE_CLASSES][ROLE_FEATURES] = {\n");
     for (int k = 0; k < ROLE_CLASSES; k++) {
         fprintf(out, "  {");
@@ -456,5 +447,37 @@ int main(int argc, char **argv)
         fprintf(out, "\n  },\n");
     }
     fprintf(out, "};\n");
+}
+
+int main(int argc, char **argv)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    bool few = argc == 4 && strcmp(argv[1], "--few") == 0;
+    if (argc != 3 && !few) {
+        fprintf(stderr, "usage: design_fit [--few] FEATURES.tsv OUT.c\n");
+        return 64;
+    }
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("fit");
+    fit_t fit = {.ctx = ctx,
+                 .join_n1 = {.name = "joins N:1", .features = JOIN_FEATURES, .classes = 1, .logistic = true},
+                 .join_11 = {.name = "joins 1:1", .features = JOIN_FEATURES, .classes = 1, .logistic = true},
+                 .join_few = {.name = "joins to a handful of rows",
+                              .features = JOIN_FEATURES,
+                              .classes = 1,
+                              .logistic = true},
+                 .choice = {.name = "choice of target", .features = CHOICE_FEATURES, .classes = 1},
+                 .key_alone = {.name = "keys alone", .features = KEY_FEATURES, .classes = 1},
+                 .key_joined = {.name = "keys with joins", .features = KEY_FEATURES, .classes = 1},
+                 .role = {.name = "roles", .features = ROLE_FEATURES, .classes = ROLE_CLASSES}};
+    FILE *out = read_features(&fit, argv[argc - 2], &err) ? fopen(argv[argc - 1], "w") : NULL;
+    if (out == NULL) {
+        fprintf(stderr, "design_fit: %s\n", err.code != NV_OK ? err.message : strerror(errno));
+        return 1;
+    }
+    static double w[FEATURES_MAX * ROLE_CLASSES];
+    fprintf(out, "/* Written by tests/bench/design/fit (see its README.md); do not edit. Cross-validated "
+                 "figures stand above each table. */\n"
+                 "#include \"worker/discovery/model.h\"\n\n/* clang-format off */\n");
+    (few ? write_few : write_all)(&fit, out, w);
     return fclose(out) == 0 ? 0 : 1;
 }

@@ -4,7 +4,8 @@
     shapes.py OUT FILE|DIR… [--seed N] [--variants a,b,…]
 
 Variants: full (as written), small (a tenth of the rows), tiny (a handful), bare (files without a header line), dirty (orphans, doubled
-rows, keys that repeat). Deterministic for a seed. Standard library only.
+rows, keys that repeat), export (a handful of rows of each table as a loading tool writes them: the key first, then the tool's columns, the
+rest by name; some references to rows that were not exported). Deterministic for a seed. Standard library only.
 """
 import argparse
 import csv
@@ -24,7 +25,9 @@ KINDS = [  # a column's kind, guessed from its name when none is given
     (r"postal|zip", "zip"), (r"price$", "price"), (r"(amount|total|value)$", "amt"), (r"url$", "url"), (r"(salary|qty|quantity)$", "qty"),
     (r"address", "addr"), (r"status$", "status"),
 ]
-VARIANTS = {"full": 1.0, "small": 0.1, "tiny": 0.01, "bare": 0.3, "dirty": 0.5}
+VARIANTS = {"full": 1.0, "small": 0.1, "tiny": 0.01, "bare": 0.3, "dirty": 0.5, "export": 0.01}
+LOADERS = ["_fivetran_synced", "_fivetran_synced", "_airbyte_extracted_at", "_sdc_batched_at", "_dlt_load_id"]
+EXPORTED_IDS = {"seq", "gap", "sparse", "codekey", "uuid"}
 
 
 class Values:
@@ -60,7 +63,7 @@ class Values:
             return self.unique(n, lambda: "".join(r.choice(string.ascii_uppercase) for _ in range(width)))
         table = {"seq": lambda: list(range(1, n + 1)), "seq0": lambda: list(range(n)), "tens": lambda: [10 * (i + 1) for i in range(n)],
                  "sparse": lambda: r.sample(range(10**5, 10**9), n), "zipkey": lambda: r.sample(range(10000, 99999), n),
-                 "uuid": lambda: [self.uuid() for _ in range(n)], "letter": lambda: [chr(65 + i) for i in range(n)],
+                 "uuid": lambda: [self.uuid() for _ in range(n)], "md5": lambda: ["%032x" % r.getrandbits(128) for _ in range(n)], "letter": lambda: [chr(65 + i) for i in range(n)],
                  "awid": lambda: ["AAAAAAAA" + "".join(chr(65 + (i >> 4 * k & 15)) for k in range(6)) + "AA" for i in range(n)],
                  "history": lambda: [f"AAAA{i // 2 + 1:06d}BAAA" for i in range(n)],
                  "sonum": lambda: [f"SO{43659 + i // 3}" for i in range(n)],
@@ -105,9 +108,9 @@ class Values:
 
 def parse_column(text):
     text = text.replace("·", " ")
-    m = re.match(r"\(([^)]*)\)>>([\w ]+)$", text)
+    m = re.match(r"\(([^)]*)\)(>>|<<)([\w ]+)$", text)
     if m:
-        return dict(kind="composite", columns=m.group(1).split(","), to=m.group(2))
+        return dict(kind="composite", columns=m.group(1).split(","), to=m.group(3), correlated=m.group(2) == "<<")
     m = re.match(r"([\w. ]+?)([?0~]*)([>^])([\w ]+)(?:\.([\w ]+))?$", text)
     if m:
         return dict(kind="reference", name=m.group(1), nullable="?" in m.group(2), never="0" in m.group(2) and m.group(2) != "",
@@ -146,9 +149,35 @@ class Filler:
         self.by_name = {t["name"]: t for t in tables}
         self.values = Values(self.rng)
         self.data, self.fks = {}, []
+        if variant == "export":
+            self.export()
+
+    def export(self):
+        """As a loading tool writes them."""
+        r = self.rng
+        loader, ids, ordered = r.choice(LOADERS), r.choice([None, None, "sparse", "uuid", "md5"]), r.random() < 0.7
+        for t in self.tables:
+            plain = [c for c in t["columns"] if c["kind"] == "plain"]
+            for c in plain:
+                if c["name"] in t["key"] and ids and (c["value"] in EXPORTED_IDS or c["value"].startswith("off") or not c["given"]) and len(t["key"]) == 1:
+                    c.update(value=ids, given=True)
+                elif c["name"] not in t["key"] and not c["name"].startswith("_") and r.random() < 0.15:
+                    c.update(value="empty", given=True)
+            for c in t["columns"]:
+                c["outside"] = c["kind"] == "reference" and c["name"] not in t["key"] and not c["once"] and r.random() < 0.2
+            if not any(c["name"].startswith("_") for c in plain):
+                t["columns"].append(dict(kind="plain", name=loader, value="ts", given=True))
+            for c in t["columns"]:
+                if c["kind"] == "plain" and c["name"] == "_fivetran_synced":
+                    c["name"] = loader
+            if ordered:
+                place = lambda c: (2, "") if c["kind"] == "composite" else (0, t["key"].index(c["name"])) if c["name"] in t["key"] else (1, c["name"])
+                t["columns"].sort(key=place)
 
     def rows_of(self, t):
         rows = t["rows"]
+        if self.variant == "export":
+            return min(rows, self.rng.choice([1, 2, 2, 3, 3, 4, 5, 5, 6, 8, 10]))
         if rows <= 2:
             return rows
         referenced = any(c["kind"] != "plain" and c["to"] == t["name"] for o in self.tables for c in o["columns"])
@@ -203,6 +232,8 @@ class Filler:
         pool = [v for v in self.data[c["to"]].get(self.target_column(c), []) if v is not None]
         if c["never"] or not pool:
             return [None] * n
+        if c.get("outside"):
+            return self.outside(pool, n)
         if c["once"]:
             pool = pool[:] if r.random() < 0.5 else r.sample(pool, len(pool))
             out = pool[:n]
@@ -219,6 +250,13 @@ class Filler:
                 at = r.randrange(n)
                 out[at] = (10**7 + r.randrange(1000)) if isinstance(out[at], int) else "??" + str(r.randrange(99))
         return out
+
+    def outside(self, pool, n):
+        """Like the keys, but rows that were not exported."""
+        if isinstance(pool[0], int):
+            most = max(pool)
+            return [max(1, int(most * self.rng.uniform(0.2, 3)) + self.rng.randrange(5)) for _ in range(n)]
+        return ["".join(self.rng.choice(string.hexdigits[:16]) if ch.isalnum() else ch for ch in str(self.rng.choice(pool))) for _ in range(n)]
 
     def composite(self, t, c, cells, n, settled):
         parent = self.data[c["to"]]
@@ -240,6 +278,8 @@ class Filler:
 
     def pair(self, t, c):
         """Which key column of the parent each column stands for: same name first, then same reference, then order."""
+        if c["correlated"]:
+            return c["columns"]
         parent, left = self.by_name[c["to"]], list(self.by_name[c["to"]]["key"])
         found = {}
         for own in c["columns"]:
@@ -314,7 +354,7 @@ class Filler:
             out["tables"].append(dict(name=t["name"], rows=len(t["data"]), primary_key=[b[k] for k in t["key"]], role=roles[t["roles"][0]],
                                       role_also=[roles[r] for r in t["roles"][1:]], alternate_keys=self.alternates(t, b)))
             for c in t["columns"]:
-                if c["kind"] == "plain":
+                if c["kind"] == "plain" or c.get("correlated"):
                     continue
                 own = c["columns"] if c["kind"] == "composite" else [c["name"]]
                 to = self.pair(t, c) if c["kind"] == "composite" else [self.target_column(c)]
@@ -322,7 +362,7 @@ class Filler:
                 filled = any(all(row[i] is not None for i in at) for row in t["data"]) and self.by_name[c["to"]]["data"]
                 fk = {"from": t["name"], "columns": [b[x] for x in own], "to": c["to"], "to_columns": [bare[c["to"]][x] for x in to],
                       "vacuous": not filled}
-                out["optional_foreign_keys" if c.get("optional") else "foreign_keys"].append(fk)
+                out["optional_foreign_keys" if c.get("optional") or c.get("outside") else "foreign_keys"].append(fk)
         generate.Maker.add_implied(out)
         return out
 
@@ -361,7 +401,10 @@ def main():
     files = [os.path.join(p, f) for p in args.shapes if os.path.isdir(p) for f in sorted(os.listdir(p)) if f.endswith(".txt")]
     for path in files + [p for p in args.shapes if not os.path.isdir(p)]:
         name = os.path.basename(path)[:-4]
-        for variant in args.variants.split(","):
+        tables, variants = parse(path), args.variants.split(",")
+        if "export" in variants and max(t["rows"] for t in tables) <= 60:  # a handful already: smaller ones would be the same again
+            variants = [v for v in variants if v in ("full", "export")]
+        for variant in variants:
             Filler(name, parse(path), args.seed, variant).write(os.path.join(args.out, f"{name}_{args.seed}_{variant}"))
 
 
