@@ -363,6 +363,33 @@ static bool check_limits(const Nv__Profile *profile, nv_error_t *err)
     return true;
 }
 
+static int compare_columns(const void *a, const void *b)
+{
+    const dsc_column_t *x = *(const dsc_column_t *const *)a, *y = *(const dsc_column_t *const *)b;
+    int order = strcmp(x->p->name, y->p->name);
+    return order != 0 ? order : (x->index > y->index) - (x->index < y->index);
+}
+
+static void read_table(dsc_schema_t *schema, int t, const Nv__TableProfile *profile)
+{
+    dsc_table_t *table = &schema->tables[t];
+    table->p = profile;
+    table->rows = fmax(0, (double)profile->row_count);
+    table->records = fmax(0, table->rows - (double)profile->duplicate_row_count);
+    table->n_columns = (int)profile->n_columns;
+    table->columns = NV_NEW_ARRAY(schema, dsc_column_t, profile->n_columns + 1);
+    table->by_name = NV_NEW_ARRAY(schema, const dsc_column_t *, profile->n_columns + 1);
+    table->made_up = has_made_up_names(profile);
+    name_split(profile->name, &table->name);
+    for (int c = 0; c < table->n_columns; c++) {
+        read_column(table, t, c);
+        table->by_name[c] = &table->columns[c];
+    }
+    qsort(table->by_name, profile->n_columns, sizeof *table->by_name, compare_columns);
+    strip_column_prefix(table);
+    schema->n_columns += table->n_columns;
+}
+
 bool schema_build(nv_mem_t *ctx, const Nv__Profile *profile, dsc_schema_t **out, nv_error_t *err)
 {
     if (!check_limits(profile, err))
@@ -370,20 +397,8 @@ bool schema_build(nv_mem_t *ctx, const Nv__Profile *profile, dsc_schema_t **out,
     dsc_schema_t *schema = NV_NEW(ctx, dsc_schema_t);
     schema->n_tables = (int)profile->n_tables;
     schema->tables = NV_NEW_ARRAY(schema, dsc_table_t, profile->n_tables + 1);
-    for (int t = 0; t < schema->n_tables; t++) {
-        dsc_table_t *table = &schema->tables[t];
-        table->p = profile->tables[t];
-        table->rows = fmax(0, (double)table->p->row_count);
-        table->records = fmax(0, table->rows - (double)table->p->duplicate_row_count);
-        table->n_columns = (int)table->p->n_columns;
-        table->columns = NV_NEW_ARRAY(schema, dsc_column_t, table->p->n_columns + 1);
-        table->made_up = has_made_up_names(table->p);
-        name_split(table->p->name, &table->name);
-        for (int c = 0; c < table->n_columns; c++)
-            read_column(table, t, c);
-        strip_column_prefix(table);
-        schema->n_columns += table->n_columns;
-    }
+    for (int t = 0; t < schema->n_tables; t++)
+        read_table(schema, t, profile->tables[t]);
     strip_table_prefix(schema);
     for (int t = 0; t < schema->n_tables; t++) {
         clean_table_name(&schema->tables[t].name);
@@ -404,13 +419,18 @@ int schema_find_table(const dsc_schema_t *schema, const char *name)
     return -1;
 }
 
+static int compare_name_to_column(const void *name, const void *column)
+{
+    return strcmp(name, (*(const dsc_column_t *const *)column)->p->name);
+}
+
 int schema_find_column(const dsc_table_t *table, const char *name)
 {
-    for (int c = 0; c < table->n_columns; c++) {
-        if (strcmp(table->columns[c].p->name, name) == 0)
-            return c;
-    }
-    return -1;
+    const dsc_column_t *const *found = table->n_columns > 0
+                                           ? bsearch(name, table->by_name, (size_t)table->n_columns,
+                                                     sizeof *table->by_name, compare_name_to_column)
+                                           : NULL;
+    return found != NULL ? (*found)->index : -1;
 }
 
 /* "reportsto", "parentaccount": a hint of a self-reference glued to the next word. */

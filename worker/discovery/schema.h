@@ -55,6 +55,7 @@ typedef struct dsc_table {
     double rows;       /* accepted */
     double records;    /* rows without exact duplicates */
     dsc_column_t *columns;
+    const dsc_column_t **by_name; /* the columns in the order of their headers */
     int n_columns;
     bool made_up; /* its columns have no names of their own */
 } dsc_table_t;
