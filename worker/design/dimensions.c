@@ -109,8 +109,13 @@ static void add_attribute(builder_t *b, int t, const dsc_column_t *column, const
 {
     nv_mem_t *ctx = b->plan->ctx;
     const plan_table_t *table = &b->plan->tables[t];
-    if (b->out->n_attributes >= ATTRIBUTES_MAX)
+    if (b->out->n_attributes >= ATTRIBUTES_MAX) {
+        if (!table->covered[column->index])
+            plan_leave_out(b->plan, t, column->p->name,
+                           nv_printf(ctx, "%s has %d attributes already, the most that a dimension gets",
+                                     b->out->name, ATTRIBUTES_MAX));
         return;
+    }
     Nv__AttributeDesign *attribute = NV_NEW(ctx, Nv__AttributeDesign);
     nv__attribute_design__init(attribute);
     attribute->source = plan_ref(ctx, table->t->p->name, column->p->name);

@@ -70,6 +70,23 @@ static void take_keys(plan_t *plan)
     }
 }
 
+static bool has_columns(const dsc_table_t *table, char *const *columns, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (schema_find_column(table, columns[i]) < 0)
+            return false;
+    }
+    return true;
+}
+
+static bool is_usable(const plan_t *plan, const plan_join_t *join)
+{
+    const Nv__Join *said = join->join;
+    return join->from >= 0 && join->to >= 0 && said->n_columns > 0 && said->n_columns == said->n_to_columns &&
+           has_columns(plan->tables[join->from].t, said->columns, said->n_columns) &&
+           has_columns(plan->tables[join->to].t, said->to_columns, said->n_to_columns);
+}
+
 static void take_joins(plan_t *plan)
 {
     const Nv__Relations *relations = plan->input->relations;
@@ -79,8 +96,12 @@ static void take_joins(plan_t *plan)
         plan_join_t *out = &plan->joins[plan->n_joins];
         *out =
             (plan_join_t){.join = join, .from = plan_find(plan, join->from), .to = plan_find(plan, join->to)};
-        if (out->from < 0 || out->to < 0 || join->n_columns == 0 || join->n_columns != join->n_to_columns)
+        if (!is_usable(plan, out)) {
+            plan_note(plan,
+                      "The join %s was dropped: it names tables or columns that the profile does not have.",
+                      design_join_subject(plan->ctx, join));
             continue;
+        }
         out->avoided = plan_is_criticised(plan, join);
         if (out->avoided)
             plan_note(plan, "The join %s was dropped because the review found that it does not hold.",

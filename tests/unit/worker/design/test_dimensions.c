@@ -90,6 +90,41 @@ static void test_names_without_abbreviations_of_their_tables(void **state)
     assert_string_equal(sale->measures[0]->name, "quantity");
 }
 
+/* Relations are a document that may come from elsewhere. */
+static void test_a_join_over_unknown_columns_is_dropped(void **state)
+{
+    fixture_t *f = *state;
+    fixture_join(f, "customer", "c_birth_date_sk", "date_dim", "d_date_sk");
+    fixture_must_design(f);
+    assert_int_equal(f->star->n_notes, 1);
+    assert_non_null(strstr(f->star->notes[0], "customer(c_birth_date_sk)"));
+}
+
+static void test_what_is_too_much_for_a_dimension_is_said(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new();
+    char *header = nv_strdup(f->ctx, "sensor_id"), *a = nv_strdup(f->ctx, "1"), *b = nv_strdup(f->ctx, "2");
+    for (int i = 0; i < 402; i++) {
+        header = nv_printf(f->ctx, "%s,label%d", header, i);
+        a = nv_printf(f->ctx, "%s,x%d", a, i);
+        b = nv_printf(f->ctx, "%s,y%d", b, i);
+    }
+    assert_true(fixture_csv(f, "sensors", nv_printf(f->ctx, "%s\n%s\n%s\n", header, a, b)));
+    assert_true(fixture_csv(f, "readings", "reading_id,sensor_id,level\n1,1,5\n2,2,6\n3,1,7\n"));
+    fixture_key(f, "sensors", "sensor_id", NULL);
+    fixture_key(f, "readings", "reading_id", NULL);
+    fixture_join(f, "readings", "sensor_id", "sensors", "sensor_id");
+    fixture_role(f, "sensors", NV__TABLE_ROLE__TABLE_ROLE_DIMENSION);
+    fixture_role(f, "readings", NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    fixture_must_design(f);
+    assert_int_equal(fixture_dimension(f, "dim_sensor")->n_attributes, 400);
+    assert_int_equal(f->star->n_left_out, 2);
+    assert_string_equal(f->star->left_out[0]->reason,
+                        "dim_sensor has 400 attributes already, the most that a dimension gets");
+    nv_mem_free(f->ctx);
+}
+
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
 int main(void)
@@ -98,6 +133,8 @@ int main(void)
         TEST(test_of_a_calendar_only_the_day_is_repeated),
         TEST(test_what_lies_behind_a_dimension_stays_there),
         TEST(test_names_without_abbreviations_of_their_tables),
+        TEST(test_a_join_over_unknown_columns_is_dropped),
+        cmocka_unit_test(test_what_is_too_much_for_a_dimension_is_said),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
