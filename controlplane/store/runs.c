@@ -1,4 +1,4 @@
-/* Reading runs and what hangs on them; deleting a run. */
+/* Reading runs, deleting one, and what all readers of a run's rows share. What hangs on a run: run_parts.c, history.c. */
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
