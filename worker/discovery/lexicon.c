@@ -151,6 +151,10 @@ static const char *const lists[LEXICON_N] = {
     [LEXICON_LOADED] = " synced fivetran airbyte etl dbt ingested ",
     [LEXICON_MOMENT] = " date at on time timestamp datetime dt ts day ",
     [LEXICON_LINK_QUALIFIER] = " type category kind status relationship primary active ",
+    [LEXICON_EVERYWHERE] =
+        " id key name code type status date time no nr num number desc description created updated at on by "
+        "is of "
+        "the ts dt text value count flag nbr cd year month day active note comment title amount fk pk ",
 };
 
 static const char *const singulars[][2] = {

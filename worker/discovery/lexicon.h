@@ -43,6 +43,7 @@ typedef enum lexicon {
     LEXICON_IN_FORCE,       /* price, salary: a value in force for a time */
     LEXICON_LOADED,         /* synced, etl: bookkeeping of an export */
     LEXICON_MOMENT,         /* date, at, timestamp: says that a column is a date, not of what */
+    LEXICON_EVERYWHERE, /* id, name, created: nearly every schema has such columns, which makes none alike */
     LEXICON_N,
 } lexicon_t;
 

@@ -1,11 +1,14 @@
 #include "worker/knowledge/likeness.h"
 
-#include <ctype.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <xxhash.h>
+
+#include "worker/discovery/lexicon.h"
+#include "worker/discovery/names.h"
 
 const double likeness_related = 0.12, likeness_near = 0.55;
 
@@ -28,23 +31,6 @@ typedef struct schema {
     size_t count, capacity;
 } schema_t;
 
-/* Names that say nothing of what a table is about. */
-static bool is_generic(const char *word, size_t length)
-{
-    static const char *const words[] = {
-        "id",      "key",      "name",   "code",   "type",        "status",  "date",    "time",  "no",
-        "nr",      "num",      "number", "desc",   "description", "created", "updated", "at",    "on",
-        "by",      "is",       "of",     "the",    "ts",          "dt",      "text",    "value", "count",
-        "flag",    "nbr",      "cd",     "year",   "month",       "day",     "active",  "note",  "notes",
-        "comment", "comments", "title",  "amount", "fk",          "pk"};
-    if (length < 2)
-        return true;
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
-        if (strlen(words[i]) == length && memcmp(words[i], word, length) == 0)
-            return true;
-    return false;
-}
-
 static void add(nv_mem_t *ctx, shape_t *shape, const char *text, size_t length, double weight)
 {
     if (length == 0)
@@ -53,33 +39,26 @@ static void add(nv_mem_t *ctx, shape_t *shape, const char *text, size_t length, 
         (feature_t){XXH64(text, length, 0), weight};
 }
 
-static size_t singular(const char *word, size_t length)
-{
-    return length > 3 && word[length - 1] == 's' && word[length - 2] != 's' ? length - 1 : length;
-}
-
-/* The whole name without its separators, and its words. */
+/* The words of a name, and the whole of them without what stands between. */
 static void add_name(nv_mem_t *ctx, shape_t *shape, const char *name, size_t length, double weight)
 {
-    char whole[NAME_MAX_BYTES];
-    size_t n = 0, begin = 0;
-    bool lower = false, telling = false;
-    for (size_t i = 0; i <= length && n < sizeof whole; i++) {
-        unsigned char c = i < length ? (unsigned char)name[i] : '_';
-        bool letter = isalnum(c) || c >= 0x80;
-        if ((!letter || (isupper(c) && lower)) && n > begin) {
-            size_t word = singular(whole + begin, n - begin);
-            bool generic = is_generic(whole + begin, word);
-            telling |= !generic;
-            add(ctx, shape, whole + begin, word, (generic ? generic_weight : word_weight) * weight);
-            begin = n;
-        }
-        if (letter)
-            whole[n++] = (char)(isupper(c) ? tolower(c) : c);
-        lower = islower(c) || isdigit(c);
+    char text[NAME_MAX_BYTES], whole[NAME_WORDS_MAX * NAME_WORD_BYTES];
+    snprintf(text, sizeof text, "%.*s", (int)(length < sizeof text ? length : sizeof text - 1), name);
+    name_words_t words;
+    name_split(text, &words);
+    bool telling = false;
+    size_t n = 0;
+    for (int i = 0; i < words.n; i++) {
+        char *word = words.word[i];
+        name_singular(word);
+        bool common = word[1] == '\0' || lexicon_has(LEXICON_EVERYWHERE, word);
+        telling |= !common;
+        size_t bytes = strlen(word);
+        add(ctx, shape, word, bytes, (common ? generic_weight : word_weight) * weight);
+        memcpy(whole + n, word, bytes);
+        n += bytes;
     }
-    whole[0] = n ? whole[0] : '_';
-    add(ctx, shape, whole, singular(whole, n), (telling ? whole_weight : generic_weight) * weight);
+    add(ctx, shape, whole, n, (telling ? whole_weight : generic_weight) * weight);
 }
 
 static int by_hash(const void *a, const void *b)
