@@ -7,26 +7,12 @@
 
 enum { CANDIDATES = 20, CASES = 3 };
 
-bool analyst_is_cancelled(void *arg)
-{
-    const agent_task_t *task = arg;
-    return task->ops->cancelled(task->host);
-}
-
-bool analyst_optional(agent_task_t *task, nv_mem_t *ctx, const char *channel,
-                      const ProtobufCMessageDescriptor *type, ProtobufCMessage **out, nv_error_t *err)
-{
-    size_t n = task->ops->input_count(task->host, channel);
-    *out = NULL;
-    return n == 0 || task->ops->input(task->host, ctx, channel, n - 1, type, out, err);
-}
-
 bool analyst_profile(agent_task_t *task, nv_mem_t *ctx, Nv__Profile **out, nv_error_t *err)
 {
     Nv__Profile *profile = NV_NEW(ctx, Nv__Profile);
     nv__profile__init(profile);
     ProtobufCMessage *message = NULL;
-    if (!analyst_optional(task, ctx, "survey", &nv__survey__descriptor, &message, err))
+    if (!task_latest(task, ctx, "survey", &nv__survey__descriptor, &message, err))
         return nv_wrap(err, "survey");
     if (message != NULL) {
         Nv__Survey *survey = (Nv__Survey *)message;
@@ -36,15 +22,10 @@ bool analyst_profile(agent_task_t *task, nv_mem_t *ctx, Nv__Profile **out, nv_er
     } else if (task->assignment->spec != NULL) {
         profile->source = task->assignment->spec->source;
     }
-    size_t n = task->ops->input_count(task->host, "profile");
-    if (n == 0)
+    if (!task_profiles(task, ctx, &profile->tables, &profile->n_tables, err))
+        return false;
+    if (profile->n_tables == 0)
         return nv_fail(err, NV_FAILED_PRECONDITION, "no table was profiled");
-    profile->tables = NV_NEW_ARRAY(ctx, Nv__TableProfile *, n);
-    for (size_t i = 0; i < n; i++) {
-        if (!task->ops->input(task->host, ctx, "profile", i, &nv__table_profile__descriptor, &message, err))
-            return nv_wrap(err, "profile %zu", i);
-        profile->tables[profile->n_tables++] = (Nv__TableProfile *)message;
-    }
     *out = profile;
     return true;
 }
@@ -60,7 +41,7 @@ Nv__KnowledgeReply *analyst_recall(agent_task_t *task, nv_mem_t *ctx, const Nv__
     if (wanted &&
         !task->ops->knowledge_search(task->host, ctx, fingerprint_query(ctx, *fingerprint, stage, CANDIDATES),
                                      &reply, &err)) {
-        task->ops->emit(task->host, "retrieval", nv_printf(ctx, "knowledge base: %s", err.message), 0, 0);
+        task_say(task, "retrieval", "knowledge base: %s", err.message);
         reply = NULL;
     }
     if (reply == NULL) {
@@ -70,12 +51,10 @@ Nv__KnowledgeReply *analyst_recall(agent_task_t *task, nv_mem_t *ctx, const Nv__
     }
     likeness_keep(ctx, *fingerprint, CASES, reply);
     for (size_t i = 0; i < reply->n_hits; i++)
-        task->ops->emit(task->host, "retrieval",
-                        nv_printf(ctx, "similar case %s (%.2f): %s", reply->hits[i]->found->id,
-                                  reply->hits[i]->similarity, reply->hits[i]->found->lesson),
-                        (int64_t)i + 1, (int64_t)reply->n_hits);
+        task_progress(task, "retrieval", (int64_t)i + 1, (int64_t)reply->n_hits, "similar case %s (%.2f): %s",
+                      reply->hits[i]->found->id, reply->hits[i]->similarity, reply->hits[i]->found->lesson);
     if (reply->n_hits == 0)
-        task->ops->emit(task->host, "retrieval", nv_printf(ctx, "no similar case for %s", stage), 0, 0);
+        task_say(task, "retrieval", "no similar case for %s", stage);
     return reply;
 }
 

@@ -7,17 +7,12 @@
 #include "nuvyn/design.pb-c.h"
 #include "nuvyn/profile.pb-c.h"
 #include "nuvyn/proposal.pb-c.h"
-#include "worker/agents/agent.h"
+#include "worker/agents/task/task.h"
 #include "worker/discovery/discovery.h"
 #include "worker/prompts/prompts.h"
 
 /* All documents of the channel "profile" as one Profile, with the survey's source and skipped files. */
 bool analyst_profile(agent_task_t *task, nv_mem_t *ctx, Nv__Profile **out, nv_error_t *err) NV_MUST_CHECK;
-
-/* The latest document of a channel, or NULL when it is empty. */
-bool analyst_optional(agent_task_t *task, nv_mem_t *ctx, const char *channel,
-                      const ProtobufCMessageDescriptor *type, ProtobufCMessage **out,
-                      nv_error_t *err) NV_MUST_CHECK;
 
 /* Cases of similar tables, told as "retrieval" events; an empty reply when there are none, when the run does not want them, or when the
  * knowledge base does not answer (which is said). *fingerprint is that of the profile. */
@@ -51,7 +46,5 @@ typedef struct proposal_check {
 /* arg is a proposal_check_t, proposal an nv.DesignProposal: names that are not in the profile; joins and roles that the data contradicts
  * (without a star); measures that would be summed more freely than their rule allows (with one). */
 void proposal_check(void *arg, const ProtobufCMessage *proposal, nv_buf_t *complaints);
-
-bool analyst_is_cancelled(void *task);
 
 #endif

@@ -40,12 +40,12 @@ static bool read_inputs(designing_t *d, nv_error_t *err)
     ProtobufCMessage *relations = NULL, *review = NULL, *validation = NULL, *human = NULL, *earlier = NULL,
                      *earlier_sttm = NULL;
     if (!analyst_profile(d->task, d->ctx, &d->profile, err) ||
-        !analyst_optional(d->task, d->ctx, "relations", &nv__relations__descriptor, &relations, err) ||
-        !analyst_optional(d->task, d->ctx, "review", &nv__review__descriptor, &review, err) ||
-        !analyst_optional(d->task, d->ctx, "validation", &nv__validation__descriptor, &validation, err) ||
-        !analyst_optional(d->task, d->ctx, "human_design", &nv__star_schema__descriptor, &human, err) ||
-        !analyst_optional(d->task, d->ctx, "design", &nv__star_schema__descriptor, &earlier, err) ||
-        !analyst_optional(d->task, d->ctx, "sttm", &nv__sttm__descriptor, &earlier_sttm, err))
+        !task_latest(d->task, d->ctx, "relations", &nv__relations__descriptor, &relations, err) ||
+        !task_latest(d->task, d->ctx, "review", &nv__review__descriptor, &review, err) ||
+        !task_latest(d->task, d->ctx, "validation", &nv__validation__descriptor, &validation, err) ||
+        !task_latest(d->task, d->ctx, "human_design", &nv__star_schema__descriptor, &human, err) ||
+        !task_latest(d->task, d->ctx, "design", &nv__star_schema__descriptor, &earlier, err) ||
+        !task_latest(d->task, d->ctx, "sttm", &nv__sttm__descriptor, &earlier_sttm, err))
         return false;
     d->earlier = (Nv__StarSchema *)earlier;
     d->earlier_sttm = (Nv__Sttm *)earlier_sttm;
@@ -86,19 +86,16 @@ static bool ask_model(designing_t *d, nv_error_t *err)
                                    .check = proposal_check,
                                    .check_arg = &check};
     Nv__DesignProposal *proposal = analyst_ask(d->task, d->ctx, &question, d->usage, &why);
-    if (analyst_is_cancelled(d->task))
+    if (task_cancelled(d->task))
         return nv_fail(err, NV_CANCELLED, "design was cancelled");
     if (proposal == NULL) {
-        d->task->ops->emit(d->task->host, "llm", nv_printf(d->ctx, "designed on evidence alone: %s", why), 0,
-                           0);
+        task_say(d->task, "llm", "designed on evidence alone: %s", why);
         return true;
     }
     design_outcome_t outcome;
     design_apply_proposal(d->ctx, proposal, "llm", d->star, &outcome);
-    d->task->ops->emit(
-        d->task->host, "llm",
-        nv_printf(d->ctx, "%d descriptions and measures taken, %d refused", outcome.taken, outcome.refused),
-        0, 0);
+    task_say(d->task, "llm", "%d descriptions and measures taken, %d refused", outcome.taken,
+             outcome.refused);
     if (outcome.taken > 0 && strstr(d->star->method, "llm") == NULL)
         d->star->method = nv_printf(d->ctx, "%s+llm", d->star->method);
     return true;
@@ -113,14 +110,14 @@ static bool use_human(designing_t *d, nv_error_t *err)
     design_mark_decisions(d->ctx, d->earlier, d->human);
     d->star = d->human;
     d->star->method = nv_strdup(d->ctx, "human");
-    d->task->ops->emit(d->task->host, "log", "the edited design replaces ours", 0, 0);
+    task_say(d->task, "log", "the edited design replaces ours");
     return true;
 }
 
 /* A slip in an edited design costs the person a second edit, not the run: what was asked about stands, and is asked again. */
 static bool refuse_human(designing_t *d, nv_error_t *err)
 {
-    d->task->ops->emit(d->task->host, "finding", nv_printf(d->ctx, "refused: %s", err->message), 0, 0);
+    task_say(d->task, "finding", "refused: %s", err->message);
     nv_error_clear(err);
     d->star = d->earlier;
     d->sttm = d->earlier_sttm;
@@ -155,17 +152,13 @@ static void carry_decisions(designing_t *d)
         size_t carried = design_carry(d->ctx, earlier, hit->found->run_id, star);
         bool fits = carried == 0 || design_check_star(d->profile, star, &err);
         if (!fits)
-            d->task->ops->emit(d->task->host, "retrieval",
-                               nv_printf(d->ctx, "what a person decided in %s does not fit: %s",
-                                         hit->found->run_id, err.message),
-                               0, 0);
+            task_say(d->task, "retrieval", "what a person decided in %s does not fit: %s", hit->found->run_id,
+                     err.message);
         if (carried == 0 || !fits)
             continue;
         d->star = star;
-        d->task->ops->emit(d->task->host, "retrieval",
-                           nv_printf(d->ctx, "%zu decision%s of a person in %s taken over (%.2f alike)",
-                                     carried, carried == 1 ? "" : "s", hit->found->run_id, hit->similarity),
-                           0, 0);
+        task_say(d->task, "retrieval", "%zu decision%s of a person in %s taken over (%.2f alike)", carried,
+                 carried == 1 ? "" : "s", hit->found->run_id, hit->similarity);
         return;
     }
 }
@@ -182,18 +175,14 @@ static bool use_correction(designing_t *d, const char *fingerprint)
         if (!earlier)
             continue;
         if (!design_check_star(d->profile, earlier, &err)) {
-            d->task->ops->emit(d->task->host, "retrieval",
-                               nv_printf(d->ctx, "the design a person made in %s no longer fits: %s",
-                                         found->run_id, err.message),
-                               0, 0);
+            task_say(d->task, "retrieval", "the design a person made in %s no longer fits: %s", found->run_id,
+                     err.message);
             nv_error_clear(&err);
             continue;
         }
         earlier->relations = (Nv__Relations *)d->input.relations;
         d->star = earlier;
-        d->task->ops->emit(d->task->host, "retrieval",
-                           nv_printf(d->ctx, "the design a person made in %s is used again", found->run_id),
-                           0, 0);
+        task_say(d->task, "retrieval", "the design a person made in %s is used again", found->run_id);
         return true;
     }
     return false;
@@ -211,16 +200,6 @@ static bool make_star(designing_t *d, nv_error_t *err)
         return false;
     carry_decisions(d);
     return true;
-}
-
-static bool write_artifacts(designing_t *d, nv_error_t *err)
-{
-    char *json = NULL;
-    size_t length = 0;
-    return nv_json_encode(d->ctx, &d->star->base, NV_CODEC_PRETTY | NV_CODEC_NUMBERS, &json, &length, err) &&
-           d->task->ops->artifact(d->task->host, "design.json", "application/json", json, length, err) &&
-           nv_json_encode(d->ctx, &d->sttm->base, NV_CODEC_PRETTY | NV_CODEC_NUMBERS, &json, &length, err) &&
-           d->task->ops->artifact(d->task->host, "sttm.json", "application/json", json, length, err);
 }
 
 /* "1 bridge", "2 bridges". */
@@ -246,15 +225,13 @@ bool agent_design(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_err
     /* What a person edited may leave columns out without saying why; the review tells them. */
     sttm_problems_t problems = sttm_find_problems(ctx, d.sttm, d.profile);
     for (size_t i = 0; i < problems.n; i++)
-        task->ops->emit(task->host, "log", problems.text[i], 0, 0);
-    if (!task->ops->write(task->host, "design", &d.star->base, err) ||
-        !task->ops->write(task->host, "sttm", &d.sttm->base, err) || !write_artifacts(&d, err))
+        task_say(task, "log", "%s", problems.text[i]);
+    if (!task_write(task, "design", &d.star->base, err) || !task_write(task, "sttm", &d.sttm->base, err) ||
+        !task_artifact_json(task, "design.json", &d.star->base, err) ||
+        !task_artifact_json(task, "sttm.json", &d.sttm->base, err))
         return nv_wrap(err, "design");
-    task->ops->emit(task->host, "log",
-                    nv_printf(ctx, "%s, %s, %s: %s", counted(ctx, d.star->n_dimensions, "dimension"),
-                              counted(ctx, d.star->n_facts, "fact"),
-                              counted(ctx, d.star->n_bridges, "bridge"),
-                              counted(ctx, d.sttm->n_targets, "target table")),
-                    0, 0);
+    task_say(task, "log", "%s, %s, %s: %s", counted(ctx, d.star->n_dimensions, "dimension"),
+             counted(ctx, d.star->n_facts, "fact"), counted(ctx, d.star->n_bridges, "bridge"),
+             counted(ctx, d.sttm->n_targets, "target table"));
     return true;
 }

@@ -1,8 +1,10 @@
 /* The Analyst's profile of one table: the item of the task names it, the survey says which files it has. */
 #include "worker/agents/remote/remote.h"
+#include "worker/agents/task/task.h"
 #include "worker/profiling/profile.h"
 #include "worker/pushdown/profile.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 /* What the callbacks of a running profile need. */
@@ -14,14 +16,14 @@ typedef struct listener {
 static bool is_cancelled(void *arg)
 {
     const listener_t *listener = arg;
-    return listener->task->ops->cancelled(listener->task->host);
+    return task_cancelled(listener->task);
 }
 
 static void on_progress(void *arg, int64_t done, int64_t total, int64_t rows)
 {
     const listener_t *listener = arg;
     (void)rows;
-    listener->task->ops->emit(listener->task->host, "progress", listener->table, done, total);
+    task_progress(listener->task, "progress", done, total, "%s", listener->table);
 }
 
 static void on_statement(void *arg, int done, int of)
@@ -50,30 +52,23 @@ static const Nv__SurveyTable *find_table(const Nv__Survey *survey, const char *n
     return NULL;
 }
 
-static void say_found(agent_task_t *task, nv_mem_t *ctx, const Nv__TableProfile *profile)
+static void say_found(agent_task_t *task, const Nv__TableProfile *profile)
 {
-    const agent_host_ops_t *ops = task->ops;
     for (size_t i = 0; i < profile->n_warnings; i++)
-        ops->emit(task->host, "finding", nv_printf(ctx, "%s: %s", profile->name, profile->warnings[i]), 0, 0);
+        task_say(task, "finding", "%s: %s", profile->name, profile->warnings[i]);
     if (profile->rejected_count)
-        ops->emit(task->host, "finding",
-                  nv_printf(ctx, "%s: %lld lines rejected, the first: %s:%lld: %s", profile->name,
-                            (long long)profile->rejected_count, profile->rejected[0]->path,
-                            (long long)profile->rejected[0]->line, profile->rejected[0]->reason),
-                  0, 0);
+        task_say(task, "finding", "%s: %" PRId64 " lines rejected, the first: %s:%" PRId64 ": %s",
+                 profile->name, profile->rejected_count, profile->rejected[0]->path,
+                 profile->rejected[0]->line, profile->rejected[0]->reason);
     if (profile->duplicate_row_count)
-        ops->emit(
-            task->host, "finding",
-            nv_printf(ctx, "%s: %lld duplicate rows", profile->name, (long long)profile->duplicate_row_count),
-            0, 0);
+        task_say(task, "finding", "%s: %" PRId64 " duplicate rows", profile->name,
+                 profile->duplicate_row_count);
     for (size_t i = 0; i < profile->n_columns; i++) {
         const Nv__ColumnProfile *column = profile->columns[i];
         if (column->invalid_count)
-            ops->emit(task->host, "finding",
-                      nv_printf(ctx, "%s.%s: %lld values cannot be read, for instance \"%s\"", profile->name,
-                                column->name, (long long)column->invalid_count,
-                                column->n_invalid ? column->invalid[0]->value : ""),
-                      0, 0);
+            task_say(task, "finding", "%s.%s: %" PRId64 " values cannot be read, for instance \"%s\"",
+                     profile->name, column->name, column->invalid_count,
+                     column->n_invalid ? column->invalid[0]->value : "");
     }
 }
 
@@ -81,7 +76,7 @@ bool agent_profile(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_er
 {
     const char *item = task->assignment->item ? task->assignment->item : "";
     ProtobufCMessage *message;
-    if (!task->ops->input(task->host, ctx, "survey", 0, &nv__survey__descriptor, &message, err))
+    if (!task_input(task, ctx, "survey", 0, &nv__survey__descriptor, &message, err))
         return nv_wrap(err, "profile of %s", item);
     const Nv__SurveyTable *table = find_table((const Nv__Survey *)message, item);
     if (!table)
@@ -101,8 +96,8 @@ bool agent_profile(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_er
                   : profile_remote(&listener, ctx, options.root, table, &profile, err);
     if (!ok)
         return false;
-    say_found(task, ctx, profile);
-    if (!task->ops->write(task->host, "profile", &profile->base, err))
+    say_found(task, profile);
+    if (!task_write(task, "profile", &profile->base, err))
         return nv_wrap(err, "profile of %s", item);
     *out = (agent_result_t){.outcome = "done"};
     nv__task_usage__init(&out->usage);

@@ -33,8 +33,7 @@ static void open_data(relating_t *r)
         return;
     }
     r->raw = NULL;
-    r->task->ops->emit(r->task->host, "log",
-                       nv_printf(r->ctx, "joins are estimated from sketches only: %s", err.message), 0, 0);
+    task_say(r->task, "log", "joins are estimated from sketches only: %s", err.message);
 }
 
 /* *taken: how many joins and roles were. */
@@ -47,13 +46,10 @@ static bool apply(relating_t *r, const Nv__DesignProposal *proposal, const char 
         return false;
     *taken = outcome.joins_taken + outcome.roles_taken;
     if (outcome.joins_taken + outcome.joins_refused + outcome.roles_taken + outcome.roles_refused > 0)
-        r->task->ops->emit(
-            r->task->host, strcmp(source, "llm") == 0 ? "llm" : "retrieval",
-            nv_printf(r->ctx,
-                      "%s: %d joins and %d roles taken; %d joins and %d roles contradicted by the evidence",
-                      source, outcome.joins_taken, outcome.roles_taken, outcome.joins_refused,
-                      outcome.roles_refused),
-            0, 0);
+        task_say(r->task, strcmp(source, "llm") == 0 ? "llm" : "retrieval",
+                 "%s: %d joins and %d roles taken; %d joins and %d roles contradicted by the evidence",
+                 source, outcome.joins_taken, outcome.roles_taken, outcome.joins_refused,
+                 outcome.roles_refused);
     return true;
 }
 
@@ -106,11 +102,10 @@ static bool ask_model(relating_t *r, const Nv__KnowledgeReply *cases, nv_error_t
                                    .check = proposal_check,
                                    .check_arg = &check};
     Nv__DesignProposal *proposal = analyst_ask(r->task, r->ctx, &question, r->usage, &why);
-    if (analyst_is_cancelled(r->task))
+    if (task_cancelled(r->task))
         return nv_fail(err, NV_CANCELLED, "relate was cancelled");
     if (proposal == NULL) {
-        r->task->ops->emit(r->task->host, "llm", nv_printf(r->ctx, "decided on evidence alone: %s", why), 0,
-                           0);
+        task_say(r->task, "llm", "decided on evidence alone: %s", why);
         return true;
     }
     if (!apply(r, proposal, "llm", false, &taken, err))
@@ -122,17 +117,13 @@ static bool ask_model(relating_t *r, const Nv__KnowledgeReply *cases, nv_error_t
 
 static void say_found(const relating_t *r)
 {
-    r->task->ops->emit(r->task->host, "log",
-                       nv_printf(r->ctx, "%zu keys, %zu joins, %zu undecided", r->relations->n_primary_keys,
-                                 r->relations->n_joins, r->relations->n_undecided),
-                       0, 0);
+    task_say(r->task, "log", "%zu keys, %zu joins, %zu undecided", r->relations->n_primary_keys,
+             r->relations->n_joins, r->relations->n_undecided);
     for (size_t i = 0; i < r->relations->n_joins; i++) {
         const Nv__Join *join = r->relations->joins[i];
         if (join->orphans > 0)
-            r->task->ops->emit(r->task->host, "finding",
-                               nv_printf(r->ctx, "%s.%s: %lld rows refer to no %s", join->from,
-                                         join->columns[0], (long long)join->orphans, join->to),
-                               0, 0);
+            task_say(r->task, "finding", "%s.%s: %lld rows refer to no %s", join->from, join->columns[0],
+                     (long long)join->orphans, join->to);
     }
 }
 
@@ -149,11 +140,11 @@ bool agent_relate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_err
     const Nv__RunSpec *spec = task->assignment->spec;
     discovery_options_t options = {.safe = spec != NULL && strcmp(spec->discovery_mode, "safe") == 0,
                                    .exact = exact_of(&r),
-                                   .cancelled = analyst_is_cancelled,
+                                   .cancelled = task_cancelled,
                                    .cancelled_arg = task};
     bool ok = discovery_relate(ctx, r.profile, &options, &r.relations, err) &&
               use_cases(&r, cases, fingerprint, err) && ask_model(&r, cases, err) &&
-              task->ops->write(task->host, "relations", &r.relations->base, err);
+              task_write(task, "relations", &r.relations->base, err);
     nv_mem_free(r.raw);
     if (!ok)
         return nv_wrap(err, "relate");

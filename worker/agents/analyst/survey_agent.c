@@ -1,5 +1,6 @@
 /* The Analyst's first look: which files lie in the source folder, and which tables they form. */
 #include "worker/agents/remote/remote.h"
+#include "worker/agents/task/task.h"
 #include "worker/profiling/profile.h"
 
 #include <time.h>
@@ -11,26 +12,15 @@ static int64_t now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void say_found(agent_task_t *task, nv_mem_t *ctx, const Nv__Survey *survey)
+static void say_found(agent_task_t *task, const Nv__Survey *survey)
 {
     for (size_t i = 0; i < survey->n_skipped; i++)
-        task->ops->emit(
-            task->host, "finding",
-            nv_printf(ctx, "%s left out: %s", survey->skipped[i]->path, survey->skipped[i]->reason), 0, 0);
+        task_say(task, "finding", "%s left out: %s", survey->skipped[i]->path, survey->skipped[i]->reason);
     for (size_t i = 0; i < survey->n_tables; i++)
         if (survey->tables[i]->n_files > 1)
-            task->ops->emit(
-                task->host, "finding",
-                nv_printf(ctx, "table %s: %s", survey->tables[i]->name, survey->tables[i]->grouping), 0, 0);
-    task->ops->emit(task->host, "progress",
-                    nv_printf(ctx, "%zu tables found in %s", survey->n_tables, survey->source),
-                    (int64_t)survey->n_tables, (int64_t)survey->n_tables);
-}
-
-static bool is_cancelled(void *arg)
-{
-    const agent_task_t *task = arg;
-    return task->ops->cancelled(task->host);
+            task_say(task, "finding", "table %s: %s", survey->tables[i]->name, survey->tables[i]->grouping);
+    task_progress(task, "progress", (int64_t)survey->n_tables, (int64_t)survey->n_tables,
+                  "%zu tables found in %s", survey->n_tables, survey->source);
 }
 
 /* What lies in a source that only the workspace reaches. */
@@ -38,7 +28,7 @@ static bool survey_remote(agent_task_t *task, nv_mem_t *ctx, const char *source,
                           nv_error_t *err)
 {
     remote_data_t *remote = NV_NEW(ctx, remote_data_t);
-    profile_options_t options = {.cancelled = is_cancelled, .arg = task};
+    profile_options_t options = {.cancelled = task_cancelled, .arg = task};
     return remote_open(task, ctx, remote, err) &&
            remote_survey(ctx, &remote->engine, remote->to.db, source, &options, out, err);
 }
@@ -55,8 +45,8 @@ bool agent_survey(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_err
                   : survey_remote(task, ctx, spec->source, &survey, err);
     if (!ok)
         return nv_wrap(err, "survey");
-    say_found(task, ctx, survey);
-    if (!task->ops->write(task->host, "survey", &survey->base, err))
+    say_found(task, survey);
+    if (!task_write(task, "survey", &survey->base, err))
         return nv_wrap(err, "survey");
     *out = (agent_result_t){.outcome = "done", .n_items = survey->n_tables};
     nv__task_usage__init(&out->usage);

@@ -1,10 +1,5 @@
 #include "worker/agents/connection/connection.h"
-
-static bool is_cancelled(void *arg)
-{
-    agent_task_t *task = arg;
-    return task->ops->cancelled(task->host);
-}
+#include "worker/agents/task/task.h"
 
 static bool refresh(void *arg, nv_mem_t *ctx, char **token, nv_error_t *err)
 {
@@ -37,7 +32,7 @@ bool connection_open(agent_task_t *task, nv_mem_t *ctx, const char *project, con
                                     .refresh_arg = task,
                                     .traceparent = task->assignment->traceparent,
                                     .ca_pem = c->ca_pem[0] ? c->ca_pem : NULL,
-                                    .cancelled = is_cancelled,
+                                    .cancelled = task_cancelled,
                                     .cancelled_arg = task};
     if (!databricks_new(ctx, &options, &out->db, err))
         return false;

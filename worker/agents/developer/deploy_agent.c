@@ -2,6 +2,7 @@
 #include "common/core/json.h"
 #include "worker/agents/developer/upload.h"
 #include "worker/agents/increment/increment.h"
+#include "worker/agents/task/task.h"
 
 #include <string.h>
 
@@ -38,8 +39,7 @@ static bool import_files(deployment_t *d, nv_error_t *err)
             return nv_wrap(err, "workspace folder %s/%s", d->root, folders[i]);
     for (size_t i = 0; i < d->project->n_files; i++) {
         const Nv__ProjectFile *file = d->project->files[i];
-        d->task->ops->emit(d->task->host, "progress", file->path, (int64_t)i + 1,
-                           (int64_t)d->project->n_files);
+        task_progress(d->task, "progress", (int64_t)i + 1, (int64_t)d->project->n_files, "%s", file->path);
         char *path = nv_printf(d->ctx, "%s/%s", d->root,
                                file->notebook ? without_extension(d->ctx, file->path) : file->path);
         bool ok = file->notebook
@@ -152,8 +152,8 @@ static bool leave_description(deployment_t *d, Nv__Deployment *result, nv_error_
 {
     Nv__DeployedProject left = NV__DEPLOYED_PROJECT__INIT;
     ProtobufCMessage *design = NULL;
-    if (d->task->ops->input_count(d->task->host, "design") > 0 &&
-        !d->task->ops->input(d->task->host, d->ctx, "design", 0, &nv__star_schema__descriptor, &design, err))
+    if (task_input_count(d->task, "design") > 0 &&
+        !task_input(d->task, d->ctx, "design", 0, &nv__star_schema__descriptor, &design, err))
         return false;
     left.run_id = d->task->assignment->lease ? d->task->assignment->lease->run_id : left.run_id;
     left.design = (Nv__StarSchema *)design;
@@ -177,16 +177,15 @@ static bool write_result(deployment_t *d, nv_error_t *err)
     result.uploaded = d->files.uploaded;
     result.n_uploaded = d->files.n_uploaded;
     result.created = d->created;
-    return leave_description(d, &result, err) &&
-           d->task->ops->write(d->task->host, "deployment", &result.base, err);
+    return leave_description(d, &result, err) && task_write(d->task, "deployment", &result.base, err);
 }
 
 bool agent_deploy(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
 {
     ProtobufCMessage *sttm;
     ProtobufCMessage *project;
-    if (!task->ops->input(task->host, ctx, "sttm", 0, &nv__sttm__descriptor, &sttm, err) ||
-        !task->ops->input(task->host, ctx, "project", 0, &nv__project__descriptor, &project, err))
+    if (!task_input(task, ctx, "sttm", 0, &nv__sttm__descriptor, &sttm, err) ||
+        !task_input(task, ctx, "project", 0, &nv__project__descriptor, &project, err))
         return nv_wrap(err, "deploy");
     deployment_t d = {.task = task, .ctx = ctx, .sttm = (Nv__Sttm *)sttm, .project = (Nv__Project *)project};
     if (!connection_open(task, ctx, d.project->name, &d.to, err))
@@ -195,11 +194,8 @@ bool agent_deploy(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_err
     if (!make_places(&d, err) || !upload_sources(task, ctx, &d.to, d.sttm, &d.files, err) ||
         !import_files(&d, err) || !put_job(&d, err) || !write_result(&d, err))
         return nv_wrap(err, "deploy");
-    task->ops->emit(task->host, "log",
-                    nv_printf(ctx, "%zu notebooks in %s, %zu files sent (%zu unchanged), job %s %s",
-                              d.n_notebooks, d.root, d.files.n_uploaded, d.files.n_unchanged, d.job_name,
-                              d.created ? "created" : "reset"),
-                    0, 0);
+    task_say(task, "log", "%zu notebooks in %s, %zu files sent (%zu unchanged), job %s %s", d.n_notebooks,
+             d.root, d.files.n_uploaded, d.files.n_unchanged, d.job_name, d.created ? "created" : "reset");
     out->outcome = "done";
     out->blame = "";
     return true;

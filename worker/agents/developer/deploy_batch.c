@@ -41,16 +41,14 @@ bool increment_deploy(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv
     ProtobufCMessage *sttm;
     upload_result_t files;
     *out = (agent_result_t){.outcome = "done", .blame = "", .usage = NV__TASK_USAGE__INIT};
-    if (!task->ops->input(task->host, ctx, "sttm", 0, &nv__sttm__descriptor, &sttm, err) ||
+    if (!task_input(task, ctx, "sttm", 0, &nv__sttm__descriptor, &sttm, err) ||
         !increment_load(task, ctx, &project, err))
         return nv_wrap(err, "deploy");
     project->sttm = (Nv__Sttm *)sttm;
     if (!land(task, ctx, project, &files, err) ||
-        !task->ops->write(task->host, "deployment", &project->deployment->base, err))
+        !task_write(task, "deployment", &project->deployment->base, err))
         return nv_wrap(err, "deploy");
-    task->ops->emit(task->host, "log",
-                    nv_printf(ctx, "%zu files landed (%zu were there), notebooks and job %s unchanged",
-                              files.n_uploaded, files.n_unchanged, project->deployment->job_name),
-                    0, 0);
+    task_say(task, "log", "%zu files landed (%zu were there), notebooks and job %s unchanged",
+             files.n_uploaded, files.n_unchanged, project->deployment->job_name);
     return true;
 }

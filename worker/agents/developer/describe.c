@@ -191,7 +191,7 @@ static bool make_question(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__Knowled
 
 static void tell(agent_task_t *task, const char *text)
 {
-    task->ops->emit(task->host, "llm", text, 0, 0);
+    task_say(task, "llm", "%s", text);
 }
 
 Nv__Sttm *describe_targets(agent_task_t *task, nv_mem_t *ctx, const Nv__Sttm *sttm,

@@ -4,7 +4,7 @@
 
 #include "nuvyn/proposal.pb-c.h"
 #include "nuvyn/sttm.pb-c.h"
-#include "worker/agents/agent.h"
+#include "worker/agents/task/task.h"
 
 typedef struct describe_outcome {
     int taken;

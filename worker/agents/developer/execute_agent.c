@@ -3,6 +3,7 @@
 #include "worker/agents/connection/connection.h"
 #include "worker/agents/developer/blame.h"
 #include "worker/agents/increment/increment.h"
+#include "worker/agents/task/task.h"
 
 #include <inttypes.h>
 #include <string.h>
@@ -46,7 +47,7 @@ static void on_progress(void *arg, const databricks_run_t *run)
             running = nv_printf(ctx, "%s%s%s", running, *running ? ", " : "", t->key);
     }
     const char *text = *running ? running : run->ended ? "all tasks ended" : "waiting";
-    f->task->ops->emit(f->task->host, "spark", text, (int64_t)ended, (int64_t)run->n_tasks);
+    task_progress(f->task, "spark", (int64_t)ended, (int64_t)run->n_tasks, "%s", text);
 }
 
 /* Valid UTF-8 text of at most `most` bytes. */
@@ -105,7 +106,7 @@ static const char *judge(agent_task_t *task, nv_mem_t *ctx, Nv__Execution *run)
         const Nv__ExecutedTask *t = run->tasks[i];
         if (strcmp(t->state, "FAILED") != 0)
             continue;
-        task->ops->emit(task->host, "finding", nv_printf(ctx, "%s failed: %s", t->key, t->error), 0, 0);
+        task_say(task, "finding", "%s failed: %s", t->key, t->error);
         run->message = nv_printf(ctx, "%s: %s", t->key, t->error);
         return blame_of_error(t->error);
     }
@@ -163,8 +164,7 @@ static bool run_job(agent_task_t *task, nv_mem_t *ctx, connection_t *to, const N
         *blame = succeeded(out) ? "" : judge(task, ctx, out);
         if (succeeded(out) || **blame)
             return true;
-        task->ops->emit(task->host, "log",
-                        nv_printf(ctx, "job run %" PRId64 ": %s", out->run_id, out->message), 0, 0);
+        task_say(task, "log", "job run %" PRId64 ": %s", out->run_id, out->message);
     }
     return nv_fail(err, NV_INTERNAL,
                    "job %" PRId64 ": %d runs failed on the workspace's side, the last (%" PRId64 ", %s): %s",
@@ -180,7 +180,7 @@ static bool leave_critique(agent_task_t *task, const Nv__Execution *execution, c
     Nv__Validation critique = NV__VALIDATION__INIT;
     critique.critique = execution->message;
     critique.blame = (char *)blame;
-    return task->ops->write(task->host, "critique", &critique.base, err);
+    return task_write(task, "critique", &critique.base, err);
 }
 
 bool agent_execute(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
@@ -188,13 +188,13 @@ bool agent_execute(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_er
     ProtobufCMessage *message;
     connection_t to;
     Nv__Execution *execution = NV_NEW(ctx, Nv__Execution);
-    if (!task->ops->input(task->host, ctx, "deployment", 0, &nv__deployment__descriptor, &message, err))
+    if (!task_input(task, ctx, "deployment", 0, &nv__deployment__descriptor, &message, err))
         return nv_wrap(err, "execute");
     const Nv__Deployment *where = (const Nv__Deployment *)message;
     nv__task_usage__init(&out->usage);
     if (!connection_open(task, ctx, where->schema, &to, err) ||
         !run_job(task, ctx, &to, where, execution, &out->blame, &out->usage, err) ||
-        !task->ops->write(task->host, "execution", &execution->base, err) ||
+        !task_write(task, "execution", &execution->base, err) ||
         !leave_critique(task, execution, out->blame, err))
         return nv_wrap(err, "execute");
     out->outcome = succeeded(execution) ? "pass" : "fail";

@@ -1,8 +1,8 @@
 /* generate: from the mapping to the project. The code comes from the mapping alone; what the knowledge base holds for
  * similar sources is shown and noted, and what a model says becomes comments of tables and columns, never code. */
 #include "common/core/buf.h"
-#include "worker/agents/agent.h"
 #include "worker/agents/developer/describe.h"
+#include "worker/agents/task/task.h"
 #include "worker/codegen/codegen.h"
 #include "worker/knowledge/fingerprint.h"
 #include "worker/knowledge/likeness.h"
@@ -27,19 +27,17 @@ static Nv__KnowledgeReply *recall(agent_task_t *task, nv_mem_t *ctx, const Nv__S
     }
     Nv__KnowledgeQuery *query = fingerprint_query(ctx, nv_buf_text(&words), "generate", CANDIDATES);
     if (!task->ops->knowledge_search(task->host, ctx, query, &reply, &err)) {
-        task->ops->emit(task->host, "retrieval", nv_printf(ctx, "knowledge base: %s", err.message), 0, 0);
+        task_say(task, "retrieval", "knowledge base: %s", err.message);
         return NULL;
     }
     likeness_keep(ctx, nv_buf_text(&words), CASES, reply);
     for (size_t i = 0; i < reply->n_hits; i++) {
         const Nv__KnowledgeCase *found = reply->hits[i]->found;
-        task->ops->emit(task->host, "retrieval",
-                        nv_printf(ctx, "similar case %s (%.2f): %s", found->id, reply->hits[i]->similarity,
-                                  found->lesson),
-                        (int64_t)i + 1, (int64_t)reply->n_hits);
+        task_progress(task, "retrieval", (int64_t)i + 1, (int64_t)reply->n_hits, "similar case %s (%.2f): %s",
+                      found->id, reply->hits[i]->similarity, found->lesson);
     }
     if (reply->n_hits == 0)
-        task->ops->emit(task->host, "retrieval", "no similar case for generate", 0, 0);
+        task_say(task, "retrieval", "no similar case for generate");
     return reply;
 }
 
@@ -60,7 +58,7 @@ static bool store_artifacts(agent_task_t *task, nv_mem_t *ctx, const Nv__Project
         const Nv__ProjectFile *file = project->files[i];
         char *name = nv_printf(ctx, "project/%s", file->path);
         const char *type = file->notebook ? "text/x-python" : "text/plain";
-        if (!task->ops->artifact(task->host, name, type, file->content, strlen(file->content), err))
+        if (!task_artifact(task, name, type, file->content, strlen(file->content), err))
             return nv_wrap(err, "artifact %s", name);
     }
     return true;
@@ -90,14 +88,14 @@ static const char *blamed_on_code(agent_task_t *task, nv_mem_t *ctx)
 {
     nv_error_t err = NV_ERROR_INIT;
     ProtobufCMessage *message;
-    if (task->ops->input_count(task->host, "validation") > 0 &&
-        task->ops->input(task->host, ctx, "validation", 0, &nv__validation__descriptor, &message, &err)) {
+    if (task_input_count(task, "validation") > 0 &&
+        task_input(task, ctx, "validation", 0, &nv__validation__descriptor, &message, &err)) {
         const Nv__Validation *validation = (const Nv__Validation *)message;
         if (!validation->passed && strcmp(validation->blame, "generate") == 0)
             return validation->critique;
     }
-    if (task->ops->input_count(task->host, "execution") > 0 &&
-        task->ops->input(task->host, ctx, "execution", 0, &nv__execution__descriptor, &message, &err)) {
+    if (task_input_count(task, "execution") > 0 &&
+        task_input(task, ctx, "execution", 0, &nv__execution__descriptor, &message, &err)) {
         const Nv__Execution *execution = (const Nv__Execution *)message;
         if (strcmp(execution->state, "SUCCESS") != 0)
             return execution->message;
@@ -110,12 +108,12 @@ static const char *blamed_on_code(agent_task_t *task, nv_mem_t *ctx)
 static bool refuse_repetition(agent_task_t *task, nv_mem_t *ctx, const char *code, nv_error_t *err)
 {
     ProtobufCMessage *before;
-    if (task->ops->input_count(task->host, "project") == 0)
+    if (task_input_count(task, "project") == 0)
         return true;
     const char *critique = blamed_on_code(task, ctx);
     if (critique == NULL)
         return true;
-    if (!task->ops->input(task->host, ctx, "project", 0, &nv__project__descriptor, &before, err))
+    if (!task_input(task, ctx, "project", 0, &nv__project__descriptor, &before, err))
         return false;
     if (!has_note((const Nv__Project *)before, code))
         return true;
@@ -129,7 +127,7 @@ bool agent_generate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_e
     ProtobufCMessage *message;
     Nv__Project *project;
     *out = (agent_result_t){.outcome = "done", .blame = "", .usage = NV__TASK_USAGE__INIT};
-    if (!task->ops->input(task->host, ctx, "sttm", 0, &nv__sttm__descriptor, &message, err))
+    if (!task_input(task, ctx, "sttm", 0, &nv__sttm__descriptor, &message, err))
         return nv_wrap(err, "generate");
     const Nv__Sttm *sttm = (const Nv__Sttm *)message;
     const Nv__RunSpec *spec = task->assignment->spec;
@@ -140,7 +138,7 @@ bool agent_generate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_e
         return nv_wrap(err, "generate");
     const Nv__KnowledgeReply *cases = spec && spec->use_knowledge ? recall(task, ctx, sttm) : NULL;
     const Nv__Sttm *described = describe_targets(task, ctx, sttm, cases, &out->usage);
-    if (task->ops->cancelled(task->host))
+    if (task_cancelled(task))
         return nv_fail(err, NV_CANCELLED, "generate was cancelled");
     if (described && !codegen_project(ctx, described, &project, err))
         return nv_wrap(err, "generate");
@@ -148,11 +146,9 @@ bool agent_generate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_e
         project->method = nv_printf(ctx, "%s+llm", project->method);
     note_cases(ctx, cases, project, code);
     for (size_t i = 1; i < project->n_notes; i++) /* the first one is the code's own name */
-        task->ops->emit(task->host, "log", project->notes[i], 0, 0);
-    if (!store_artifacts(task, ctx, project, err) ||
-        !task->ops->write(task->host, "project", &project->base, err))
+        task_say(task, "log", "%s", project->notes[i]);
+    if (!store_artifacts(task, ctx, project, err) || !task_write(task, "project", &project->base, err))
         return nv_wrap(err, "generate");
-    task->ops->emit(task->host, "progress",
-                    nv_printf(ctx, "%zu files for %zu tables", project->n_files, sttm->n_targets), 1, 1);
+    task_progress(task, "progress", 1, 1, "%zu files for %zu tables", project->n_files, sttm->n_targets);
     return true;
 }

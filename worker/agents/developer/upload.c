@@ -1,6 +1,7 @@
 #include "worker/agents/developer/upload.h"
 
 #include "common/core/json.h"
+#include "worker/agents/task/task.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -102,7 +103,7 @@ static bool send_file(agent_task_t *task, nv_mem_t *ctx, connection_t *to, const
         return false;
     if (strchr(name, '/') && !make_parent(to, ctx, target, err))
         return nv_wrap(err, "folder of %s", target);
-    task->ops->emit(task->host, "progress", nv_printf(ctx, "uploading %s", name), 0, 0);
+    task_say(task, "progress", "uploading %s", name);
     if (!databricks_upload(to->db, target, file->path, true, err))
         return nv_wrap(err, "upload of %s", name);
     out->uploaded[out->n_uploaded++] = target;
@@ -143,7 +144,7 @@ static bool send_all(agent_task_t *task, nv_mem_t *ctx, connection_t *to, const 
     const nv_json_t *manifest = read_manifest(to, ctx, manifest_path);
     for (size_t i = 0; i < sttm->n_sources; i++)
         for (size_t k = 0; k < sttm->sources[i]->n_files; k++) {
-            if (task->ops->cancelled(task->host))
+            if (task_cancelled(task))
                 return nv_fail(err, NV_CANCELLED, "upload cancelled");
             if (!send_file(task, ctx, to, sttm, sttm->sources[i]->files[k], manifest, out, err))
                 return false;

@@ -1,23 +1,11 @@
 /* The Evaluator: scores the run and writes what people get from it. */
-#include "common/contract/codec.h"
 #include "worker/agents/evaluator/run_documents.h"
 #include "worker/evaluation/changes.h"
 #include "worker/report/report.h"
 
 #include <string.h>
 
-static bool store_json(agent_task_t *task, nv_mem_t *ctx, const char *name, const ProtobufCMessage *message,
-                       nv_error_t *err)
-{
-    if (!message)
-        return true;
-    char *json = NULL;
-    size_t length = 0;
-    return nv_json_encode(ctx, message, NV_CODEC_PRETTY | NV_CODEC_NUMBERS, &json, &length, err) &&
-           task->ops->artifact(task->host, name, "application/json", json, length, err);
-}
-
-static bool store_profile(agent_task_t *task, nv_mem_t *ctx, const run_record_t *record, nv_error_t *err)
+static bool store_profile(agent_task_t *task, const run_record_t *record, nv_error_t *err)
 {
     if (record->n_profiles == 0)
         return true;
@@ -29,7 +17,7 @@ static bool store_profile(agent_task_t *task, nv_mem_t *ctx, const run_record_t 
         profile.n_skipped = record->survey->n_skipped;
         profile.skipped = record->survey->skipped;
     }
-    return store_json(task, ctx, "profile.json", &profile.base, err);
+    return task_artifact_json(task, "profile.json", &profile.base, err);
 }
 
 static bool store_mapping(agent_task_t *task, nv_mem_t *ctx, const Nv__Sttm *sttm, nv_error_t *err)
@@ -40,13 +28,12 @@ static bool store_mapping(agent_task_t *task, nv_mem_t *ctx, const Nv__Sttm *stt
     report_sttm_markdown(&markdown, sttm);
     void *workbook = NULL;
     size_t length = 0;
-    return nv_buf_ok(&markdown, "sttm.md", err) && store_json(task, ctx, "sttm.json", &sttm->base, err) &&
-           task->ops->artifact(task->host, "sttm.md", "text/markdown", nv_buf_text(&markdown),
-                               markdown.length, err) &&
+    return nv_buf_ok(&markdown, "sttm.md", err) && task_artifact_json(task, "sttm.json", &sttm->base, err) &&
+           task_artifact(task, "sttm.md", "text/markdown", nv_buf_text(&markdown), markdown.length, err) &&
            report_sttm_workbook(ctx, sttm, &workbook, &length, err) &&
-           task->ops->artifact(task->host, "sttm.xlsx",
-                               "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", workbook,
-                               length, err);
+           task_artifact(task, "sttm.xlsx",
+                         "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", workbook,
+                         length, err);
 }
 
 static bool store_report(agent_task_t *task, nv_mem_t *ctx, const run_record_t *record,
@@ -55,17 +42,17 @@ static bool store_report(agent_task_t *task, nv_mem_t *ctx, const run_record_t *
     char *svg = NULL;
     if (record->sttm && !report_er_svg(ctx, record->sttm, &svg, err)) {
         /* The picture is one part of the page; the page says so by its absence and the log by its reason. */
-        task->ops->emit(task->host, "log", nv_printf(ctx, "no picture of the star: %s", err->message), 0, 0);
+        task_say(task, "log", "no picture of the star: %s", err->message);
         nv_error_clear(err);
     }
     nv_buf_t html = nv_buf_make(ctx, REPORT_MAX_BYTES);
     return report_html(&html, record, card, svg, err) &&
-           task->ops->artifact(task->host, "report.html", "text/html", nv_buf_text(&html), html.length, err);
+           task_artifact(task, "report.html", "text/html", nv_buf_text(&html), html.length, err);
 }
 
 static void tell(agent_task_t *task, const char *text)
 {
-    task->ops->emit(task->host, "summary", text, 0, 0);
+    task_say(task, "summary", "%s", text);
 }
 
 /* Of the star, not of the layers below it. */
@@ -162,13 +149,13 @@ static void tell_ending(agent_task_t *task, nv_mem_t *ctx, const run_record_t *r
 static bool store_all(agent_task_t *task, nv_mem_t *ctx, const run_record_t *record,
                       const Nv__Scorecard *card, nv_error_t *err)
 {
-    return store_profile(task, ctx, record, err) &&
-           store_json(task, ctx, "design.json", record->design ? &record->design->base : NULL, err) &&
+    return store_profile(task, record, err) &&
+           task_artifact_json(task, "design.json", record->design ? &record->design->base : NULL, err) &&
            store_mapping(task, ctx, record->sttm, err) &&
-           store_json(task, ctx, "review.json", record->review ? &record->review->base : NULL, err) &&
-           store_json(task, ctx, "validation.json", record->validation ? &record->validation->base : NULL,
-                      err) &&
-           store_json(task, ctx, "scorecard.json", &card->base, err) &&
+           task_artifact_json(task, "review.json", record->review ? &record->review->base : NULL, err) &&
+           task_artifact_json(task, "validation.json", record->validation ? &record->validation->base : NULL,
+                              err) &&
+           task_artifact_json(task, "scorecard.json", &card->base, err) &&
            store_report(task, ctx, record, card, err);
 }
 
@@ -179,10 +166,9 @@ bool agent_evaluate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_e
         return false;
     Nv__Scorecard *card = scorecard_make(ctx, &record);
     tell_ending(task, ctx, &record, card);
-    if (!store_all(task, ctx, &record, card, err) ||
-        !task->ops->write(task->host, "scorecard", &card->base, err))
+    if (!store_all(task, ctx, &record, card, err) || !task_write(task, "scorecard", &card->base, err))
         return nv_wrap(err, "evaluate");
-    task->ops->emit(task->host, "progress", nv_printf(ctx, "score %.0f of 100", card->score), 1, 1);
+    task_progress(task, "progress", 1, 1, "score %.0f of 100", card->score);
     out->outcome = "done";
     out->blame = "";
     return true;

@@ -57,7 +57,7 @@ static bool add_golden(agent_task_t *task, nv_mem_t *ctx, const run_record_t *re
     golden.lesson = golden_lesson(ctx, record);
     if (!task->ops->knowledge_add(task->host, &golden, err))
         return nv_wrap(err, "golden case");
-    task->ops->emit(task->host, "learned", nv_printf(ctx, "golden case kept: %.120s …", golden.lesson), 0, 0);
+    task_say(task, "learned", "golden case kept: %.120s …", golden.lesson);
     return true;
 }
 
@@ -81,11 +81,11 @@ static const char *symptom_of(nv_mem_t *ctx, const char *critique)
 /* The failed checks of an earlier round, as they were given back to the Analyst or the Developer. */
 static const char *last_critique(agent_task_t *task, nv_mem_t *ctx, const char **out_stage, nv_error_t *err)
 {
-    size_t count = task->ops->input_count(task->host, "critique");
+    size_t count = task_input_count(task, "critique");
     if (count == 0)
         return NULL;
     ProtobufCMessage *message = NULL;
-    if (!task->ops->input(task->host, ctx, "critique", count - 1, &nv__validation__descriptor, &message, err))
+    if (!task_input(task, ctx, "critique", count - 1, &nv__validation__descriptor, &message, err))
         return NULL;
     const Nv__Validation *earlier = (const Nv__Validation *)message;
     *out_stage = earlier->blame[0] ? earlier->blame : "design";
@@ -110,8 +110,7 @@ static bool add_correction(agent_task_t *task, nv_mem_t *ctx, const run_record_t
     correction.lesson = nv_printf(ctx, "\"%s\" was mended in round %d", symptom, record->rounds);
     if (!task->ops->knowledge_add(task->host, &correction, err))
         return nv_wrap(err, "correction case");
-    task->ops->emit(task->host, "learned", nv_printf(ctx, "correction kept: %.120s …", correction.lesson), 0,
-                    0);
+    task_say(task, "learned", "correction kept: %.120s …", correction.lesson);
     return true;
 }
 
@@ -123,7 +122,7 @@ bool agent_learn(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_erro
     out->outcome = "done";
     out->blame = "";
     if (!record.validation || !record.validation->passed || !record.design || !record.sttm) {
-        task->ops->emit(task->host, "learned", "nothing: the run was not proven right", 0, 0);
+        task_say(task, "learned", "nothing: the run was not proven right");
         return true;
     }
     Nv__Scorecard *card = scorecard_make(ctx, &record);

@@ -2,30 +2,6 @@
 
 #include <time.h>
 
-/* The latest document of a channel, or NULL when nobody wrote one. */
-static bool load(agent_task_t *task, nv_mem_t *ctx, const char *channel,
-                 const ProtobufCMessageDescriptor *type, ProtobufCMessage **out, nv_error_t *err)
-{
-    *out = NULL;
-    size_t count = task->ops->input_count(task->host, channel);
-    return count == 0 || task->ops->input(task->host, ctx, channel, count - 1, type, out, err);
-}
-
-static bool load_profiles(agent_task_t *task, nv_mem_t *ctx, run_record_t *out, nv_error_t *err)
-{
-    size_t count = task->ops->input_count(task->host, "profile");
-    const Nv__TableProfile **profiles = NV_NEW_ARRAY(ctx, const Nv__TableProfile *, count + 1);
-    for (size_t i = 0; i < count; i++) {
-        ProtobufCMessage *message = NULL;
-        if (!task->ops->input(task->host, ctx, "profile", i, &nv__table_profile__descriptor, &message, err))
-            return false;
-        profiles[i] = (const Nv__TableProfile *)message;
-    }
-    out->profiles = profiles;
-    out->n_profiles = count;
-    return true;
-}
-
 static double seconds_since(int64_t unix_ms)
 {
     struct timespec now;
@@ -60,11 +36,15 @@ bool run_documents_load(agent_task_t *task, nv_mem_t *ctx, run_record_t *out, nv
     };
     for (size_t i = 0; i < sizeof documents / sizeof documents[0]; i++) {
         ProtobufCMessage *message = NULL;
-        if (!load(task, ctx, documents[i].channel, documents[i].type, &message, err))
+        if (!task_latest(task, ctx, documents[i].channel, documents[i].type, &message, err))
             return nv_wrap(err, "channel %s", documents[i].channel);
         *documents[i].slot = message;
     }
     if (!out->relations && out->design) /* a batch finds none of its own */
         out->relations = out->design->relations;
-    return load_profiles(task, ctx, out, err);
+    Nv__TableProfile **profiles;
+    if (!task_profiles(task, ctx, &profiles, &out->n_profiles, err))
+        return false;
+    out->profiles = (const Nv__TableProfile *const *)profiles;
+    return true;
 }

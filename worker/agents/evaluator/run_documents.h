@@ -2,7 +2,7 @@
 #ifndef WORKER_EVALUATOR_RUN_DOCUMENTS_H
 #define WORKER_EVALUATOR_RUN_DOCUMENTS_H
 
-#include "worker/agents/agent.h"
+#include "worker/agents/task/task.h"
 #include "worker/evaluation/scorecard.h"
 
 /* Fills *out from the task's channels; a channel without a document leaves NULL. Everything lives below ctx.

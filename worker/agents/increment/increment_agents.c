@@ -1,6 +1,5 @@
 /* The agents of a run that brings a batch to a deployed project: they decide nothing that was decided already. */
 #include "worker/agents/increment/increment_agents.h"
-#include "common/contract/codec.h"
 #include "worker/agents/increment/increment.h"
 
 #include <string.h>
@@ -12,30 +11,14 @@ static void done(agent_result_t *out)
     nv__task_usage__init(&out->usage);
 }
 
-static bool load_profiles(agent_task_t *task, nv_mem_t *ctx, const Nv__TableProfile ***out, size_t *n,
-                          nv_error_t *err)
-{
-    *n = task->ops->input_count(task->host, "profile");
-    *out = NV_NEW_ARRAY(ctx, const Nv__TableProfile *, *n + 1);
-    for (size_t i = 0; i < *n; i++) {
-        ProtobufCMessage *message;
-        if (!task->ops->input(task->host, ctx, "profile", i, &nv__table_profile__descriptor, &message, err))
-            return false;
-        (*out)[i] = (const Nv__TableProfile *)message;
-    }
-    return true;
-}
-
 bool increment_relate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
 {
     Nv__DeployedProject *deployed;
     done(out);
     if (!increment_load(task, ctx, &deployed, err))
         return nv_wrap(err, "relate");
-    task->ops->emit(task->host, "log",
-                    nv_printf(ctx, "a further batch of %s: keys and joins stay as run %s found them",
-                              deployed->sttm->name, deployed->run_id),
-                    0, 0);
+    task_say(task, "log", "a further batch of %s: keys and joins stay as run %s found them",
+             deployed->sttm->name, deployed->run_id);
     return true;
 }
 
@@ -54,62 +37,55 @@ static void disown_replaced(agent_task_t *task, nv_mem_t *ctx, Nv__Sttm *sttm, i
             Nv__SourceFile *file = sttm->sources[i]->files[k];
             if (file->batch >= batch || !was_replaced(file))
                 continue;
-            task->ops->emit(task->host, "finding",
-                            nv_printf(ctx,
-                                      "%s was replaced since it was loaded: tables made from it cannot be "
-                                      "computed again here",
-                                      file->path),
-                            0, 0);
+            task_say(task, "finding",
+                     "%s was replaced since it was loaded: tables made from it cannot be "
+                     "computed again here",
+                     file->path);
             file->path = nv_printf(ctx, "%s (replaced since it was loaded)", file->path);
         }
 }
 
-static bool store_json(agent_task_t *task, nv_mem_t *ctx, const char *name, const ProtobufCMessage *message,
-                       nv_error_t *err)
+static bool write_decision(agent_task_t *task, const Nv__StarSchema *design, const Nv__Sttm *sttm,
+                           nv_error_t *err)
 {
-    char *json = NULL;
-    size_t length = 0;
-    return nv_json_encode(ctx, message, NV_CODEC_PRETTY | NV_CODEC_NUMBERS, &json, &length, err) &&
-           task->ops->artifact(task->host, name, "application/json", json, length, err);
+    return (design == NULL || (task_write(task, "design", &design->base, err) &&
+                               task_artifact_json(task, "design.json", &design->base, err))) &&
+           task_write(task, "sttm", &sttm->base, err) &&
+           task_artifact_json(task, "sttm.json", &sttm->base, err);
 }
 
-static bool write_decision(agent_task_t *task, nv_mem_t *ctx, const Nv__StarSchema *design,
-                           const Nv__Sttm *sttm, nv_error_t *err)
+/* What is deployed, and the batch in its terms. */
+static bool load_batch(agent_task_t *task, nv_mem_t *ctx, Nv__DeployedProject **deployed,
+                       increment_batch_t *batch, nv_error_t *err)
 {
-    return (design == NULL || (task->ops->write(task->host, "design", &design->base, err) &&
-                               store_json(task, ctx, "design.json", &design->base, err))) &&
-           task->ops->write(task->host, "sttm", &sttm->base, err) &&
-           store_json(task, ctx, "sttm.json", &sttm->base, err);
+    Nv__TableProfile **profiles;
+    size_t n;
+    return increment_load(task, ctx, deployed, err) && task_profiles(task, ctx, &profiles, &n, err) &&
+           increment_adopt(ctx, (*deployed)->sttm, task->assignment->spec->source,
+                           (const Nv__TableProfile *const *)profiles, n, batch, err);
 }
 
 bool increment_design(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
 {
     Nv__DeployedProject *deployed;
-    const Nv__TableProfile **profiles;
-    size_t n;
     increment_batch_t batch;
     done(out);
-    if (task->ops->input_count(task->host, "human_design") > 0)
+    if (task_input_count(task, "human_design") > 0)
         return nv_fail(
             err, NV_FAILED_PRECONDITION,
             "a batch does not change the design of %s: approve or reject it, or run in full with the "
             "corrected design",
             task->assignment->spec->increment_of);
-    if (!increment_load(task, ctx, &deployed, err) || !load_profiles(task, ctx, &profiles, &n, err) ||
-        !increment_adopt(ctx, deployed->sttm, task->assignment->spec->source, profiles, n, &batch, err))
+    if (!load_batch(task, ctx, &deployed, &batch, err))
         return nv_wrap(err, "design");
     disown_replaced(task, ctx, batch.sttm, batch.number);
     for (size_t i = 0; i < batch.n_findings; i++)
-        task->ops->emit(task->host, "finding", nv_printf(ctx, INCREMENT_DRIFT ": %s", batch.findings[i]), 0,
-                        0);
-    if (!write_decision(task, ctx, deployed->design, batch.sttm, err))
+        task_say(task, "finding", INCREMENT_DRIFT ": %s", batch.findings[i]);
+    if (!write_decision(task, deployed->design, batch.sttm, err))
         return nv_wrap(err, "design");
-    task->ops->emit(
-        task->host, "log",
-        nv_printf(ctx, "the design of %s stays; %zu new files for %zu of its %zu tables%s",
-                  deployed->sttm->name, batch.n_new, batch.n_tables, deployed->sttm->n_sources,
-                  batch.n_known ? nv_printf(ctx, ", %zu files known already", batch.n_known) : ""),
-        0, 0);
+    task_say(task, "log", "the design of %s stays; %zu new files for %zu of its %zu tables%s",
+             deployed->sttm->name, batch.n_new, batch.n_tables, deployed->sttm->n_sources,
+             batch.n_known ? nv_printf(ctx, ", %zu files known already", batch.n_known) : "");
     return true;
 }
 
@@ -128,14 +104,11 @@ static Nv__Check *add_check(nv_mem_t *ctx, Nv__Review *review, const char *name,
 bool increment_review(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
 {
     Nv__DeployedProject *deployed;
-    const Nv__TableProfile **profiles;
-    size_t n;
     increment_batch_t batch;
     Nv__Review review = NV__REVIEW__INIT;
     done(out);
     out->outcome = "pass";
-    if (!increment_load(task, ctx, &deployed, err) || !load_profiles(task, ctx, &profiles, &n, err) ||
-        !increment_adopt(ctx, deployed->sttm, task->assignment->spec->source, profiles, n, &batch, err))
+    if (!load_batch(task, ctx, &deployed, &batch, err))
         return nv_wrap(err, "review");
     review.passed = true;
     review.checks = NV_NEW_ARRAY(ctx, Nv__Check *, batch.n_findings + 1);
@@ -148,9 +121,9 @@ bool increment_review(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv
         drift->status = NV__CHECK_STATUS__CHECK_STATUS_WARN;
         drift->message = batch.findings[i];
     }
-    if (!task->ops->write(task->host, "review", &review.base, err))
+    if (!task_write(task, "review", &review.base, err))
         return nv_wrap(err, "review");
-    task->ops->emit(task->host, "log", "the deployed pipeline can read the batch", 0, 0);
+    task_say(task, "log", "the deployed pipeline can read the batch");
     return true;
 }
 
@@ -159,7 +132,7 @@ bool increment_generate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, 
     (void)ctx;
     (void)err;
     done(out);
-    task->ops->emit(task->host, "log", "nothing: the deployed notebooks and job stay as they are", 0, 0);
+    task_say(task, "log", "nothing: the deployed notebooks and job stay as they are");
     return true;
 }
 
@@ -168,6 +141,6 @@ bool increment_learn(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_
     (void)ctx;
     (void)err;
     done(out);
-    task->ops->emit(task->host, "log", "nothing: a batch decides no design", 0, 0);
+    task_say(task, "log", "nothing: a batch decides no design");
     return true;
 }

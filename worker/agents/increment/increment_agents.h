@@ -2,7 +2,7 @@
 #ifndef WORKER_AGENTS_INCREMENT_AGENTS_H
 #define WORKER_AGENTS_INCREMENT_AGENTS_H
 
-#include "worker/agents/agent.h"
+#include "worker/agents/task/task.h"
 
 bool increment_relate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err);
 bool increment_design(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err);

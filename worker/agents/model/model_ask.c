@@ -6,18 +6,12 @@
 
 enum { LLM_CALLS = 6, LLM_TOKENS = 60000, LLM_MS = 120000, REPAIRS = 1 };
 
-static bool is_cancelled(void *arg)
-{
-    const agent_task_t *task = arg;
-    return task->ops->cancelled(task->host);
-}
-
 static void on_token(void *arg, const char *text, size_t length)
 {
     const agent_task_t *task = arg;
     char piece[512];
     if (text == NULL) {
-        task->ops->emit(task->host, "llm", "the answer begins anew", 0, 0);
+        task_say(task, "llm", "the answer begins anew");
         return;
     }
     while (length > 0) {
@@ -26,7 +20,7 @@ static void on_token(void *arg, const char *text, size_t length)
             n--;
         memcpy(piece, text, n);
         piece[n] = '\0';
-        task->ops->emit(task->host, "token", piece, 0, 0);
+        task_say(task, "token", "%s", piece);
         text += n;
         length -= n;
     }
@@ -53,7 +47,7 @@ static void check_and_tell(void *arg, const ProtobufCMessage *proposal, nv_buf_t
     char *text = nv_printf(ctx, "the data contradicts the answer: %.*s", (int)strcspn(first, "\n"), first);
     if (lines > 1)
         text = nv_printf(ctx, "%s (and %zu more)", text, lines - 1);
-    told->task->ops->emit(told->task->host, "llm", text, 0, 0);
+    task_say(told->task, "llm", "%s", text);
 }
 
 static ProtobufCMessage *propose(agent_task_t *task, nv_mem_t *ctx, llm_t *llm,
@@ -71,14 +65,11 @@ static ProtobufCMessage *propose(agent_task_t *task, nv_mem_t *ctx, llm_t *llm,
                               .max_output_tokens = question->max_output_tokens};
     ProtobufCMessage *message = NULL;
     const char *complaints = NULL;
-    task->ops->emit(task->host, "llm", nv_printf(ctx, "asking %s", llm_name(llm)), 0, 0);
+    task_say(task, "llm", "asking %s", llm_name(llm));
     if (!llm_propose(llm, ctx, &request, &message, &complaints, err))
         return NULL;
     if (complaints != NULL && complaints[0] != '\0')
-        task->ops->emit(
-            task->host, "llm",
-            nv_printf(ctx, "what remains wrong in the proposal is checked item by item: %s", complaints), 0,
-            0);
+        task_say(task, "llm", "what remains wrong in the proposal is checked item by item: %s", complaints);
     return message;
 }
 
@@ -107,7 +98,7 @@ ProtobufCMessage *model_ask(agent_task_t *task, nv_mem_t *ctx, const model_quest
     }
     llm_options_t options = {.credential = credential,
                              .budget = {.max_calls = LLM_CALLS, .max_tokens = LLM_TOKENS, .max_ms = LLM_MS},
-                             .cancelled = is_cancelled,
+                             .cancelled = task_cancelled,
                              .cancelled_arg = task,
                              .on_token = on_token,
                              .on_token_arg = task};

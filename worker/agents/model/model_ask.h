@@ -4,7 +4,7 @@
 #define WORKER_AGENTS_MODEL_ASK_H
 
 #include "common/core/buf.h"
-#include "worker/agents/agent.h"
+#include "worker/agents/task/task.h"
 #include "worker/prompts/prompts.h"
 
 typedef struct model_question {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "worker/agents/remote/remote.h"
+#include "worker/agents/task/task.h"
 #include "worker/pushdown/counts.h"
 #include "worker/rawdata/rawdata.h"
 
@@ -10,12 +11,6 @@ struct counting {
     rawdata_t *local; /* or */
     pushdown_counts_t *pushed;
 };
-
-static bool is_cancelled(void *arg)
-{
-    const agent_task_t *task = arg;
-    return task->ops->cancelled(task->host);
-}
 
 /* Every table was profiled in the workspace. */
 static bool is_remote(const Nv__Profile *profile)
@@ -37,7 +32,7 @@ bool counting_open(agent_task_t *task, nv_mem_t *ctx, const Nv__Profile *profile
         if (ok)
             counting->pushed = pushdown_counts(counting, &remote->engine, profile);
     } else {
-        rawdata_options_t options = {.cancelled = is_cancelled, .cancelled_arg = task};
+        rawdata_options_t options = {.cancelled = task_cancelled, .cancelled_arg = task};
         ok = rawdata_open(counting, profile, &options, &counting->local, err);
     }
     if (!ok) {

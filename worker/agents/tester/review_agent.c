@@ -2,6 +2,7 @@
  * unique, joins that hold, no join that multiplies rows, lookups that find their members. */
 #include "common/core/buf.h"
 #include "worker/agents/remote/counting.h"
+#include "worker/agents/task/task.h"
 #include "worker/design/design.h"
 #include "worker/design/sttm_check.h"
 
@@ -214,7 +215,7 @@ static bool check_joins(reviewing_t *r, nv_error_t *err)
     Nv__Join **all;
     size_t n = joins_of(r, &all);
     for (size_t i = 0; i < n; i++) {
-        if (r->task->ops->cancelled(r->task->host))
+        if (task_cancelled(r->task))
             return nv_fail(err, NV_CANCELLED, "review was cancelled");
         if (!was_checked(all, i, all[i]) && !check_join(r, all[i], err))
             return false;
@@ -339,31 +340,22 @@ static bool check_grains(reviewing_t *r, nv_error_t *err)
 static bool read_input(reviewing_t *r, const char *channel, const ProtobufCMessageDescriptor *type,
                        ProtobufCMessage **out, nv_error_t *err)
 {
-    size_t n = r->task->ops->input_count(r->task->host, channel);
-    if (n == 0)
-        return nv_fail(err, NV_FAILED_PRECONDITION, "review: no %s to review", channel);
-    return r->task->ops->input(r->task->host, r->ctx, channel, n - 1, type, out, err);
+    if (!task_latest(r->task, r->ctx, channel, type, out, err))
+        return false;
+    return *out != NULL || nv_fail(err, NV_FAILED_PRECONDITION, "review: no %s to review", channel);
 }
 
 static bool read_inputs(reviewing_t *r, nv_error_t *err)
 {
-    ProtobufCMessage *star = NULL, *sttm = NULL, *table = NULL;
+    ProtobufCMessage *star = NULL, *sttm = NULL;
     if (!read_input(r, "design", &nv__star_schema__descriptor, &star, err) ||
         !read_input(r, "sttm", &nv__sttm__descriptor, &sttm, err))
         return false;
     r->star = (Nv__StarSchema *)star;
     r->sttm = (Nv__Sttm *)sttm;
-    size_t n = r->task->ops->input_count(r->task->host, "profile");
     r->profile = NV_NEW(r->ctx, Nv__Profile);
     nv__profile__init(r->profile);
-    r->profile->tables = NV_NEW_ARRAY(r->ctx, Nv__TableProfile *, n + 1);
-    for (size_t i = 0; i < n; i++) {
-        if (!r->task->ops->input(r->task->host, r->ctx, "profile", i, &nv__table_profile__descriptor, &table,
-                                 err))
-            return false;
-        r->profile->tables[r->profile->n_tables++] = (Nv__TableProfile *)table;
-    }
-    return true;
+    return task_profiles(r->task, r->ctx, &r->profile->tables, &r->profile->n_tables, err);
 }
 
 static void open_data(reviewing_t *r)
@@ -371,8 +363,7 @@ static void open_data(reviewing_t *r)
     nv_error_t err = NV_ERROR_INIT;
     if (!counting_open(r->task, r->ctx, r->profile, &r->raw, &err)) {
         r->raw = NULL;
-        r->task->ops->emit(r->task->host, "log",
-                           nv_printf(r->ctx, "review without counting: %s", err.message), 0, 0);
+        task_say(r->task, "log", "review without counting: %s", err.message);
     }
 }
 
@@ -386,7 +377,7 @@ static bool leave_critique(reviewing_t *r, nv_error_t *err)
     critique.blame = (char *)"design";
     critique.n_checks = r->review->n_checks;
     critique.checks = r->review->checks;
-    return r->task->ops->write(r->task->host, "critique", &critique.base, err);
+    return task_write(r->task, "critique", &critique.base, err);
 }
 
 /* "49 checks of the mapping: 46 passed, 3 warned, 0 failed" */
@@ -399,10 +390,9 @@ static void conclude(reviewing_t *r)
     }
     r->review->passed = passed + warned == n;
     r->review->critique = nv_strdup(r->ctx, nv_buf_text(&r->critique));
-    r->task->ops->emit(r->task->host, r->review->passed ? "log" : "finding",
-                       nv_printf(r->ctx, "%zu checks of the mapping: %zu passed, %zu warned, %zu failed", n,
-                                 passed, warned, n - passed - warned),
-                       0, 0);
+    task_say(r->task, r->review->passed ? "log" : "finding",
+             "%zu checks of the mapping: %zu passed, %zu warned, %zu failed", n, passed, warned,
+             n - passed - warned);
 }
 
 bool agent_review(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
@@ -421,7 +411,7 @@ bool agent_review(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_err
     if (!ok)
         return nv_wrap(err, "review");
     conclude(&r);
-    if (!task->ops->write(task->host, "review", &r.review->base, err) || !leave_critique(&r, err))
+    if (!task_write(task, "review", &r.review->base, err) || !leave_critique(&r, err))
         return nv_wrap(err, "review");
     if (r.review->passed)
         *out = (agent_result_t){.outcome = "pass", .usage = out->usage};

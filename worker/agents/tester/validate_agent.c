@@ -1,6 +1,7 @@
 /* validate: proves the loaded tables right. The Tester does not read the Developer's code: from the same mapping it
  * computes from the raw files what must be in the tables, asks the workspace what is in them, and compares. */
 #include "worker/agents/connection/connection.h"
+#include "worker/agents/task/task.h"
 #include "worker/validation/oracle.h"
 #include "worker/validation/validation.h"
 
@@ -23,7 +24,7 @@ typedef struct validator {
     nv_mem_t *ctx;
     const Nv__Sttm *sttm;
     const Nv__Deployment *where;
-    const Nv__TableProfile **profiles;
+    const Nv__TableProfile *const *profiles;
     size_t n_profiles;
     connection_t to;
     databricks_warehouse_t warehouse;
@@ -44,22 +45,15 @@ typedef struct validator {
 
 static bool load_inputs(validator_t *v, nv_error_t *err)
 {
-    const agent_host_ops_t *ops = v->task->ops;
-    void *host = v->task->host;
-    ProtobufCMessage *message;
-    if (!ops->input(host, v->ctx, "sttm", 0, &nv__sttm__descriptor, &message, err))
+    ProtobufCMessage *sttm, *where;
+    Nv__TableProfile **profiles;
+    if (!task_input(v->task, v->ctx, "sttm", 0, &nv__sttm__descriptor, &sttm, err) ||
+        !task_input(v->task, v->ctx, "deployment", 0, &nv__deployment__descriptor, &where, err) ||
+        !task_profiles(v->task, v->ctx, &profiles, &v->n_profiles, err))
         return false;
-    v->sttm = (const Nv__Sttm *)message;
-    if (!ops->input(host, v->ctx, "deployment", 0, &nv__deployment__descriptor, &message, err))
-        return false;
-    v->where = (const Nv__Deployment *)message;
-    size_t n = ops->input_count(host, "profile");
-    v->profiles = NV_NEW_ARRAY(v->ctx, const Nv__TableProfile *, n + 1);
-    for (size_t i = 0; i < n; i++) {
-        if (!ops->input(host, v->ctx, "profile", i, &nv__table_profile__descriptor, &message, err))
-            return false;
-        v->profiles[v->n_profiles++] = (const Nv__TableProfile *)message;
-    }
+    v->sttm = (const Nv__Sttm *)sttm;
+    v->where = (const Nv__Deployment *)where;
+    v->profiles = (const Nv__TableProfile *const *)profiles;
     return true;
 }
 
@@ -79,7 +73,7 @@ static bool run_setup(validator_t *v, const char *spill, nv_error_t *err)
     if (!oracle_open(v->ctx, ORACLE_MEMORY_MB, spill, &v->oracle, err))
         return false;
     for (size_t i = 0; i < v->plan->n_setup; i++) {
-        if (v->task->ops->cancelled(v->task->host))
+        if (task_cancelled(v->task))
             return nv_fail(err, NV_CANCELLED, "validation cancelled");
         if (!oracle_run(v->oracle, v->plan->setup[i], err))
             return nv_wrap(err, "%.200s", v->plan->setup[i]);
@@ -99,8 +93,8 @@ static bool run_setup_there(validator_t *v, nv_error_t *err)
 {
     databricks_result_t ignored;
     for (size_t i = 0; i < v->plan->n_setup; i++) {
-        v->task->ops->emit(v->task->host, "progress", "computing in the warehouse what the tables must hold",
-                           (int64_t)i, (int64_t)v->plan->n_setup);
+        task_progress(v->task, "progress", (int64_t)i, (int64_t)v->plan->n_setup,
+                      "computing in the warehouse what the tables must hold");
         if (!ask_warehouse(v, v->plan->setup[i], &ignored, err))
             return nv_wrap(err, "%.200s", v->plan->setup[i]);
     }
@@ -115,8 +109,7 @@ static void clean_up(validator_t *v)
     for (size_t i = 0; v->plan && i < v->plan->n_cleanup; i++) {
         nv_error_t err = NV_ERROR_INIT;
         if (!ask_warehouse(v, v->plan->cleanup[i], &ignored, &err))
-            v->task->ops->emit(v->task->host, "log",
-                               nv_printf(v->ctx, "%s: %s", v->plan->cleanup[i], err.message), 0, 0);
+            task_say(v->task, "log", "%s: %s", v->plan->cleanup[i], err.message);
     }
     databricks_shield(v->to.db, false);
 }
@@ -127,14 +120,13 @@ static bool consult_oracle(validator_t *v, const char *spill, nv_error_t *err)
 {
     if (v->pushed_down)
         return run_setup_there(v, err);
-    v->task->ops->emit(v->task->host, "progress", "computing from the raw files what the tables must hold", 0,
-                       0);
+    task_say(v->task, "progress", "computing from the raw files what the tables must hold");
     for (size_t i = 0; i < v->sttm->n_sources; i++)
         for (size_t k = 0; k < v->sttm->sources[i]->n_files; k++)
             if (access(v->sttm->sources[i]->files[k]->path, R_OK) != 0) {
                 v->no_oracle =
                     nv_printf(v->ctx, "%s: %s", v->sttm->sources[i]->files[k]->path, strerror(errno));
-                v->task->ops->emit(v->task->host, "finding", v->no_oracle, 0, 0);
+                task_say(v->task, "finding", "%s", v->no_oracle);
                 return true;
             }
     return run_setup(v, spill, err);
@@ -144,7 +136,7 @@ static void add_check(validator_t *v, Nv__Check *check)
 {
     NV_PUSH(v->ctx, v->result->checks, v->result->n_checks, v->cap_checks) = check;
     if (check->status != NV__CHECK_STATUS__CHECK_STATUS_PASS)
-        v->task->ops->emit(v->task->host, "finding", check->message, 0, 0);
+        task_say(v->task, "finding", "%s", check->message);
 }
 
 /* A group that the warehouse could not answer. */
@@ -265,8 +257,8 @@ static bool take_answer(void *arg, size_t index, const databricks_result_t *resu
         v->oracle_cells = result ? *result : (databricks_result_t){0};
         return failure || is_answer(group, "oracle", question->n_cells, result, err);
     }
-    v->task->ops->emit(v->task->host, "progress", group->table, (int64_t)v->n_judged++,
-                       (int64_t)v->plan->n_groups);
+    task_progress(v->task, "progress", (int64_t)v->n_judged++, (int64_t)v->plan->n_groups, "%s",
+                  group->table);
     if (!failure)
         return judge_group(v, group, result, err);
     if (is_unanswerable(failure)) {
@@ -294,10 +286,8 @@ static void tell_outcome(validator_t *v)
         passed += v->result->checks[i]->status == NV__CHECK_STATUS__CHECK_STATUS_PASS;
         warned += v->result->checks[i]->status == NV__CHECK_STATUS__CHECK_STATUS_WARN;
     }
-    v->task->ops->emit(v->task->host, "log",
-                       nv_printf(v->ctx, "%zu checks: %zu passed, %zu warned, %zu failed",
-                                 v->result->n_checks, passed, warned, v->result->n_checks - passed - warned),
-                       0, 0);
+    task_say(v->task, "log", "%zu checks: %zu passed, %zu warned, %zu failed", v->result->n_checks, passed,
+             warned, v->result->n_checks - passed - warned);
 }
 
 /* Asks the warehouse about all groups, several at a time; what comes of them is judged in their order. */
@@ -340,8 +330,8 @@ static bool validate(validator_t *v, const char *spill, nv_error_t *err)
     nv__validation__init(v->result);
     bool checked = consult_oracle(v, spill, err) && check_all(v, err);
     clean_up(v);
-    return checked && v->task->ops->write(v->task->host, "validation", &v->result->base, err) &&
-           (v->result->passed || v->task->ops->write(v->task->host, "critique", &v->result->base, err));
+    return checked && task_write(v->task, "validation", &v->result->base, err) &&
+           (v->result->passed || task_write(v->task, "critique", &v->result->base, err));
 }
 
 bool agent_validate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
