@@ -52,6 +52,9 @@ extern const cli_command_t cli_cluster_commands[];
 /* Runs argv ("nuvynctl NOUN VERB …"); the process's exit status. */
 int cli_main(int argc, char **argv);
 
+/* What a person types to call this program, for hints that can be pasted: "nuvynctl", or what $NUVYNCTL_CALLED says. */
+const char *cli_called(void);
+
 /* Options and arguments; strings are "" when unset. */
 const char *cli_option(const cli_t *cli, const char *name);
 const char *cli_argument(const cli_t *cli, size_t index);

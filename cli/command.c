@@ -1,6 +1,7 @@
 #include "cli/cli.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
@@ -41,6 +42,12 @@ static const nv_option_t global_options[] = {
 };
 enum { GLOBAL_OPTIONS = sizeof global_options / sizeof global_options[0] };
 
+const char *cli_called(void)
+{
+    const char *called = getenv("NUVYNCTL_CALLED");
+    return called && called[0] ? called : "nuvynctl";
+}
+
 static bool has_noun(const char *noun)
 {
     for (size_t n = 0; n < NOUNS; n++)
@@ -66,13 +73,14 @@ static void print_commands(FILE *to, const char *noun)
 
 static void print_usage(FILE *to)
 {
-    fputs("usage: nuvynctl NOUN VERB [OPTIONS] [ARGUMENTS]\n\n", to);
+    fprintf(to, "usage: %s NOUN VERB [OPTIONS] [ARGUMENTS]\n\n", cli_called());
     print_commands(to, NULL);
     fputs("  completion bash                    a script for bash: source <(nuvynctl completion bash)\n", to);
-    fputs("\n`nuvynctl NOUN VERB --help` says more. Exit status: 0 done, 1 the run failed, 64 usage, 65 bad "
-          "input, 66 not\n"
-          "found, 69 unavailable, 70 internal, 73 exists already, 75 try again, 77 not allowed.\n",
-          to);
+    fprintf(to,
+            "\n`%s NOUN VERB --help` says more. Exit status: 0 done, 1 the run failed, 64 usage, 65 bad "
+            "input, 66 not\n"
+            "found, 69 unavailable, 70 internal, 73 exists already, 75 try again, 77 not allowed.\n",
+            cli_called());
 }
 
 /* A noun whose only verb is "" (health, status) takes no verb word; *used is the number of words it took. */
@@ -102,8 +110,8 @@ static nv_config_t *parse(nv_mem_t *ctx, const cli_command_t *command, int argc,
     memcpy(options + command->n_options, global_options, sizeof global_options);
     nv_config_schema_t *schema = NV_NEW(ctx, nv_config_schema_t);
     *schema = (nv_config_schema_t){
-        .program =
-            nv_printf(ctx, "nuvynctl %s%s%s", command->noun, command->verb[0] ? " " : "", command->verb),
+        .program = nv_printf(ctx, "%s %s%s%s", cli_called(), command->noun, command->verb[0] ? " " : "",
+                             command->verb),
         .usage = nv_printf(ctx, "[OPTIONS] %s", command->arguments ? command->arguments : ""),
         .summary = command->help,
         .options = options,
@@ -147,12 +155,12 @@ static int explain(int argc, char **argv)
 {
     bool noun = has_noun(argv[1]);
     if (noun && argc > 2 && is_help(argv[2])) {
-        printf("usage: nuvynctl %s VERB [OPTIONS] [ARGUMENTS]\n\n", argv[1]);
+        printf("usage: %s %s VERB [OPTIONS] [ARGUMENTS]\n\n", cli_called(), argv[1]);
         print_commands(stdout, argv[1]);
         return EX_OK;
     }
     if (!noun)
-        fprintf(stderr, "nuvynctl: no command \"%s\"; `nuvynctl help` lists them\n", argv[1]);
+        fprintf(stderr, "nuvynctl: no command \"%s\"; `%s help` lists them\n", argv[1], cli_called());
     else if (argc > 2)
         fprintf(stderr, "nuvynctl %s: no verb \"%s\"; expected one of\n", argv[1], argv[2]);
     else

@@ -6,10 +6,38 @@ if [ -z "${HOME:-}" ]; then
 fi
 # Java takes the encoding of file names from the locale: in the bare POSIX one it could not name half of the world's.
 case $(locale charmap 2>/dev/null) in UTF-8) ;; *) export LC_ALL=C.UTF-8 ;; esac
-NUVYN_HOME=${NUVYN_HOME:-$HOME/.cache/nuvyn}
-NUVYN_STATE=${NUVYN_STATE:-$ROOT/.nuvyn}
-BUILD_DIR=${NUVYN_BUILD:-$ROOT/build/release}
-OUTPUT_DIR=${NUVYN_OUTPUT:-$ROOT/output}
+
+# A setting: the environment's, else that of ./.env, which our programs read as well (export, quotes and remarks as there).
+setting() { # name → value on stdout
+    local line
+    [ -z "${!1:-}" ] || { printf '%s' "${!1}"; return; }
+    [ -r .env ] || return 0
+    line=$(sed -nE "s/^[[:space:]]*(export[[:space:]]+)?$1[[:space:]]*=[[:space:]]*//p" .env | tail -n 1)
+    line=${line%$'\r'}
+    case $line in
+    \"*\"*) line=${line#\"} && line=${line%%\"*} ;;
+    \'*\'*) line=${line#\'} && line=${line%%\'*} ;;
+    *) line=${line%%[[:space:]]#*} && line=${line%"${line##*[![:space:]]}"} ;;
+    esac
+    printf '%s' "$line"
+}
+
+# A folder of a setting, whatever folder a later call is made from: programs that stay up are known by it.
+folder() { # name, default
+    local path
+    path=$(setting "$1")
+    case ${path:=$2} in
+    \~/*) path=$HOME/${path#??} ;;
+    /*) ;;
+    *) path=$PWD/${path#./} ;;
+    esac
+    printf '%s' "$path"
+}
+
+NUVYN_HOME=$(folder NUVYN_HOME "$HOME/.cache/nuvyn")
+NUVYN_STATE=$(folder NUVYN_STATE "$ROOT/.nuvyn")
+BUILD_DIR=$(folder NUVYN_BUILD "$ROOT/build/release")
+OUTPUT_DIR=$(folder NUVYN_OUTPUT "$ROOT/output")
 export NUVYN_HOME NUVYN_STATE
 
 # Lines that are drawn again need a terminal that can; colours, nobody who declined them (no-color.org).
@@ -24,6 +52,18 @@ step() { printf '%s==>%s %s\n' "$BOLD" "$PLAIN" "$*" >&2; }
 die() {
     printf 'bldr: %s\n' "$*" >&2
     exit 1
+}
+
+# One call at a time; a second one says that it waits. The lock goes with the descriptor, so nothing is left behind.
+hold() { # descriptor, file, what is waited for
+    eval "exec $1>>\"\$2\""
+    flock -n "$1" && return 0 # said, because in a trap a bare return is that of what was trapped
+    step "waiting for $3"
+    flock "$1"
+}
+
+release() { # descriptor
+    eval "exec $1>&-"
 }
 
 # How far something is: "DONE TOTAL" (or DONE alone, with the last TOTAL) per line of standard input, "note TEXT" for a

@@ -1,6 +1,10 @@
 # shellcheck shell=bash
 # The local stack: certificates, workspace, control plane, two workers; each its own process, all of it below
-# $NUVYN_STATE. A process is known by its pid file, and a pid counts only while it still runs our program.
+# $NUVYN_STATE. A process is known by its pid file, and a pid counts only while it runs our program with our certificate:
+# after a restart of the machine the number may be anybody's, another stack's too.
+#
+# Calls may overlap. Who starts or stops the stack holds run/lock; a run holds run/users (shared) while it needs the stack. A
+# stack that a run started (run/borrowed) goes down with the last run that needs it; `up` makes it one that stays.
 
 STACK_PROCESSES=(workspace controlplane worker-1 worker-2)
 LOCAL_TENANT=local
@@ -9,7 +13,8 @@ stack_pid() { # name → pid on stdout, or failure
     local pid file=$NUVYN_STATE/run/$1.pid
     [ -f "$file" ] || return 1
     pid=$(cat "$file")
-    [ -n "$pid" ] && [ -d "/proc/$pid" ] && tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -q "bin/nuvyn-" || return 1
+    [ -n "$pid" ] && [ -d "/proc/$pid" ] && tr '\0' '\n' 2>/dev/null <"/proc/$pid/cmdline" |
+        grep -xF -- "$NUVYN_STATE/certs/$1.crt" >/dev/null || return 1
     printf '%s\n' "$pid"
 }
 
@@ -26,7 +31,7 @@ stack_start() { # name, command…
     shift
     ! stack_pid "$name" >/dev/null || return 0
     printf '\n' >>"$NUVYN_STATE/logs/$name.log"
-    setsid "$@" >>"$NUVYN_STATE/logs/$name.log" 2>&1 </dev/null &
+    setsid "$@" >>"$NUVYN_STATE/logs/$name.log" 2>&1 </dev/null 7>&- 8>&- &
     printf '%s\n' "$!" >"$NUVYN_STATE/run/$name.pid"
     disown
 }
@@ -36,7 +41,7 @@ stack_fail() { # name, what
     tail -n 5 "$NUVYN_STATE/logs/$1.log" >&2
     ! tail -n 5 "$NUVYN_STATE/logs/$1.log" | grep -qE 'port is in use|Address already in use' ||
         say "bldr: another program has the port that this stack used before; end it, or remove $NUVYN_STATE/$1/address.kept and any free port is taken"
-    stack_down >/dev/null 2>&1 || true
+    stack_stop
     exit 69
 }
 
@@ -45,7 +50,8 @@ stack_wait() { # name, seconds, check…
     local name=$1 limit=$((SECONDS + $2))
     shift 2
     until "$@" >/dev/null 2>&1; do
-        stack_pid "$name" >/dev/null || stack_fail "$name" "did not start"
+        # Between fork and exec it is not yet our program.
+        kill -0 "$(cat "$NUVYN_STATE/run/$name.pid")" 2>/dev/null || stack_fail "$name" "did not start"
         [ "$SECONDS" -lt "$limit" ] || stack_fail "$name" "did not become ready"
         sleep 0.05
     done
@@ -96,6 +102,8 @@ stack_worker() {
         --ca "$certs/ca.crt" --cert "$certs/$1.crt" --key "$certs/$1.key" --log-format json
 }
 
+worker_connected() { ctl worker list | grep -F -- "$1" >/dev/null; }
+
 workspace_url() {
     local address
     address=$(cat "$NUVYN_STATE/workspace/address")
@@ -107,7 +115,6 @@ stack_credentials() {
     local where=${1:-local}
     ctl tenant describe $LOCAL_TENANT >/dev/null 2>&1 || ctl tenant create $LOCAL_TENANT --display-name "this machine" >/dev/null
     if [ "$where" = databricks ]; then
-        [ -n "${DATABRICKS_HOST:-}" ] || die "--workspace databricks: DATABRICKS_HOST is not set"
         ctl tenant set-credential $LOCAL_TENANT --llm-shared-pools --databricks-shared-pools >/dev/null # the workers are our own
         return
     fi
@@ -117,24 +124,79 @@ stack_credentials() {
         "$BUILD_DIR/bin/nuvynctl" tenant set-credential $LOCAL_TENANT --llm-shared-pools --state-dir "$NUVYN_STATE" >/dev/null
 }
 
-stack_up() {
-    local where=local
-    [ "${1:-}" != --workspace ] || where=${2:-}
+# A process whose program was built anew since it started.
+stack_outdated() { # name
+    local pid
+    pid=$(stack_pid "$1") && [[ $(readlink "/proc/$pid/exe") == *' (deleted)' ]]
+}
+
+stack_renew() {
+    local name
+    for name in "${STACK_PROCESSES[@]}"; do
+        stack_outdated "$name" || continue
+        step "restarting $name, which was built anew"
+        stack_stop_one "$name"
+    done
+}
+
+stack_folders() {
+    mkdir -p "$NUVYN_STATE" 2>/dev/null && [ -w "$NUVYN_STATE" ] ||
+        die "$NUVYN_STATE: cannot be written; NUVYN_STATE names another folder for the local stack's state"
+    chmod 700 "$NUVYN_STATE"
+    mkdir -p "$NUVYN_STATE/run" "$NUVYN_STATE/logs" "$NUVYN_STATE/workspace" "$NUVYN_STATE/controlplane"
+}
+
+stack_lock() { hold 8 "$NUVYN_STATE/run/lock" "another ./bldr that starts or stops the local stack"; }
+
+# Under the lock.
+stack_start_all() { # which workspace
+    stack_renew
+    if stack_is_up; then
+        stack_certificates # one that is about to expire is renewed; the processes read it anew by themselves
+        stack_credentials "$1"
+        return
+    fi
+    step "starting the local stack (workspace with Spark, control plane, two workers)"
+    stack_certificates
+    stack_workspace
+    stack_controlplane
+    stack_credentials "$1"
+    stack_worker worker-1
+    stack_worker worker-2
+    stack_wait worker-1 20 worker_connected worker-1
+    stack_wait worker-2 20 worker_connected worker-2
+}
+
+stack_prepare() {
     deps_spark
     BUILD_TARGETS=$PROGRAMS build "$BUILD_DIR"
-    if ! stack_is_up; then
-        step "starting the local stack (workspace with Spark, control plane, two workers)"
-        mkdir -p "$NUVYN_STATE" && chmod 700 "$NUVYN_STATE"
-        mkdir -p "$NUVYN_STATE/run" "$NUVYN_STATE/logs" "$NUVYN_STATE/workspace" "$NUVYN_STATE/controlplane"
-        stack_certificates
-        stack_workspace
-        stack_controlplane
-        stack_credentials "$where"
-        stack_worker worker-1
-        stack_worker worker-2
-    else
-        stack_certificates # one that is about to expire is renewed; the processes read it anew by themselves
-        stack_credentials "$where"
+    stack_folders
+}
+
+stack_up() { # which workspace
+    stack_lock
+    rm -f "$NUVYN_STATE/run/borrowed"
+    stack_start_all "$1"
+    release 8
+}
+
+# For the time of a run.
+stack_borrow() { # which workspace
+    stack_lock
+    exec 7>>"$NUVYN_STATE/run/users"
+    flock -s 7
+    stack_any_up || : >"$NUVYN_STATE/run/borrowed"
+    trap stack_return EXIT
+    stack_start_all "$1"
+    release 8
+}
+
+# The last one that needs it.
+stack_return() {
+    stack_lock
+    if [ -f "$NUVYN_STATE/run/borrowed" ] && flock -xn 7; then
+        rm -f "$NUVYN_STATE/run/borrowed"
+        stack_stop
     fi
 }
 
@@ -150,25 +212,75 @@ stack_stop_one() {
     rm -f "$NUVYN_STATE/run/$name.pid"
 }
 
-stack_down() {
+stack_stop() {
     local name
     for name in worker-2 worker-1 controlplane workspace; do
         stack_stop_one "$name"
     done
-    say "the local stack is down; its state stays in $NUVYN_STATE"
+}
+
+stack_any_up() {
+    local name
+    for name in "${STACK_PROCESSES[@]}"; do
+        ! stack_pid "$name" >/dev/null || return 0
+    done
+    return 1
 }
 
 stack_status() {
-    local name pid up=0
+    local name pid
     for name in "${STACK_PROCESSES[@]}"; do
         if pid=$(stack_pid "$name"); then
             printf '%-13s up, pid %s\n' "$name" "$pid"
-            up=1
         else
             printf '%-13s down\n' "$name"
         fi
     done
-    [ "$up" = 1 ] || return 1
+    stack_any_up || return 1
     printf '\n'
     ctl status
+}
+
+# ---- the commands ----
+
+workspace_choice() { # value of --workspace
+    case $1 in
+    local) ;;
+    databricks) [ -n "$(setting DATABRICKS_HOST)" ] || misused "--workspace databricks: DATABRICKS_HOST is not set" ;;
+    *) misused "--workspace $1: expected local or databricks" ;;
+    esac
+}
+
+cmd_up() {
+    local where=local
+    while [ $# -gt 0 ]; do
+        case $1 in
+        --workspace) [ $# -ge 2 ] || misused "up: --workspace: expected a value (see ./bldr up --help)"; where=$2 && shift ;;
+        --workspace=*) where=${1#*=} ;;
+        *) misused "up: unknown option $1 (see ./bldr up --help)" ;;
+        esac
+        shift
+    done
+    workspace_choice "$where"
+    stack_prepare
+    stack_up "$where"
+    say "the local stack is up; ./bldr status looks at it, ./bldr down ends it"
+}
+
+cmd_down() {
+    if ! stack_any_up; then
+        say "the local stack is not up"
+        return
+    fi
+    stack_folders
+    stack_lock
+    rm -f "$NUVYN_STATE/run/borrowed"
+    stack_stop
+    say "the local stack is down; its state stays in $NUVYN_STATE"
+}
+
+cmd_ctl() {
+    [ -x "$BUILD_DIR/bin/nuvynctl" ] || die "nuvynctl is not built yet; ./bldr build builds it"
+    export NUVYN_STATE NUVYN_TENANT=${NUVYN_TENANT:-$LOCAL_TENANT} NUVYNCTL_CALLED="./bldr ctl"
+    exec "$BUILD_DIR/bin/nuvynctl" "$@"
 }

@@ -50,6 +50,11 @@ test_slow() {
 
 cmd_test() {
     local what=${1:-all}
+    case $what in
+    unit | e2e | slow | all) ;;
+    *) misused "test $what: expected unit, e2e, all or slow" ;;
+    esac
+    [ $# -le 1 ] || misused "test: $2: expected no more words (see ./bldr test --help)"
     deps_test
     build "$BUILD_DIR"
     case $what in
@@ -60,21 +65,19 @@ cmd_test() {
         test_unit "$BUILD_DIR" -LE "e2e|spark|bench"
         test_e2e
         ;;
-    *) die "test $what: expected unit, e2e, all or slow" ;;
     esac
 }
 
 cmd_bench() {
-    local name=${1:-}
-    deps_spark
-    build "$BUILD_DIR"
+    local name=${1:-} program
     if [ -z "$name" ]; then
         (cd "$ROOT/tests/bench" && ls -d -- */ | tr -d /)
         return
     fi
     shift
-    [ -d "$ROOT/tests/bench/$name" ] || die "no benchmark named $name; see ./bldr bench"
-    local program
+    [ -d "$ROOT/tests/bench/$name" ] || misused "no benchmark named $name; ./bldr bench lists them"
+    deps_spark
+    build "$BUILD_DIR"
     for program in "$BUILD_DIR/bin/bench_$name" "$BUILD_DIR/bench/bench_$name"; do
         [ ! -x "$program" ] || exec "$program" "$@"
     done

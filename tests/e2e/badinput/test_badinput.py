@@ -356,23 +356,65 @@ class Bldr(Case):
     def bldr(self, *words):
         return run(os.path.join(self.CHECKOUT, "bldr"), *words, env={**ENVIRONMENT, "NUVYN_HOME": self.path("home")})
 
-    def script(self, text, *path):
+    def script(self, text, *path, more="deps", state="none"):
         """Shell that calls the functions of deploy/local, with programs of this test first in the path."""
         folders = os.pathsep.join([*path, ENVIRONMENT["PATH"]])
-        return run("bash", "-euo", "pipefail", "-c", f". deploy/local/common.sh; . deploy/local/deps.sh; {text}",
-                   env={**ENVIRONMENT, "ROOT": self.CHECKOUT, "NUVYN_HOME": self.path("home"), "PATH": folders}, cwd=self.CHECKOUT)
+        return run("bash", "-euo", "pipefail", "-c", f". deploy/local/common.sh; . deploy/local/{more}.sh; {text}",
+                   env={**ENVIRONMENT, "ROOT": self.CHECKOUT, "NUVYN_HOME": self.path("home"), "NUVYN_STATE": self.path(state),
+                        "PATH": folders}, cwd=self.CHECKOUT)
 
     def program(self, name, text):
         os.chmod(self.write("bin/" + name, "#!/bin/sh\n" + text), 0o755)
 
     def test_sources_that_are_none(self):
-        self.refused(self.bldr("run"), "--source-dir", "a folder of raw files")
-        self.refused(self.bldr("run", "--source-dir"), "--source-dir", "expected a value")
-        self.refused(self.bldr("run", "--source-dir", self.path("nowhere")), self.path("nowhere"), "no such folder")
-        self.refused(self.bldr("run", "--source-dir", self.write("a.csv", GOOD)), self.path("a.csv"), "expected a folder")
-        self.refused(self.bldr("run", "--sauce-dir", "x"), "unknown option --sauce-dir")
-        self.refused(self.bldr("frobnicate"), "unknown command: frobnicate")
+        self.refused(self.bldr("run"), "--source-dir", "a folder of raw files", status=64)
+        self.refused(self.bldr("run", "--source-dir"), "--source-dir", "expected a value", status=64)
+        self.refused(self.bldr("run", "--source-dir", self.path("nowhere")), self.path("nowhere"), "no such folder", status=66)
+        self.refused(self.bldr("run", "--source-dir", self.write("a.csv", GOOD)), self.path("a.csv"), "expected a folder", status=66)
         self.assertFalse(os.path.exists(self.path("home")))
+
+    def test_words_that_mean_nothing(self):
+        folder = "--source-dir=" + self.folder
+        for words, said in {("frobnicate",): "unknown command: frobnicate", ("analize",): 'did you mean "analyze"?',
+                            ("run", "--sauce-dir", "x"): "unknown option --sauce-dir", ("run", self.folder): "expected --source-dir",
+                            ("run", folder, "--mode", "fast"): "--mode fast: expected full or analyze",
+                            ("run", folder, "--approve=maybe"): "--approve maybe: expected auto or ask",
+                            ("run", folder, "--max-rounds", "-1"): "--max-rounds -1", ("run", folder, "--workspace", "moon"): "moon",
+                            ("run", folder, "--workspace=databricks"): "DATABRICKS_HOST is not set", ("up", "now"): "now",
+                            ("down", "now"): "now", ("status", "now"): "now", ("lint", "now"): "now", ("build", "now"): "now",
+                            ("test", "units"): "units", ("bench", "nothing"): "nothing"}.items():
+            self.refused(self.bldr(*words), said, status=64)
+        self.assertFalse(os.path.exists(self.path("home")))
+
+    def test_help_does_nothing_else(self):
+        for command in ["run", "analyze", "up", "down", "status", "test", "lint", "build", "version"]:
+            for word in ["--help", "-h"]:
+                done = self.bldr(command, word)
+                self.assertEqual((done.returncode, done.stderr), (0, ""), command)
+                self.assertIn("usage: ./bldr " + command, done.stdout)
+        self.assertEqual(self.bldr("help", "run").stdout, self.bldr("run", "--help").stdout)
+        self.assertRegex(self.bldr("--version").stdout, r"^nuvyn\.bldr \d+\.\d+\.\d+")
+        self.assertFalse(os.path.exists(self.path("home")))
+
+    def test_settings_of_an_env_file(self):
+        self.write(".env", "# ours\nexport NUVYN_STATE = \"a state\"  # here\nNUVYN_OUTPUT=~/results # there\r\n")
+        done = run("bash", "-euc", f'. "{self.CHECKOUT}/deploy/local/common.sh"; echo "$NUVYN_STATE|$OUTPUT_DIR"',
+                   env={**ENVIRONMENT, "ROOT": self.CHECKOUT, "HOME": "/somewhere"}, cwd=self.folder)
+        self.assertEqual(done.stdout, f"{self.folder}/a state|/somewhere/results\n", done.stderr)
+
+    def test_somebody_elses_process(self):
+        self.write("state/run/worker-1.pid", str(os.getpid()))
+        done = self.script("stack_pid worker-1", more="stack", state="state")
+        self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
+
+    def test_a_stack_goes_down_with_the_last_run(self):
+        os.makedirs(self.path("state/run"))
+        mocks = 'stack_any_up() { [ -f "$NUVYN_STATE/up" ]; }; stack_start_all() { touch "$NUVYN_STATE/up"; }; ' \
+                'stack_stop() { rm "$NUVYN_STATE/up"; echo stopped; }; '
+        runs = mocks + 'cd "$NUVYN_STATE"; (stack_borrow local; until [ -f in ]; do sleep 0.02; done; echo first; touch out) & ' \
+                       '(stack_borrow local; touch in; until [ -f out ]; do sleep 0.02; done; sleep 0.3; echo second) & wait'
+        self.assertEqual(self.script(runs, more="stack", state="state").stdout, "first\nsecond\nstopped\n")
+        self.assertEqual(self.script(mocks + "stack_up local; (stack_borrow local); echo over", more="stack", state="state").stdout, "over\n")
 
     def test_a_download_that_is_another(self):
         os.mkdir(self.path("home"))
