@@ -407,6 +407,18 @@ class Bldr(Case):
         done = self.script("stack_pid worker-1", more="stack", state="state")
         self.assertEqual((done.returncode, done.stdout), (1, ""), done.stderr)
 
+    def test_a_machine_too_busy_to_start_at_once(self):
+        os.makedirs(self.path("state/run"))
+        os.makedirs(self.path("state/logs"))
+        self.write("serve.sh", "touch listens; sleep 60")
+        late = 'setsid() { sleep 0.5; exec "$@"; }; '  # still the shell, as its command line says
+        done = self.script(late + 'cd "$NUVYN_STATE"; stack_start worker-1 sh ../serve.sh "$NUVYN_STATE/certs/worker-1.crt"; '
+                           'stack_wait worker-1 20 test -f listens; kill "$(stack_pid worker-1)"; echo up', more="stack", state="state")
+        self.assertEqual((done.returncode, done.stdout), (0, "up\n"), done.stderr)
+        done = self.script('stack_start worker-1 false "$NUVYN_STATE/certs/worker-1.crt"; stack_wait worker-1 20 false', more="stack",
+                           state="state")
+        self.refused(done, "worker-1 did not start", status=69)
+
     def test_a_stack_goes_down_with_the_last_run(self):
         os.makedirs(self.path("state/run"))
         mocks = 'stack_any_up() { [ -f "$NUVYN_STATE/up" ]; }; stack_start_all() { touch "$NUVYN_STATE/up"; }; ' \
