@@ -33,8 +33,6 @@ stack_start() { # name, command…
     printf '\n' >>"$NUVYN_STATE/logs/$name.log"
     setsid "$@" >>"$NUVYN_STATE/logs/$name.log" 2>&1 </dev/null 7>&- 8>&- &
     printf '%s\n' "$!" >"$NUVYN_STATE/run/$name.pid"
-    # Until the program has taken the shell's place, which takes its time on a busy machine, the pid is nobody's we know.
-    until stack_pid "$name" >/dev/null || ! kill -0 "$!" 2>/dev/null; do sleep 0.02; done
     disown
 }
 
