@@ -343,6 +343,66 @@ static void flatten(builder_t *b, int t, const char *outer)
     }
 }
 
+/* What a member is called by, in text. */
+static bool is_called(const dsc_column_t *column)
+{
+    static const char *const words[] = {"name", "title", "label"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (column->kind == CLASS_TEXT && column->bare.n > 0 &&
+            strcmp(column->bare.word[column->bare.n - 1], words[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool is_attribute(const builder_t *b, const dsc_table_t *table, const dsc_column_t *column)
+{
+    for (size_t i = 0; i < b->out->n_attributes; i++) {
+        const Nv__ColumnRef *source = b->out->attributes[i]->source;
+        if (strcmp(source->table, table->p->name) == 0 && strcmp(source->column, column->p->name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* How often the dimension takes the table in; the parents of its own rows not counted. */
+static int times_in(const builder_t *b, int t)
+{
+    const char *name = b->plan->tables[t].t->p->name;
+    int n = b->path[0] == t;
+    for (size_t i = 0; i < b->out->n_flattened; i++) {
+        const Nv__Join *join = b->out->flattened[i];
+        n += strcmp(join->to, name) == 0 && strcmp(join->from, name) != 0;
+    }
+    return n;
+}
+
+/* A hierarchy within one table (a category's parent category): each member says what its parent is called. */
+static void name_parents(builder_t *b)
+{
+    for (size_t j = 0; j < b->plan->n_joins; j++) {
+        const plan_join_t *join = &b->plan->joins[j];
+        const dsc_table_t *table = b->plan->tables[join->to].t;
+        bool joined = false;
+        if (join->from != join->to || !leads_to_key(b->plan, join) || times_in(b, join->to) != 1)
+            continue;
+        const char *prefix = identifier_make(b->plan->ctx, join->join->role, "parent");
+        for (int c = 0; c < table->n_columns; c++) {
+            const dsc_column_t *column = &table->columns[c];
+            if (!is_called(column) || !is_attribute(b, table, column))
+                continue;
+            if (!joined) {
+                follow(b, join);
+                b->out->flattened[b->out->n_flattened - 1]->role = nv_strdup(b->plan->ctx, prefix);
+            }
+            joined = true;
+            add_attribute(b, join->to, column, attribute_name(b, prefix, column), NV__SCD_TYPE__SCD_TYPE_1,
+                          from_parent);
+        }
+        b->depth -= joined;
+    }
+}
+
 static void settle_scd(builder_t *b)
 {
     for (size_t i = 0; i < b->out->n_attributes && b->versioned; i++) {
@@ -402,6 +462,7 @@ static void make_dimension(plan_t *plan, int t, size_t *cap)
     own_attributes(&b, t);
     take_extensions(&b, t, "");
     flatten(&b, t, "");
+    name_parents(&b);
     settle_scd(&b);
     describe(&b, t);
     note_undated(plan, &b, table);

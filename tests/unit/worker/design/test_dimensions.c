@@ -127,6 +127,50 @@ static void test_what_is_too_much_for_a_dimension_is_said(void **state)
 
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, set_up, tear_down)
 
+/* "alias.column" that a column of a dimension copies; "" where there is no such column. */
+static const char *copied(const fixture_t *f, const char *dimension, const char *name)
+{
+    for (size_t t = 0; t < f->sttm->n_targets; t++)
+        for (size_t i = 0; i < f->sttm->targets[t]->n_columns; i++) {
+            const Nv__SttmColumn *column = f->sttm->targets[t]->columns[i];
+            if (strcmp(f->sttm->targets[t]->name, dimension) == 0 && strcmp(column->name, name) == 0)
+                return nv_printf(f->ctx, "%s.%s", column->transform->inputs[0]->alias,
+                                 column->transform->inputs[0]->column);
+        }
+    return "";
+}
+
+static void test_members_say_what_their_parents_are_called(void **state)
+{
+    (void)state;
+    fixture_t *f = fixture_new();
+    assert_true(
+        fixture_csv(f, "category", "category_id,category_name,parent_id\n1,Food,\n2,Tea,1\n3,Green,2\n") &&
+        fixture_csv(f, "product", "product_id,title,category_id\n7,Sencha,3\n8,Assam,2\n9,Bread,1\n") &&
+        fixture_csv(f, "employee", "employee_id,name,manager_id\n1,Ann,\n2,Bob,1\n3,Cyd,1\n") &&
+        fixture_csv(f, "sale",
+                    "sale_id,product_id,employee_id,quantity\n1,7,1,5\n2,8,2,3\n3,9,3,9\n4,7,2,2\n"));
+    fixture_key(f, "category", "category_id", NULL);
+    fixture_key(f, "product", "product_id", NULL);
+    fixture_key(f, "employee", "employee_id", NULL);
+    fixture_key(f, "sale", "sale_id", NULL);
+    fixture_join(f, "category", "parent_id", "category", "category_id");
+    fixture_join(f, "product", "category_id", "category", "category_id");
+    fixture_join(f, "employee", "manager_id", "employee", "employee_id")->role = nv_strdup(f->ctx, "manager");
+    fixture_join(f, "sale", "product_id", "product", "product_id");
+    fixture_join(f, "sale", "employee_id", "employee", "employee_id");
+    fixture_role(f, "category", NV__TABLE_ROLE__TABLE_ROLE_DIMENSION);
+    fixture_role(f, "product", NV__TABLE_ROLE__TABLE_ROLE_DIMENSION);
+    fixture_role(f, "employee", NV__TABLE_ROLE__TABLE_ROLE_DIMENSION);
+    fixture_role(f, "sale", NV__TABLE_ROLE__TABLE_ROLE_FACT);
+    fixture_must_design(f);
+    assert_string_equal(copied(f, "dim_product", "category_name"), "category.category_name");
+    assert_string_equal(copied(f, "dim_product", "parent_category_name"), "parent_category.category_name");
+    assert_string_equal(copied(f, "dim_employee", "employee_name"), "d.name");
+    assert_string_equal(copied(f, "dim_employee", "manager_name"), "manager_employee.name");
+    nv_mem_free(f->ctx);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -135,6 +179,7 @@ int main(void)
         TEST(test_names_without_abbreviations_of_their_tables),
         TEST(test_a_join_over_unknown_columns_is_dropped),
         cmocka_unit_test(test_what_is_too_much_for_a_dimension_is_said),
+        cmocka_unit_test(test_members_say_what_their_parents_are_called),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
