@@ -343,16 +343,10 @@ static void flatten(builder_t *b, int t, const char *outer)
     }
 }
 
-/* What a member is called by, in text. */
-static bool is_called(const dsc_column_t *column)
+static bool ends_with(const dsc_column_t *column, const char *word)
 {
-    static const char *const words[] = {"name", "title", "label"};
-    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
-        if (column->kind == CLASS_TEXT && column->bare.n > 0 &&
-            strcmp(column->bare.word[column->bare.n - 1], words[i]) == 0)
-            return true;
-    }
-    return false;
+    return column->kind == CLASS_TEXT && column->bare.n > 0 &&
+           strcmp(column->bare.word[column->bare.n - 1], word) == 0;
 }
 
 static bool is_attribute(const builder_t *b, const dsc_table_t *table, const dsc_column_t *column)
@@ -363,6 +357,18 @@ static bool is_attribute(const builder_t *b, const dsc_table_t *table, const dsc
             return true;
     }
     return false;
+}
+
+/* The last word of the attributes that say what a member is called; NULL: none does. */
+static const char *called_by(const builder_t *b, const dsc_table_t *table)
+{
+    static const char *const words[] = {"name", "title", "label"};
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+        for (int c = 0; c < table->n_columns; c++) {
+            if (ends_with(&table->columns[c], words[i]) && is_attribute(b, table, &table->columns[c]))
+                return words[i];
+        }
+    return NULL;
 }
 
 /* How often the dimension takes the table in; the parents of its own rows not counted. */
@@ -383,23 +389,21 @@ static void name_parents(builder_t *b)
     for (size_t j = 0; j < b->plan->n_joins; j++) {
         const plan_join_t *join = &b->plan->joins[j];
         const dsc_table_t *table = b->plan->tables[join->to].t;
-        bool joined = false;
         if (join->from != join->to || !leads_to_key(b->plan, join) || times_in(b, join->to) != 1)
             continue;
+        const char *word = called_by(b, table);
         const char *prefix = identifier_make(b->plan->ctx, join->join->role, "parent");
+        if (word == NULL)
+            continue;
+        follow(b, join);
+        b->out->flattened[b->out->n_flattened - 1]->role = nv_strdup(b->plan->ctx, prefix);
         for (int c = 0; c < table->n_columns; c++) {
             const dsc_column_t *column = &table->columns[c];
-            if (!is_called(column) || !is_attribute(b, table, column))
-                continue;
-            if (!joined) {
-                follow(b, join);
-                b->out->flattened[b->out->n_flattened - 1]->role = nv_strdup(b->plan->ctx, prefix);
-            }
-            joined = true;
-            add_attribute(b, join->to, column, attribute_name(b, prefix, column), NV__SCD_TYPE__SCD_TYPE_1,
-                          from_parent);
+            if (ends_with(column, word) && is_attribute(b, table, column))
+                add_attribute(b, join->to, column, attribute_name(b, prefix, column),
+                              NV__SCD_TYPE__SCD_TYPE_1, from_parent);
         }
-        b->depth -= joined;
+        b->depth--;
     }
 }
 
