@@ -35,6 +35,15 @@ static const char *plural(int64_t count)
     return count == 1 ? "" : "s";
 }
 
+/* "order_id", "(order_id, line_no)". */
+static char *column_set(nv_mem_t *ctx, char *const *names, size_t count)
+{
+    char *text = nv_strdup(ctx, count > 1 ? "(" : "");
+    for (size_t i = 0; i < count; i++)
+        text = nv_printf(ctx, "%s%s%s", text, i ? ", " : "", names[i]);
+    return count > 1 ? nv_printf(ctx, "%s)", text) : text;
+}
+
 /* Up to three of the values, quoted, for "e.g." */
 static char *examples(nv_mem_t *ctx, Nv__ValueCount *const *values, size_t count)
 {
@@ -112,16 +121,16 @@ static void relation_findings(finding_list_t *list, const Nv__Relations *relatio
     for (size_t i = 0; i < relations->n_joins; i++) {
         const Nv__Join *join = relations->joins[i];
         if (join->orphans > 0)
-            add(list, join->orphans, "%s.%s: %" PRId64 " row%s point%s to no row of %s", join->from,
-                join->n_columns ? join->columns[0] : "?", join->orphans, plural(join->orphans),
-                join->orphans == 1 ? "s" : "", join->to);
+            add(list, join->orphans, "%s%s%s: %" PRId64 " row%s point%s to no row of %s", join->from,
+                join->n_columns > 1 ? "" : ".", column_set(list->ctx, join->columns, join->n_columns),
+                join->orphans, plural(join->orphans), join->orphans == 1 ? "s" : "", join->to);
     }
     for (size_t i = 0; i < relations->n_primary_keys; i++) {
         const Nv__PrimaryKey *key = relations->primary_keys[i];
         if (key->violations > 0)
             add(list, key->violations, "%s: %" PRId64 " row%s share%s the key %s with a different row",
                 key->table, key->violations, plural(key->violations), key->violations == 1 ? "s" : "",
-                key->n_columns ? key->columns[0] : "?");
+                column_set(list->ctx, key->columns, key->n_columns));
     }
 }
 

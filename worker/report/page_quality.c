@@ -2,6 +2,15 @@
 
 #include <string.h>
 
+/* What a message says of its check without repeating the subject, which stands beside it. */
+static const char *note_of(const Nv__Check *check)
+{
+    size_t n = strlen(check->subject);
+    bool repeats =
+        n > 0 && strncmp(check->message, check->subject, n) == 0 && strncmp(check->message + n, ": ", 2) == 0;
+    return check->message + (repeats ? n + 2 : 0);
+}
+
 static void put_check(nv_buf_t *buf, const Nv__Check *check)
 {
     const char *status = report_status(check->status);
@@ -11,7 +20,7 @@ static void put_check(nv_buf_t *buf, const Nv__Check *check)
     html_element(buf, "td", NULL, check->subject);
     html_element(buf, "td", NULL, check->expected);
     html_element(buf, "td", NULL, check->actual);
-    html_element(buf, "td", "dim", check->message);
+    html_element(buf, "td", "dim", note_of(check));
     nv_buf_puts(buf, "</tr>\n");
 }
 

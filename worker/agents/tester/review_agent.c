@@ -157,6 +157,24 @@ static bool leads_to_extension(const reviewing_t *r, const Nv__Join *join)
     return false;
 }
 
+/* A value may find several rows of the raw target where the load leaves one of them, or one at a time. */
+static void check_fan_out(reviewing_t *r, const Nv__Join *join, const char *subject, int64_t most)
+{
+    Nv__Check *check = add_check(r, "fan_out", subject, NV__CHECK_STATUS__CHECK_STATUS_PASS);
+    if (most <= 1)
+        check->actual = nv_strdup(r->ctx, "1 target row per value");
+    else if (is_silver_key(r, join))
+        check->actual =
+            nv_printf(r->ctx, "1 target row per value, once repeated rows (up to %" PRId64 ") are one", most);
+    else if (is_dimension_key(r, join))
+        check->actual =
+            nv_printf(r->ctx, "1 target row per value at any time, of up to %" PRId64 " versions", most);
+    else
+        fail_check(r, check, "exactly 1 target row per value",
+                   nv_printf(r->ctx, "up to %" PRId64 " target rows per value", most),
+                   "Drop this join or join to the key of the target.");
+}
+
 static bool check_join(reviewing_t *r, const Nv__Join *join, nv_error_t *err)
 {
     discovery_counts_t counts;
@@ -181,11 +199,7 @@ static bool check_join(reviewing_t *r, const Nv__Join *join, nv_error_t *err)
         fail_check(r, holds,
                    nv_printf(r->ctx, "at least %.0f%% of the rows to find their target", 100 * least_lookup),
                    holds->actual, "Drop this join.");
-    Nv__Check *fan_out = add_check(r, "fan_out", subject, NV__CHECK_STATUS__CHECK_STATUS_PASS);
-    fan_out->actual = nv_printf(r->ctx, "at most %" PRId64 " target rows per value", counts.fan_out);
-    if (counts.fan_out > 1 && !is_silver_key(r, join) && !is_dimension_key(r, join))
-        fail_check(r, fan_out, "exactly 1 target row per value", fan_out->actual,
-                   "Drop this join or join to the key of the target.");
+    check_fan_out(r, join, subject, counts.fan_out);
     return true;
 }
 

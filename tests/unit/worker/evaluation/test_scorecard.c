@@ -158,6 +158,27 @@ static void a_table_without_rows_is_told_first(void **state)
     assert_non_null(strstr(findings[0], "orders: no rows"));
 }
 
+static void keys_are_named_whole(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    char *names[] = {(char *)"order_id", (char *)"line_no"};
+    Nv__PrimaryKey key = NV__PRIMARY_KEY__INIT, *keys[] = {&key};
+    Nv__Join join = NV__JOIN__INIT, *joins[] = {&join};
+    Nv__Relations relations = NV__RELATIONS__INIT;
+    key.table = (char *)"lines", key.columns = names, key.n_columns = 2, key.violations = 2;
+    join.from = (char *)"returns", join.to = (char *)"lines", join.columns = names, join.orphans = 1;
+    join.n_columns = 2;
+    relations.primary_keys = keys, relations.n_primary_keys = 1;
+    relations.joins = joins, relations.n_joins = 1;
+    run_record_t record = {.relations = &relations};
+    size_t count = 0;
+    char **findings = findings_list(ctx, &record, &count);
+    assert_int_equal(count, 2);
+    assert_string_equal(findings[0], "lines: 2 rows share the key (order_id, line_no) with a different row");
+    assert_string_equal(findings[1], "returns(order_id, line_no): 1 row points to no row of lines");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -167,6 +188,7 @@ int main(void)
         cmocka_unit_test(only_a_passing_check_counts),
         cmocka_unit_test(findings_name_the_dirt_heaviest_first),
         cmocka_unit_test(a_table_without_rows_is_told_first),
+        cmocka_unit_test(keys_are_named_whole),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -102,6 +102,23 @@ static void the_page_is_whole_and_escaped(void **state)
     assert_null(strstr(nv_buf_text(&buf), "Nothing was built"));
 }
 
+static void a_note_does_not_repeat_its_subject(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    Nv__Check check = NV__CHECK__INIT, *checks[] = {&check};
+    Nv__Validation validation = NV__VALIDATION__INIT;
+    check.subject = (char *)"fact.key", check.message = (char *)"fact.key: 3 rows refer to nothing";
+    validation.checks = checks, validation.n_checks = 1;
+    run_record_t record = {.run_id = "r", .validation = &validation};
+    Nv__Scorecard *card = scorecard_make(ctx, &record);
+    nv_buf_t buf = nv_buf_make(ctx, REPORT_MAX_BYTES);
+    nv_error_t err = NV_ERROR_INIT;
+    assert_true(report_html(&buf, &record, card, NULL, &err));
+    assert_non_null(strstr(nv_buf_text(&buf), "<td>fact.key</td>"));
+    assert_non_null(strstr(nv_buf_text(&buf), "<td class=\"dim\">3 rows refer to nothing</td>"));
+}
+
 static void a_run_that_only_looked_says_so(void **state)
 {
     (void)state;
@@ -258,6 +275,7 @@ int main(void)
         cmocka_unit_test(counts_are_grouped),
         cmocka_unit_test(the_picture_survives_hostile_names),
         cmocka_unit_test(the_page_is_whole_and_escaped),
+        cmocka_unit_test(a_note_does_not_repeat_its_subject),
         cmocka_unit_test(a_run_that_only_looked_says_so),
         cmocka_unit_test(text_is_cut_between_characters),
         cmocka_unit_test(long_values_stay_utf8),
