@@ -302,21 +302,27 @@ static bool check_kind(nv_mem_t *ctx, const Nv__SttmTarget *target, const char *
     return true;
 }
 
-/* A marker deletes its key: where that is more than the member, the member would stay open for ever. */
+/* A marker that names a version ends the member at its date: it needs one, and two histories cannot have two. */
 static bool check_markers(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target,
                           const char *where, nv_error_t *err)
 {
     char **key;
     const Nv__SttmSource *driving = model_source(sttm, target->driving_source);
     if (!model_is_history(target) || !driving || !driving->policy ||
-        driving->policy->deletes != NV__DELETE_MODE__DELETE_MODE_MARKER ||
-        driving->n_key <= model_key(ctx, target, &key))
+        driving->policy->deletes != NV__DELETE_MODE__DELETE_MODE_MARKER)
         return true;
-    return nv_fail(
-        err, NV_UNIMPLEMENTED,
-        "%s: delete markers of %s name a version, which cannot close the member: expected a source "
-        "whose key is the business key",
-        where, driving->name);
+    const Nv__SttmTarget *ended = model_ended(ctx, sttm, driving);
+    if (driving->n_key > model_key(ctx, target, &key) && !model_has_versions(ctx, sttm, target))
+        return nv_fail(err, NV_UNIMPLEMENTED,
+                       "%s: delete markers of %s name a version that nothing dates, which cannot end the "
+                       "member: expected effective_from and a business key that is part of the source's key, "
+                       "or a source whose key is the business key",
+                       where, driving->name);
+    if (target->effective_from[0] && ended && ended != target)
+        return nv_fail(err, NV_UNIMPLEMENTED,
+                       "%s: delete markers of %s end the members of %s: expected one history that it dates",
+                       where, driving->name, ended->name);
+    return true;
 }
 
 static bool check_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target,

@@ -8,32 +8,22 @@
 
 enum { LINE_WIDTH = 118 };
 
-static bool is_one_of(const char *name, char *const *names, size_t n)
-{
-    for (size_t i = 0; i < n; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
-}
-
 /* Whether a row of the target answers to one row of the driving source and keeps its key: every key column is a copy of one
  * of the source's, and nothing but the row itself decides whether it is in the table. */
-static bool is_by_row(nv_mem_t *ctx, const Nv__SttmTarget *target, const Nv__SttmSource *driving)
+static bool is_by_row(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
 {
-    char **key;
-    size_t n = model_key(ctx, target, &key);
-    if (n == 0 || n != driving->n_key || model_is_history(target) || model_inferred(target) ||
-        target->distinct_rows || *emit_refusing_rules(ctx, target))
-        return false;
-    for (size_t i = 0; i < n; i++) {
-        const Nv__SttmColumn *column = model_column(target, key[i]);
-        const Nv__Transform *t = column->transform;
-        if (t->op != NV__TRANSFORM_OP__TRANSFORM_OP_COPY || column->default_value[0] ||
-            strcmp(t->inputs[0]->alias, "d") != 0 ||
-            !is_one_of(t->inputs[0]->column, driving->key, driving->n_key))
-            return false;
-    }
-    return true;
+    char **member;
+    size_t n = model_member(ctx, sttm, target, &member);
+    return n > 0 && n == model_source(sttm, target->driving_source)->n_key && !model_is_history(target) &&
+           !model_inferred(target) && !target->distinct_rows && !*emit_refusing_rules(ctx, target);
+}
+
+/* Whether a history's versions can be computed anew member by member. */
+static bool is_by_member(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
+{
+    char **member;
+    return model_is_history(target) && model_member(ctx, sttm, target, &member) > 0 &&
+           !model_inferred(target) && !target->distinct_rows && !*emit_refusing_rules(ctx, target);
 }
 
 static char *join_condition(nv_mem_t *ctx, const Nv__SttmSourceJoin *join)
@@ -66,7 +56,7 @@ static void put_rows(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const N
     nv_buf_t joins = nv_buf_make(ctx, NOTEBOOK_MAX);
     for (size_t i = 0; i < target->n_joins; i++)
         put_join(ctx, &joins, sttm, target->joins[i]);
-    if (is_by_row(ctx, target, model_source(sttm, target->driving_source)))
+    if (is_by_row(ctx, sttm, target) || is_by_member(ctx, sttm, target))
         nv_buf_puts(&joins, "    .transform(changes.only)\n");
     for (size_t i = 0; i < target->n_columns; i++)
         if (emit_is_lookup(target->columns[i]))
@@ -153,13 +143,31 @@ static void put_changes(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *stt
     if (model_inferred(target))
         nv_buf_puts(buf, "    also=[other.silver for other in REFERRED_BY],\n");
     put_lookup_names(ctx, buf, target);
-    if (!model_is_dates(target) && is_by_row(ctx, target, model_source(sttm, target->driving_source)))
+    if (!model_is_dates(target) && is_by_row(ctx, sttm, target))
         nv_buf_puts(buf, "    by_row=True,\n");
+    if (is_by_member(ctx, sttm, target))
+        nv_buf_puts(buf, "    by_member=True,\n");
     nv_buf_puts(buf, ")\n");
 }
 
+/* What the load is told besides the rows: ", name=value" each. */
+static char *load_options(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
+{
+    nv_buf_t buf = nv_buf_make(ctx, NOTEBOOK_MAX);
+    bool history = model_is_history(target);
+    if (history && target->effective_from[0])
+        nv_buf_printf(&buf, ", effective_from=%s", spark_column(ctx, "d", target->effective_from));
+    if (history && model_ended(ctx, sttm, model_source(sttm, target->driving_source)) == target)
+        nv_buf_printf(&buf, ", ended_at=%s", spark_column(ctx, "d", "_ended_at"));
+    if (model_has_versions(ctx, sttm, target))
+        nv_buf_puts(&buf, ", all_versions=True");
+    if (model_inferred(target))
+        nv_buf_puts(&buf, ", referred_by=REFERRED_BY");
+    return nv_strdup(ctx, nv_buf_text(&buf));
+}
+
 /* The call that loads; of the calendar, without rows. */
-static void put_call(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *target)
+static void put_call(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
 {
     char *step = py_string(ctx, emit_notebook_name(ctx, target));
     if (model_is_dates(target)) {
@@ -170,12 +178,11 @@ static void put_call(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *target)
     const char *load = model_is_history(target)     ? "load_history"
                        : model_is_dimension(target) ? "load_dimension"
                                                     : "load_rows";
-    nv_buf_printf(buf, "finish(%s, %s(target, rows, changes", step, load);
-    if (target->effective_from[0] && model_is_history(target))
-        nv_buf_printf(buf, ", effective_from=%s", spark_column(ctx, "d", target->effective_from));
-    if (model_inferred(target))
-        nv_buf_puts(buf, ", referred_by=REFERRED_BY");
-    nv_buf_puts(buf, "))\n");
+    char *call = nv_printf(ctx, "%s(target, rows, changes%s)", load, load_options(ctx, sttm, target));
+    if (strlen(step) + strlen(call) + strlen("finish(, )") > LINE_WIDTH)
+        nv_buf_printf(buf, "loaded = %s\nfinish(%s, loaded)\n", call, step);
+    else
+        nv_buf_printf(buf, "finish(%s, %s)\n", step, call);
 }
 
 void emit_load(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
@@ -187,7 +194,7 @@ void emit_load(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm, const 
     nv_buf_t code = nv_buf_make(ctx, NOTEBOOK_MAX);
     if (!model_is_dates(target))
         put_rows(ctx, &code, sttm, target);
-    put_call(ctx, &code, target);
+    put_call(ctx, &code, sttm, target);
     notebook_cell(notebook, "Load");
     put_changes(ctx, notebook, sttm, target, nv_buf_text(&code));
     nv_buf_puts(&notebook->text, nv_buf_text(&code));

@@ -155,8 +155,23 @@ static void put_rules(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmSource *source
         nv_buf_puts(buf, "    ),\n");
 }
 
+static void put_marker(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmSource *source)
+{
+    const Nv__SttmTarget *history = model_ended(ctx, sttm, source);
+    nv_buf_printf(buf, "    deletes=Marker(%s, %s", py_string(ctx, source->policy->delete_column),
+                  py_tuple(ctx, source->policy->delete_values, source->policy->n_delete_values));
+    if (history) {
+        char **member;
+        size_t n = model_member(ctx, sttm, history, &member);
+        nv_buf_printf(buf, ", dated_by=%s", py_string(ctx, history->effective_from));
+        if (n < source->n_key)
+            nv_buf_printf(buf, ", member=%s", py_tuple(ctx, member, n));
+    }
+    nv_buf_puts(buf, "),\n");
+}
+
 /* How the source may change; nothing where it is what the runtime does by itself. */
-static void put_policy(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmSource *source)
+static void put_policy(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmSource *source)
 {
     const Nv__SourcePolicy *policy = policy_of(source);
     if (policy->new_columns == NV__DRIFT_ACTION__DRIFT_ACTION_ADD ||
@@ -171,8 +186,7 @@ static void put_policy(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmSource *sourc
         nv_buf_printf(buf, "    deletes=Snapshot(max_share=%.6g),\n",
                       policy->max_delete_share > 0 ? policy->max_delete_share : 0.5);
     if (policy->deletes == NV__DELETE_MODE__DELETE_MODE_MARKER)
-        nv_buf_printf(buf, "    deletes=Marker(%s, %s),\n", py_string(ctx, policy->delete_column),
-                      py_tuple(ctx, policy->delete_values, policy->n_delete_values));
+        put_marker(ctx, buf, sttm, source);
 }
 
 static void put_reading(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Dialect *dialect)
@@ -188,7 +202,7 @@ static void put_reading(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Dialect *dialect
         nv_buf_printf(buf, "    skip_lines=%d,\n", dialect->skip_lines);
 }
 
-static void put_source(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmSource *source)
+static void put_source(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmSource *source)
 {
     nv_buf_printf(buf, "Source(\n    name=%s,\n    bronze=%s,\n    silver=%s,\n    pattern=%s,\n",
                   py_string(ctx, source->name), py_string(ctx, codegen_bronze_table(ctx, source)),
@@ -198,7 +212,7 @@ static void put_source(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmSource *sourc
         nv_buf_printf(buf, "    key=%s,\n", py_tuple(ctx, source->key, source->n_key));
     if (source->n_latest_by)
         nv_buf_printf(buf, "    latest_by=%s,\n", py_tuple(ctx, source->latest_by, source->n_latest_by));
-    put_policy(ctx, buf, source);
+    put_policy(ctx, buf, sttm, source);
     nv_buf_puts(buf, "    columns=(\n");
     for (size_t i = 0; i < source->n_columns; i++)
         put_column(ctx, buf, source, source->columns[i]);
@@ -221,7 +235,7 @@ bool emit_sources(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv
     for (size_t i = 0; i < sttm->n_sources; i++) {
         notebook_cell(&notebook, sttm->sources[i]->name);
         nv_buf_puts(&notebook.text, "SOURCES.append(");
-        put_source(ctx, &notebook.text, sttm->sources[i]);
+        put_source(ctx, &notebook.text, sttm, sttm->sources[i]);
         nv_buf_puts(&notebook.text, ")\n");
     }
     return notebook_finish(ctx, &notebook, out, err);

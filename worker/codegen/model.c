@@ -110,6 +110,54 @@ size_t model_key(nv_mem_t *ctx, const Nv__SttmTarget *target, char ***out)
     return n;
 }
 
+static bool is_key_column(const Nv__SttmSource *source, const char *name)
+{
+    for (size_t i = 0; i < source->n_key; i++)
+        if (strcmp(source->key[i], name) == 0)
+            return true;
+    return false;
+}
+
+size_t model_member(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target, char ***out)
+{
+    char **key;
+    size_t n = model_key(ctx, target, &key);
+    const Nv__SttmSource *driving = model_source(sttm, target->driving_source);
+    *out = NV_NEW_ARRAY(ctx, char *, n + 1);
+    for (size_t i = 0; i < n; i++) {
+        const Nv__SttmColumn *column = model_column(target, key[i]);
+        const Nv__Transform *t = column ? column->transform : NULL;
+        if (!driving || !t || t->n_inputs == 0 || t->op != NV__TRANSFORM_OP__TRANSFORM_OP_COPY ||
+            column->default_value[0] || strcmp(t->inputs[0]->alias, "d") != 0 ||
+            !is_key_column(driving, t->inputs[0]->column))
+            return 0;
+        (*out)[i] = t->inputs[0]->column;
+    }
+    return n;
+}
+
+bool model_has_versions(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
+{
+    char **member;
+    size_t n = model_member(ctx, sttm, target, &member);
+    return model_is_history(target) && target->effective_from[0] && n > 0 &&
+           n < model_source(sttm, target->driving_source)->n_key;
+}
+
+const Nv__SttmTarget *model_ended(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmSource *source)
+{
+    char **member;
+    if (!source->policy || source->policy->deletes != NV__DELETE_MODE__DELETE_MODE_MARKER)
+        return NULL;
+    for (size_t i = 0; i < sttm->n_targets; i++) {
+        const Nv__SttmTarget *target = sttm->targets[i];
+        if (model_is_history(target) && target->effective_from[0] &&
+            strcmp(target->driving_source, source->name) == 0 && model_member(ctx, sttm, target, &member) > 0)
+            return target;
+    }
+    return NULL;
+}
+
 bool model_is_history(const Nv__SttmTarget *target)
 {
     return target->load == NV__LOAD_STRATEGY__LOAD_STRATEGY_SCD2;

@@ -38,6 +38,14 @@ size_t model_key(nv_mem_t *ctx, const Nv__SttmTarget *target, char ***out);
 /* The AUDIT column "inferred" of a dimension: it then has members that are known by references only. NULL: none. */
 const Nv__SttmColumn *model_inferred(const Nv__SttmTarget *target);
 
+/* The silver columns that make up the business key, where each is a copy of a part of the driving source's key, so that a record
+ * never changes its member; 0: it is made in another way. Names below ctx. */
+size_t model_member(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target, char ***out);
+/* The driving source of a history that the data date has a record per version, not only the member's last. */
+bool model_has_versions(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target);
+/* The history whose members end when the source's delete markers say so; NULL: none. */
+const Nv__SttmTarget *model_ended(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmSource *source);
+
 bool model_is_history(const Nv__SttmTarget *target);
 bool model_is_dimension(const Nv__SttmTarget *target);
 bool model_is_dates(const Nv__SttmTarget *target);

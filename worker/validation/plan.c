@@ -145,7 +145,8 @@ static bool grows_identity(const Nv__SttmSource *source)
 static const char *not_told_of_source(const planner_t *p, const Nv__SttmSource *source)
 {
     Nv__DeleteMode deletes = source_deletes(source);
-    if (source->policy && source->policy->changed_types == NV__DRIFT_ACTION__DRIFT_ACTION_WIDEN)
+    if (!p->in->widened && source->policy &&
+        source->policy->changed_types == NV__DRIFT_ACTION__DRIFT_ACTION_WIDEN)
         return "its types may be widened, which the second computation does not follow";
     if (source->policy && grows_identity(source))
         return "it has no key, and columns that a later file added tell its rows apart";

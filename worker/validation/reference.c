@@ -56,7 +56,8 @@ static void create_source(planner_t *p, const Nv__SttmSource *source)
                                planner_typed(p, source), columns, flag_columns(p, source)));
     planner_setup(
         p, nv_printf(p->ctx,
-                     "CREATE TABLE %s (%s_source_file VARCHAR, _changed_at TIMESTAMP, _deleted_at TIMESTAMP)",
+                     "CREATE TABLE %s (%s_source_file VARCHAR, _changed_at TIMESTAMP, _deleted_at TIMESTAMP, "
+                     "_ended_at TIMESTAMP)",
                      reference_table(p, source->silver_name), columns));
     planner_setup(p, nv_printf(p->ctx, "CREATE TABLE %s (_source_file VARCHAR, _fingerprint VARCHAR)",
                                reference_table(p, codegen_bronze_table(p->ctx, source))));
@@ -171,6 +172,8 @@ static void stop_shrunk(planner_t *p, const source_load_t *load)
 static void load_silver(planner_t *p, const source_load_t *load, const char *time)
 {
     const Nv__SttmSource *source = load->source;
+    const char *ended =
+        model_ended(p->ctx, p->in->sttm, source) ? "n.nuvyn_ended" : "CAST(NULL AS TIMESTAMP)";
     nv_buf_t names = nv_buf_make(p->ctx, PLAN_SQL_MAX);
     nv_buf_t same = nv_buf_make(p->ctx, PLAN_SQL_MAX);
     for (size_t i = 0; i < source->n_columns; i++) {
@@ -183,11 +186,13 @@ static void load_silver(planner_t *p, const source_load_t *load, const char *tim
                p->ctx,
                "CREATE OR REPLACE TABLE %s AS SELECT %scoalesce(o._source_file, n.nuvyn_file) AS "
                "_source_file, coalesce(o._changed_at, CAST(%s AS TIMESTAMP)) AS _changed_at, b.nuvyn_time AS "
-               "_deleted_at FROM "
+               "_deleted_at, %s AS _ended_at FROM "
                "(SELECT * FROM %s WHERE nuvyn_outcome = 'loaded') AS n LEFT JOIN %s AS b ON b.nuvyn_number = "
-               "n.nuvyn_deleted LEFT JOIN %s AS o ON o._deleted_at IS NOT DISTINCT FROM b.nuvyn_time%s",
-               planner_clean(p, source), nv_buf_text(&names), sql_literal(p->ctx, SQL_DUCKDB, time),
-               load->rows, reference_table(p, "nuvyn_batch"), planner_clean(p, source), nv_buf_text(&same)));
+               "n.nuvyn_deleted LEFT JOIN %s AS o ON o._deleted_at IS NOT DISTINCT FROM b.nuvyn_time AND "
+               "o._ended_at IS NOT DISTINCT FROM %s%s",
+               planner_clean(p, source), nv_buf_text(&names), sql_literal(p->ctx, SQL_DUCKDB, time), ended,
+               load->rows, reference_table(p, "nuvyn_batch"), planner_clean(p, source), ended,
+               nv_buf_text(&same)));
 }
 
 static void load_source(planner_t *p, const Nv__SttmSource *source, const reference_batch_t *batch)

@@ -130,8 +130,8 @@ static char *projected_rows(const planner_t *p, const Nv__SttmTarget *target, co
                                                          : relation_value(p, target, c);
         nv_buf_printf(&sql, "%s AS %s, ", value, name_of(p, c->name));
     }
-    nv_buf_printf(&sql, "d._deleted_at AS nuvyn_deleted_at, %s FROM %s AS d", extra,
-                  planner_clean(p, model_source(p->in->sttm, target->driving_source)));
+    nv_buf_printf(&sql, "d._deleted_at AS nuvyn_deleted_at, d._ended_at AS nuvyn_ended_at, %s FROM %s AS d",
+                  extra, planner_clean(p, model_source(p->in->sttm, target->driving_source)));
     relation_joins(p, &sql, target);
     for (size_t i = 0; i < target->n_columns; i++)
         if (target->columns[i]->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP)
@@ -278,7 +278,7 @@ static void load_members(planner_t *p, const Nv__SttmTarget *target)
     planner_setup(
         p, nv_printf(p->ctx,
                      "CREATE TEMP TABLE members AS SELECT %s AS %s, * EXCLUDE (nuvyn_effective, "
-                     "nuvyn_deleted_at)%s FROM "
+                     "nuvyn_deleted_at, nuvyn_ended_at)%s FROM "
                      "(%s) WHERE %s%s",
                      key_expression(p, target, ""), surrogate, not_inferred(p, target),
                      projected_rows(p, target,
@@ -354,31 +354,49 @@ static void setup_given(planner_t *p, const Nv__SttmTarget *target)
     refuse(p, target, "given");
 }
 
-/* When members were deleted: those of which silver has no living row, and where a version that the table holds ends and no other
- * begins; of a history that the data date, silver says it all. */
-static char *deletions(const planner_t *p, const Nv__SttmTarget *target)
+/* When members were deleted, by what silver says: at the end that the data date, or in the batch that showed the last row gone. */
+static char *endings(const planner_t *p, const Nv__SttmTarget *target)
+{
+    const Nv__SttmColumn *from = model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM);
+    const Nv__SttmSource *driving = model_source(p->in->sttm, target->driving_source);
+    char *keys = key_list(p, target);
+    if (model_ended(p->ctx, p->in->sttm, driving) == target)
+        return nv_printf(p->ctx,
+                         "SELECT %s, CAST(nuvyn_ended_at AS %s) AS nuvyn_from, 2 AS nuvyn_said, true AS "
+                         "nuvyn_gone FROM given WHERE nuvyn_ended_at IS NOT NULL",
+                         keys, type_of(p, from));
+    return nv_printf(p->ctx,
+                     "SELECT %s, CAST(max(nuvyn_deleted_at) AS %s) AS nuvyn_from, 2 AS nuvyn_said, true "
+                     "AS nuvyn_gone FROM "
+                     "given GROUP BY %s HAVING bool_and(nuvyn_deleted_at IS NOT NULL)",
+                     keys, type_of(p, from), keys);
+}
+
+/* What the table itself tells of deletions: a version ends and no other begins, and silver has no living row from that time or later.
+ * Of a history of which silver has every version, silver says it all. */
+static char *gaps(const planner_t *p, const Nv__SttmTarget *target)
 {
     const Nv__SttmColumn *from = model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM);
     char *ends = name_of(p, model_with_op(target, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_TO)->name);
     char *keys = key_list(p, target), *starts = name_of(p, from->name);
-    char *now = nv_printf(p->ctx,
-                          "SELECT %s, CAST(max(nuvyn_deleted_at) AS %s) AS nuvyn_from, 2 AS nuvyn_said, true "
-                          "AS nuvyn_gone FROM "
-                          "given GROUP BY %s HAVING bool_and(nuvyn_deleted_at IS NOT NULL)",
-                          keys, type_of(p, from), keys);
-    if (target->effective_from[0])
-        return now;
     return nv_printf(p->ctx,
-                     "%s UNION ALL BY NAME SELECT %s, %s AS nuvyn_from, 2 AS nuvyn_said, true AS nuvyn_gone "
-                     "FROM (SELECT *, "
+                     "SELECT %s, %s AS nuvyn_from, 2 AS nuvyn_said, true AS nuvyn_gone FROM (SELECT *, "
                      "lead(%s) OVER (PARTITION BY %s ORDER BY %s) AS nuvyn_next FROM %s WHERE %s >= 0 AND "
-                     "NOT %s) WHERE %s IS NOT "
-                     "NULL AND %s IS DISTINCT FROM nuvyn_next",
-                     now, keys, ends, starts, keys, starts, reference_table(p, target->name),
-                     surrogate_of(p, target), is_inferred(p, target), ends, ends);
+                     "NOT %s) LEFT JOIN (SELECT %s, max(nuvyn_from) AS nuvyn_lives_from FROM given WHERE "
+                     "nuvyn_deleted_at IS NULL GROUP BY %s) USING (%s) WHERE %s IS NOT NULL AND %s IS "
+                     "DISTINCT FROM nuvyn_next AND (nuvyn_lives_from IS NULL OR %s < nuvyn_lives_from)",
+                     keys, ends, starts, keys, starts, reference_table(p, target->name),
+                     surrogate_of(p, target), is_inferred(p, target), keys, keys, keys, ends, ends, ends);
 }
 
-/* events: what silver says now, the versions that the table holds, and deletions; of several on one day a deletion, then silver's
+static char *deletions(const planner_t *p, const Nv__SttmTarget *target)
+{
+    if (model_has_versions(p->ctx, p->in->sttm, target))
+        return endings(p, target);
+    return nv_printf(p->ctx, "%s UNION ALL BY NAME %s", endings(p, target), gaps(p, target));
+}
+
+/* events: what silver says now, the versions that the table holds, and deletions; of several at one time a deletion, then silver's
  * word. */
 static void setup_events(planner_t *p, const Nv__SttmTarget *target)
 {
@@ -461,7 +479,7 @@ static void load_rows(planner_t *p, const Nv__SttmTarget *target)
     char *keys = key_list(p, target);
     planner_setup(p, nv_printf(p->ctx,
                                "CREATE TEMP TABLE wanted AS SELECT * EXCLUDE (nuvyn_effective, "
-                               "nuvyn_deleted_at) FROM (%s) WHERE "
+                               "nuvyn_deleted_at, nuvyn_ended_at) FROM (%s) WHERE "
                                "nuvyn_deleted_at IS NULL%s",
                                projected_rows(p, target, extra),
                                keys[0] ? one_per_key(p, target, keys, "nuvyn_effective") : ""));

@@ -242,6 +242,41 @@ static char *with_deletions(const planner_t *p, const Nv__SttmSource *source, co
     return nv_printf(p->ctx, "SELECT *, CAST(NULL AS INTEGER) AS nuvyn_deleted FROM (%s) AS g", rows);
 }
 
+/* Adds nuvyn_ended: when the member of a loaded row was deleted after it, where a history is dated by the data. What marks a member
+ * as deleted stands among its rows by its date (by its batch's time, where it has none). A marker that took the place of the last
+ * row ends the member at its own date where that is later than the row's, else at its batch's time: a version stays what it was. */
+static char *with_ends(const planner_t *p, const Nv__SttmSource *source, const char *rows)
+{
+    const Nv__SttmTarget *history = model_ended(p->ctx, p->in->sttm, source);
+    char **member;
+    if (!p->of_reference || !history)
+        return nv_strdup(p->ctx, rows);
+    size_t n = model_member(p->ctx, p->in->sttm, history, &member);
+    char *key = source_identity(p, source), *newest = source_newest(p, source);
+    char *dated = name_of(p, history->effective_from);
+    char *timed =
+        nv_printf(p->ctx,
+                  "SELECT r.*, b.nuvyn_time, coalesce(CAST(%s AS TIMESTAMP), CASE WHEN nuvyn_marks "
+                  "THEN b.nuvyn_time ELSE TIMESTAMP '1900-01-01' END) AS nuvyn_at FROM (%s) AS r "
+                  "JOIN %s AS b ON b.nuvyn_number = r.nuvyn_batch",
+                  dated, rows, sql_table(p->ctx, SQL_DUCKDB, p->in->catalog, p->in->schema, "nuvyn_batch"));
+    char *told = nv_printf(
+        p->ctx,
+        "SELECT *, nuvyn_good AND nuvyn_rank = 1 AND NOT (nuvyn_marks AND bool_or(nuvyn_good AND NOT "
+        "nuvyn_marks) OVER (PARTITION BY %s)) AS nuvyn_counts, first_value(nuvyn_at) OVER w AS "
+        "nuvyn_marked_at, first_value(nuvyn_time) OVER w AS nuvyn_marked_by FROM (%s) AS t WINDOW w AS "
+        "(PARTITION BY nuvyn_good, %s ORDER BY %s)",
+        key, timed, key, newest);
+    return nv_printf(
+        p->ctx,
+        "SELECT *, CASE WHEN NOT nuvyn_counts THEN NULL WHEN lead(nuvyn_marks) OVER w THEN lead(nuvyn_at) "
+        "OVER w WHEN lead(nuvyn_marks) OVER w IS NULL AND nuvyn_deleted IS NOT NULL THEN CASE WHEN "
+        "nuvyn_marked_at > nuvyn_at THEN nuvyn_marked_at ELSE greatest(nuvyn_marked_by, nuvyn_at) END END AS "
+        "nuvyn_ended FROM (%s) AS c WINDOW w AS (PARTITION BY nuvyn_counts, %s ORDER BY nuvyn_at, "
+        "nuvyn_marks, nuvyn_batch, nuvyn_file, nuvyn_row)",
+        told, plain_list(p, member, n));
+}
+
 char *source_rows(const planner_t *p, const Nv__SttmSource *source)
 {
     char *key = source_identity(p, source), *newest = source_newest(p, source);
@@ -253,6 +288,7 @@ char *source_rows(const planner_t *p, const Nv__SttmSource *source)
         "SELECT *, row_number() OVER (PARTITION BY nuvyn_good, nuvyn_marks, %s ORDER BY %s) AS nuvyn_rank "
         "FROM (%s) AS d",
         key, newest, with_deletions(p, source, sql));
+    sql = with_ends(p, source, sql);
     const char *outcome =
         "CASE WHEN nuvyn_out THEN 'quarantined' WHEN nuvyn_dropped THEN 'dropped' WHEN nuvyn_marks "
         "THEN 'deleting' WHEN nuvyn_rank > 1 THEN 'duplicate' ELSE 'loaded' END";

@@ -19,7 +19,7 @@ if [ "$(cat "$PIPELINE_TOOLS/.nuvyn-stamp" 2>/dev/null)" != "$stamp" ]; then
     echo "$stamp" >"$PIPELINE_TOOLS/.nuvyn-stamp"
 fi
 spark_scratch "$here"
-for suite in "${@:-test_increments test_pipeline test_history test_emitted}"; do
+for suite in "${@:-test_increments test_members test_pipeline test_history test_emitted}"; do
     # shellcheck disable=SC2086 # one or several names
     "$python" -W ignore -m unittest -v $suite
 done

@@ -96,7 +96,8 @@ validation_input_t star_input(const star_t *star, const char *schema)
                                 .n_profiles = star->n_profiles,
                                 .catalog = STAR_CATALOG,
                                 .schema = schema,
-                                .duckdb_warehouse = true};
+                                .duckdb_warehouse = true,
+                                .widened = star->widened};
 }
 
 Nv__SourceFile *star_file(nv_mem_t *ctx, const char *path)
@@ -112,6 +113,21 @@ static bool run_all(oracle_t *db, const reference_sql_t *sql, nv_error_t *err)
     for (size_t i = 0; i < sql->n; i++)
         if (!oracle_run(db, sql->statements[i], err))
             return nv_wrap(err, "%.400s", sql->statements[i]);
+    return true;
+}
+
+bool star_widen(oracle_t *db, star_t *star, nv_error_t *err)
+{
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("widen");
+    for (size_t i = 0; i < star->sttm->n_sources; i++) {
+        const char *sql = validation_widths_sql(ctx, star->sttm->sources[i]), **digits;
+        size_t n;
+        if (sql && !oracle_row(db, ctx, sql, &digits, &n, err))
+            return nv_wrap(err, "%.400s", sql);
+        if (sql)
+            validation_widen(star->sttm, i, digits);
+    }
+    star->widened = true;
     return true;
 }
 

@@ -18,6 +18,7 @@ typedef struct star {
     Nv__StarSchema *design;
     Nv__Sttm *sttm;
     Nv__Review *review; /* the last one; its `passed` says whether the mapping was accepted */
+    bool widened;       /* star_widen was here */
 } star_t;
 
 /* survey, profile, relate, then design and review for at most three rounds: the real agents, without services. */
@@ -30,6 +31,9 @@ validation_input_t star_input(const star_t *star, const char *schema);
 
 /* A file of a later batch, with the table's own header. */
 Nv__SourceFile *star_file(nv_mem_t *ctx, const char *path);
+
+/* Makes the mapping's numbers as wide as its files ask, where its policies let them grow. */
+bool star_widen(oracle_t *db, star_t *star, nv_error_t *err) NV_MUST_CHECK;
 
 /* Empty tables, and one batch onto them; the failing statement is named in the error. */
 bool star_create(oracle_t *db, const star_t *star, const char *schema, nv_error_t *err) NV_MUST_CHECK;

@@ -22,7 +22,7 @@ typedef struct question {
 typedef struct validator {
     agent_task_t *task;
     nv_mem_t *ctx;
-    const Nv__Sttm *sttm;
+    Nv__Sttm *sttm;
     const Nv__Deployment *where;
     const Nv__TableProfile *const *profiles;
     size_t n_profiles;
@@ -51,7 +51,7 @@ static bool load_inputs(validator_t *v, nv_error_t *err)
         !task_input(v->task, v->ctx, "deployment", 0, &nv__deployment__descriptor, &where, err) ||
         !task_profiles(v->task, v->ctx, &profiles, &v->n_profiles, err))
         return false;
-    v->sttm = (const Nv__Sttm *)sttm;
+    v->sttm = (Nv__Sttm *)sttm;
     v->where = (const Nv__Deployment *)where;
     v->profiles = (const Nv__TableProfile *const *)profiles;
     return true;
@@ -68,10 +68,40 @@ static bool is_remote(const Nv__Sttm *sttm)
     return false;
 }
 
-static bool run_setup(validator_t *v, const char *spill, nv_error_t *err)
+/* Why there is no oracle over the raw files; NULL: all of them can be read. */
+static const char *unreadable(const validator_t *v)
 {
+    for (size_t i = 0; i < v->sttm->n_sources; i++)
+        for (size_t k = 0; k < v->sttm->sources[i]->n_files; k++)
+            if (access(v->sttm->sources[i]->files[k]->path, R_OK) != 0)
+                return nv_printf(v->ctx, "%s: %s", v->sttm->sources[i]->files[k]->path, strerror(errno));
+    return NULL;
+}
+
+/* Opens the oracle over the raw files and finds out how wide numbers that may grow have become. */
+static bool open_oracle(validator_t *v, const char *spill, validation_input_t *input, nv_error_t *err)
+{
+    v->no_oracle = unreadable(v);
+    if (v->no_oracle) {
+        task_say(v->task, "finding", "%s", v->no_oracle);
+        return true;
+    }
     if (!oracle_open(v->ctx, ORACLE_MEMORY_MB, spill, &v->oracle, err))
         return false;
+    for (size_t i = 0; i < v->sttm->n_sources; i++) {
+        const char *sql = validation_widths_sql(v->ctx, v->sttm->sources[i]), **digits;
+        size_t n;
+        if (sql && !oracle_row(v->oracle, v->ctx, sql, &digits, &n, err))
+            return nv_wrap(err, "the numbers of %s", v->sttm->sources[i]->name);
+        if (sql)
+            validation_widen(v->sttm, i, digits);
+    }
+    input->widened = true;
+    return true;
+}
+
+static bool run_setup(validator_t *v, nv_error_t *err)
+{
     for (size_t i = 0; i < v->plan->n_setup; i++) {
         if (task_cancelled(v->task))
             return nv_fail(err, NV_CANCELLED, "validation cancelled");
@@ -116,20 +146,14 @@ static void clean_up(validator_t *v)
 
 /* Computes everything the oracle will be asked about. Without the raw files there is none, and every check that needs it
  * says so. */
-static bool consult_oracle(validator_t *v, const char *spill, nv_error_t *err)
+static bool consult_oracle(validator_t *v, nv_error_t *err)
 {
     if (v->pushed_down)
         return run_setup_there(v, err);
+    if (v->no_oracle)
+        return true;
     task_say(v->task, "progress", "computing from the raw files what the tables must hold");
-    for (size_t i = 0; i < v->sttm->n_sources; i++)
-        for (size_t k = 0; k < v->sttm->sources[i]->n_files; k++)
-            if (access(v->sttm->sources[i]->files[k]->path, R_OK) != 0) {
-                v->no_oracle =
-                    nv_printf(v->ctx, "%s: %s", v->sttm->sources[i]->files[k]->path, strerror(errno));
-                task_say(v->task, "finding", "%s", v->no_oracle);
-                return true;
-            }
-    return run_setup(v, spill, err);
+    return run_setup(v, err);
 }
 
 static void add_check(validator_t *v, Nv__Check *check)
@@ -324,11 +348,13 @@ static bool validate(validator_t *v, const char *spill, nv_error_t *err)
                                 .schema = v->where->schema,
                                 .pushed_down = is_remote(v->sttm)};
     v->pushed_down = input.pushed_down;
+    if (!v->pushed_down && !open_oracle(v, spill, &input, err))
+        return false;
     v->plan = validation_plan(v->ctx, &input);
     v->unfit = v->plan->not_told; /* and what is found out on the way */
     v->result = NV_NEW(v->ctx, Nv__Validation);
     nv__validation__init(v->result);
-    bool checked = consult_oracle(v, spill, err) && check_all(v, err);
+    bool checked = consult_oracle(v, err) && check_all(v, err);
     clean_up(v);
     return checked && task_write(v->task, "validation", &v->result->base, err) &&
            (v->result->passed || task_write(v->task, "critique", &v->result->base, err));

@@ -41,7 +41,7 @@ LOAD = parameter("load", "changes")            # what of the layer before is rea
 
 ON_DATABRICKS = "DATABRICKS_RUNTIME_VERSION" in os.environ
 PARALLEL_LOADS = 4
-CODE_VERSION = 1  # raised where a change of this code makes tables come out differently: they are then loaded whole
+CODE_VERSION = 2  # raised where a change of this code makes tables come out differently: they are then loaded whole
 UNKNOWN_KEY, NOT_APPLICABLE_KEY = -1, -2
 BEGINNING = "1900-01-01"
 BLANKS = " \t\r\n\v\f"
@@ -185,10 +185,16 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Marker:
-    """A row with one of the values in the column deletes its key."""
+    """A row with one of the values in the column deletes its key.
+
+    dated_by: the column that dates what happens to the members of a history, their deletion as well; where it is empty, the
+    batch does. member: what identifies a member where the key is that of a version: a marker then ends the member.
+    """
 
     column: str
     values: tuple
+    dated_by: str = None
+    member: tuple = ()
 
 
 @dataclass(frozen=True)

@@ -127,11 +127,10 @@ WHOLE_DIGITS, MOST_SCALE = 18, 18  # a BIGINT holds any 18 digits; a widened dec
 
 
 def in_force(source):
-    """The source with the columns that bronze was given since the mapping was written, and numbers as wide as need be."""
+    """The source with the columns that bronze was given since the mapping was written."""
     known = {c.name for c in source.columns}
     added = [f.name for f in table(source.bronze).schema.fields if f.name not in known and not f.name.startswith("_")]
-    source = dataclasses.replace(source, columns=source.columns + tuple(Raw(n, n, "STRING") for n in added))
-    return widened(source) if source.changed_types == "widen" else source
+    return dataclasses.replace(source, columns=source.columns + tuple(Raw(n, n, "STRING") for n in added))
 
 
 def digits(c):
@@ -144,21 +143,33 @@ def digits(c):
     return (F.max(F.when(bare.rlike(pattern), F.length(whole))), F.max(F.length(F.regexp_extract(bare, pattern, 3))))
 
 
+def widened_since(source):
+    """The time of the batch up to which silver's types hold every number; None where that is not known."""
+    done = progress().get(source.silver)
+    if LOAD == "everything" or done is None or batch_time() < done["through"]:
+        return None
+    declared = json.loads(done["state"]).get("declared")
+    return None if declared != hash_of(repr(source)) else done["since"] if batch_time() == done["through"] else done["through"]
+
+
 def widened(source):
-    """Number columns with a type that holds every number that bronze has seen."""
+    """Number columns with a type that holds every number that bronze has seen: what silver has, where no newer one is wider."""
     numbers = [c for c in source.columns if c.type == "BIGINT" or c.type.startswith("DECIMAL")]
     if not numbers:
         return source
-    seen = list(table(source.bronze).agg(*[extent for c in numbers for extent in digits(c)]).first())
-    wider = {}
+    rows, types, since = table(source.bronze), {c.name: c.type for c in numbers}, widened_since(source)
+    if since:
+        rows = rows.where(F.col("_batch_time") > F.lit(since))
+        types = {f.name: f.dataType.simpleString().upper() for f in table(source.silver).schema.fields}
+    seen = list(rows.agg(*[extent for c in numbers for extent in digits(c)]).first())
     for c, whole, scale in zip(numbers, seen[0::2], seen[1::2]):
-        precision, declared = (19, 0) if c.type == "BIGINT" else map(int, re.findall(r"\d+", c.type))
-        scale = max(declared, min(scale or 0, MOST_SCALE))
-        fits = (whole or 0) <= (WHOLE_DIGITS if c.type == "BIGINT" else precision - declared)
-        if scale > declared or not fits:
-            wider[c.name] = f"DECIMAL(38,{scale})"
-            road(source.name, f"{c.name} is widened from {c.type} to {wider[c.name]}")
-    columns = tuple(dataclasses.replace(c, type=wider.get(c.name, c.type)) for c in source.columns)
+        precision, held = (19, 0) if types[c.name] == "BIGINT" else map(int, re.findall(r"\d+", types[c.name]))
+        scale = max(held, min(scale or 0, MOST_SCALE))
+        fits = (whole or 0) <= (WHOLE_DIGITS if types[c.name] == "BIGINT" else precision - held)
+        if scale > held or not fits:
+            types[c.name] = f"DECIMAL(38,{scale})"
+            road(source.name, f"{c.name} is widened from {c.type} to {types[c.name]}")
+    columns = tuple(dataclasses.replace(c, type=types[c.name]) if c in numbers else c for c in source.columns)
     return dataclasses.replace(source, columns=columns)
 
 
@@ -169,12 +180,17 @@ def widened(source):
 LOAD_ORDER = ("_batch_time", "_source_file", "_position")
 
 
+def decided_by(source):
+    """The columns whose rows decide each other's outcome: the key, or the member that a marker ends."""
+    return source.deletes.member or source.key if isinstance(source.deletes, Marker) else source.key
+
+
 def bronze_rows(source, after=None):
     """Bronze up to the horizon; after the batch of a time: all rows of the keys that came since then."""
     rows = table(source.bronze).where(F.col("_batch_time") <= F.lit(horizon(source.silver)))
     if after is None:
         return rows
-    key = [parsed(c) for c in source.columns if c.name in source.key]
+    key = [parsed(c) for c in source.columns if c.name in decided_by(source)]
     came = rows.where(F.col("_batch_time") > F.lit(after)).select(*[k.alias(f"_key_{n}") for n, k in enumerate(key)])
     return rows.join(came.distinct(), [k.eqNullSafe(F.col(f"_key_{n}")) for n, k in enumerate(key)], "left_semi")
 
@@ -277,9 +293,11 @@ def deletions(source, rows, key):
     """Dates the deletion of a key: by its newest marker, or by the first snapshot that lacks it."""
     by_key = Window.partitionBy(*key)
     if isinstance(source.deletes, Marker):
-        marked = F.max(F.when(F.col("_good") & F.col("_marks"), F.col("_order"))).over(by_key)
-        return rows.withColumn("_mark", marked).withColumn(
-            "_deleted_at", F.when(F.col("_mark") > F.col("_order"), F.col("_mark._batch_time")))
+        rows = rows.withColumn("_at", moment_of(source.deletes))
+        marked = F.max(F.when(F.col("_good") & F.col("_marks"), F.struct("_order", "_at"))).over(by_key)
+        rows = rows.withColumn("_mark", marked).withColumn(
+            "_deleted_at", F.when(F.col("_mark._order") > F.col("_order"), F.col("_mark._order._batch_time")))
+        return ended(source, rows, by_key)
     if isinstance(source.deletes, Snapshot):
         batches = bronze_rows(source).agg(
             F.sort_array(F.collect_set("_batch_time")).alias("_batches"))
@@ -287,6 +305,30 @@ def deletions(source, rows, key):
         return (rows.withColumn("_last_seen", F.max("_batch_time").over(by_key)).crossJoin(F.broadcast(batches))
                 .withColumn("_deleted_at", F.get(later, F.lit(0))))
     return rows.withColumn("_deleted_at", F.lit(None).cast("timestamp"))
+
+
+def moment_of(deletes):
+    """When what a row says came into force: as the row dates it; a deletion else when its batch came."""
+    undated = F.when(F.col("_marks"), F.col("_batch_time")).otherwise(F.lit(BEGINNING).cast("timestamp"))
+    return F.coalesce(column(deletes.dated_by).cast("timestamp"), undated) if deletes.dated_by else undated
+
+
+def ended(source, rows, by_key):
+    """Dates the end of a member by the marker that follows a row of it, where a history is dated by the data.
+
+    A marker without a row of its own key stands among the rows of its member. One that takes the place of the last row says
+    when the member ended only where its date is a later one; else the batch does, so that no deletion erases a version.
+    """
+    if not source.deletes.dated_by:
+        return rows
+    has_row = F.max(F.col("_good") & ~F.col("_marks")).over(by_key)
+    counts = F.col("_good") & (F.col("_rank") == 1) & ~(F.col("_marks") & has_row)
+    in_time = Window.partitionBy("_counts", *map(column, decided_by(source))).orderBy("_at", "_marks", "_order")
+    rows = rows.withColumn("_counts", counts).withColumn("_next", F.lead(F.struct("_marks", "_at")).over(in_time))
+    later = F.when(F.col("_mark._at") > F.col("_at"), F.col("_mark._at"))
+    own = F.when(F.col("_deleted_at").isNotNull(), F.coalesce(later, F.greatest("_deleted_at", "_at")))
+    ends = F.when(F.col("_next").isNull(), own).when(F.col("_next._marks"), F.col("_next._at"))
+    return rows.withColumn("_ended_at", F.when(F.col("_counts"), ends))
 
 
 # COMMAND ----------
@@ -300,8 +342,14 @@ SILVER_COLUMNS = (
     ("_batch_id", "STRING", "the batch that brought or changed the row"),
     ("_deleted_at", "TIMESTAMP", "time of the batch that showed that the source no longer has the row"),
 )
+ENDED_COLUMN = ("_ended_at", "TIMESTAMP", "when the member was deleted after this row, as the marker dates it")
 OUTCOMES = {"loaded": "loaded", "quarantined": "quarantined", "duplicate": "duplicates", "dropped": "dropped",
             "deleting": "deleting"}
+
+
+def dates_deletions(source):
+    """Whether silver says when members ended, for a history that the data date."""
+    return isinstance(source.deletes, Marker) and source.deletes.dated_by is not None
 
 
 def earlier_counts(source, after):
@@ -341,21 +389,23 @@ def load_silver(source, sources, scope):
     rows = classified(source, sources, scope.after)
     metrics, broken = counted(source, rows, scope)
     tolerated(source, broken)
+    deleted = ["_deleted_at", *(["_ended_at"] if dates_deletions(source) else [])]
     good = rows.where("_outcome = 'loaded'").select(
         *[column(c.name) for c in source.columns], "_row_hash", "_source_file",
-        F.lit(batch_time()).alias("_changed_at"), F.lit(BATCH_ID).alias("_batch_id"), "_deleted_at")
+        F.lit(batch_time()).alias("_changed_at"), F.lit(BATCH_ID).alias("_batch_id"), *deleted)
     if isinstance(source.deletes, Snapshot):
         refuse_shrunk(source, good)
-    changed = merge(source.silver, good, key=source.key or ("_row_hash",), compared=("_row_hash", "_deleted_at"),
+    changed = merge(source.silver, good, key=source.key or ("_row_hash",), compared=("_row_hash", *deleted),
                     delete_where=None if scope.after else "true")
     notes = [f"{rule.id}: broken by {count} of {of} rows" for rule, count, of in broken if count]
     return {**metrics, **changed, "broken": {rule.id: count for rule, count, _ in broken if count}, "notes": notes}
 
 
-def prepared(declared):
-    """The source as it stands now, with its silver table."""
-    source = in_force(declared)
+def prepared(source):
+    """The source with numbers as wide as need be, and its silver table."""
+    source = widened(source) if source.changed_types == "widen" else source
     columns = tuple((c.name, c.type, c.comment) for c in source.columns) + SILVER_COLUMNS
+    columns += (ENDED_COLUMN,) if dates_deletions(source) else ()
     if ensure_table(source.silver, columns, f"{source.name}: typed and clean, one row per key",
                     properties=pii_property(source.columns)):
         tag_pii(source.silver, source.columns)
@@ -424,13 +474,16 @@ def fill_quarantine(loaded, sources, scopes):
 def load_all_silver(sources):
     """Loads the sources that have something new; then the quarantine is brought to what they refused, in one merge."""
     began_at, before = now(), dict(progress())
-    sources = in_parallel(prepared, sources)
+    declared = {source.name: in_force(source) for source in sources}
+    sources = in_parallel(prepared, declared.values())
     scopes = scopes_of(list(sources.values()))
     loaded = in_parallel(lambda source: load_silver(source, sources, scopes[source.name]),
                          [s for name, s in sources.items() if name in scopes])
     fill_quarantine(loaded, sources, scopes)
     counts = {name: {c: m[c] for c in ("source", *OUTCOMES.values())} for name, m in loaded.items()}
+    states = {name: {"declared": hash_of(repr(declared[name])), "before": scopes[name].state, "now": count}
+              for name, count in counts.items()}
     write_progress([(sources[name].silver, hash_of(repr(sources[name])), scopes[name].after, horizon(sources[name].silver),
-                     {"before": scopes[name].state, "now": count}, began_at) for name, count in counts.items()])
+                     state, began_at) for name, state in states.items()])
     idle = {"inserted": 0, "updated": 0, "deleted": 0, "broken": {}}
     return {name: loaded.get(name) or {**json.loads(before[s.silver]["state"])["now"], **idle} for name, s in sources.items()}

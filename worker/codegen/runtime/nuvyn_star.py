@@ -99,10 +99,10 @@ class Changes:
     silver: {alias: silver table} of what its rows are made of; also: further silver tables that it depends on. mapping:
     the fingerprint of how its rows are made. lookups: those of the rows, by which facts follow their dimensions. by_row: a
     row of the table answers to one row of the driving silver table and has its key, so that rows can be computed anew one
-    by one.
+    by one. by_member: the versions of a member answer to rows that never change their member.
     """
 
-    def __init__(self, target, mapping, silver, also=(), lookups=(), by_row=False):
+    def __init__(self, target, mapping, silver, also=(), lookups=(), by_row=False, by_member=False):
         self.name, self.aliases, self.inputs, self.lookups = target.name, list(silver), {*silver.values(), *also}, lookups
         self.keeps_versions = target.surrogate is not None
         columns = [{**vars(c), "value": str(c.value), "comment": None} for c in target.columns]
@@ -111,8 +111,10 @@ class Changes:
         self.began_at = now()
         self.scope = scope_of(target.name, self.mapping, self.inputs) if exists(target.name) else Scope()
         self.versions = {look.dimension: version_of(look.dimension) for look in lookups}
-        self.touched = {look.alias: self.changed_members(look) for look in lookups} if by_row and self.scope.after else {}
-        self.by_row = by_row and self.scope.after is not None and None not in self.touched.values()
+        in_part = (by_row or by_member) and self.scope.after is not None
+        self.touched = {look.alias: self.changed_members(look) for look in lookups} if in_part else {}
+        in_part = in_part and None not in self.touched.values()
+        self.by_row, self.by_member = by_row and in_part, by_member and in_part
 
     @property
     def none(self):
@@ -139,8 +141,9 @@ class Changes:
         return found if len(found) <= MOST_CHANGED_MEMBERS else None
 
     def only(self, rows):
-        """Of the rows those that may come out differently: changed in silver, or the member that they refer to changed."""
-        if not self.by_row:
+        """Of the rows those that may come out differently: changed in silver, or the member that they refer to changed. Where
+        members are computed anew all rows stay, and _concerned tells."""
+        if not (self.by_row or self.by_member):
             return rows
         concerned = newest_change(*self.aliases) > F.lit(self.scope.after)
         for place, look in enumerate(self.lookups):
@@ -150,7 +153,7 @@ class Changes:
                 matches = [F.col(name) == value.cast("string") for name, value in zip(names, look.business_key.values())]
                 rows = rows.join(F.broadcast(keys), matches, "left")
                 concerned |= F.col(names[0]).isNotNull()
-        return rows.where(concerned)
+        return rows.where(concerned) if self.by_row else rows.withColumn("_concerned", concerned)
 
     def skipped(self):
         """The metrics of a load that had nothing to do."""
@@ -162,7 +165,7 @@ class Changes:
         version = spark.sql(f"DESCRIBE HISTORY {full_name(self.name)} LIMIT 1").first()["version"] if self.keeps_versions else None
         stays = {k: n for k, n in metrics.items() if k not in ("inserted", "updated", "deleted")}
         state = {"before": self.scope.state, "now": {"versions": self.versions, "version": version, "metrics": stays}}
-        since = self.scope.after if self.by_row else None
+        since = self.scope.after if self.by_row or self.by_member else None
         write_progress([(self.name, self.mapping, since, horizon(self.name), state, self.began_at)])
         return {self.name: metrics}
 
@@ -354,12 +357,13 @@ def load_dimension(target, rows, changes, referred_by=()):
                                       delete_where=f"t.{quoted(target.inferred)}" if target.inferred else None))
 
 
-def load_history(target, rows, changes, effective_from=None, referred_by=()):
+def load_history(target, rows, changes, effective_from=None, ended_at=None, all_versions=False, referred_by=()):
     """SCD2: a version per change of an SCD2 attribute, half-open intervals, one current version per business key.
 
     Versions are dated by the data (effective_from), or else by the batch that brought the change, and then the first
-    one is valid from the beginning. The versions that the table holds stay history: silver may know only the last one.
-    A member that the source deleted has no current version any more.
+    one is valid from the beginning. The versions that the table holds stay history: silver may know only the last one,
+    unless it has all_versions. A member that the source deleted has no current version any more: it ends when the data
+    say so (ended_at), or else with the batch that showed it.
     """
     if changes.none:
         return changes.skipped()
@@ -370,21 +374,25 @@ def load_history(target, rows, changes, effective_from=None, referred_by=()):
     effective = effective_from.cast("timestamp") if dated else newest_change(*changes.aliases)
     effective = F.coalesce(effective, F.lit(BEGINNING).cast("timestamp")).cast(type)
     deleted_at = F.col(f"{changes.aliases[0]}._deleted_at").alias("_deleted_at")
-    given = projected(target, rows, effective.alias("_from"), deleted_at).dropna(subset=list(target.key))
+    said_end = [] if ended_at is None else [ended_at.cast(type).alias("_ended")]
+    concerned = ["_concerned"] if changes.by_member else []
+    given = projected(target, rows, effective.alias("_from"), deleted_at, *said_end, *concerned).dropna(subset=list(target.key))
     given, refused = refuse(target, given)
     held = table(target.name).where(column(target.surrogate) >= 0)
     if target.inferred:
+    if changes.by_member:
+        members = given.where("_concerned").select(*map(column, target.key)).distinct()
+        given, held = (rows.join(members, list(target.key), "left_semi") for rows in (given.drop("_concerned"), held))
         held = held.where(~column(target.inferred))
     names = [c.name for c in target.columns if c.value is not None]
-    gone = [given.groupBy(*target.key).agg(F.max("_deleted_at").cast(type).alias("_from"),
-                                           F.bool_and(F.col("_deleted_at").isNotNull()).alias("_gone")).where("_gone")]
-    if not dated:
-        gone.append(gaps(target, held))
-    events = (given.drop("_deleted_at").withColumn("_rank", F.lit(1))
-              .unionByName(held.select(*map(column, names), column(target.valid_from).alias("_from")).withColumn("_rank", F.lit(0)))
+    events = (given.withColumn("_living", F.col("_deleted_at").isNull()).drop("_deleted_at", "_ended").withColumn("_rank", F.lit(1))
+              .unionByName(held.select(*map(column, names), column(target.valid_from).alias("_from"))
+                           .withColumn("_rank", F.lit(0)), allowMissingColumns=True)
               .withColumn("_gone", F.lit(False)))
-    for ends in gone:
-        events = events.unionByName(ends.withColumn("_rank", F.lit(2)), allowMissingColumns=True)
+    ends = endings(target, given).withColumn("_rank", F.lit(2))
+    if not all_versions:
+        ends = ends.unionByName(gaps(target, held).withColumn("_rank", F.lit(3)))
+    events = without_returned(target, events.unionByName(ends, allowMissingColumns=True))
     versions = collapsed(target, one_per_key(events, (*target.key, "_from"), ["_rank"]), not dated)
     if target.inferred:
         inferred = inferred_members(target, versions, referred_by)
@@ -392,11 +400,33 @@ def load_history(target, rows, changes, effective_from=None, referred_by=()):
         versions = versions.withColumn(target.inferred, F.lit(False)).unionByName(first, allowMissingColumns=True)
     versions = versions.withColumn(target.surrogate, key_of(*map(column, target.key), column(target.valid_from)))
     rows = versions.unionByName(unknown_members(target), allowMissingColumns=True)
+    if changes.by_member:
+        former = held.join(versions, target.surrogate, "left_anti").select(column(target.surrogate), F.lit(True).alias("_gone"))
+        rows = versions.withColumn("_gone", F.lit(False)).unionByName(former, allowMissingColumns=True)
+        return changes.noted(write_target(target, rows, (target.surrogate,), refused, gone="_gone"))
     return changes.noted(write_target(target, rows, (target.surrogate,), refused,
                                       delete_where=f"t.{quoted(target.surrogate)} >= 0"))
 
 
 def gaps(target, held):
+def endings(target, given):
+    """When members were deleted, by what silver says: as the marker dates it, or by the batch that showed the last row gone."""
+    key = list(map(column, target.key))
+    if "_ended" in given.columns:
+        return given.where("_ended IS NOT NULL").select(*key, F.col("_ended").alias("_from"), F.lit(True).alias("_gone"))
+    gone_at = F.max("_deleted_at").cast(given.schema["_from"].dataType)
+    gone = F.bool_and(F.col("_deleted_at").isNotNull())
+    return given.groupBy(*key).agg(gone_at.alias("_from"), gone.alias("_gone")).where("_gone")
+
+
+def without_returned(target, events):
+    """The events without the gaps (rank 3) of members that are there again: silver's living row is newer than its end."""
+    lives_from = F.max(F.when(F.col("_living"), F.col("_from"))).over(Window.partitionBy(*map(column, target.key)))
+    return (events.withColumn("_lives_from", lives_from)
+            .where((F.col("_rank") < 3) | F.col("_lives_from").isNull() | (F.col("_from") < F.col("_lives_from")))
+            .drop("_lives_from", "_living"))
+
+
     """When members that the table holds were deleted: where a version ends and no other begins."""
     by_key = Window.partitionBy(*map(column, target.key)).orderBy(column(target.valid_from))
     ended = held.withColumn("_next", F.lead(column(target.valid_from)).over(by_key)).where(

@@ -241,6 +241,13 @@ static void refuses_what_contradicts_itself(void **state)
     for (size_t i = 0; i < sttm->n_sources; i++)
         if (strcmp(sttm->sources[i]->name, "customer_addresses") == 0)
             sttm->sources[i]->policy = &markers;
+    const Nv__Project *ended = generate(ctx, sttm);
+    assert_non_null(
+        strstr(file_of(ended, "notebooks/nuvyn_sources.py")->content,
+               "Marker(\"street\", (\"deleted\",), dated_by=\"valid_from\", member=(\"customer_id\",))"));
+    assert_non_null(strstr(file_of(ended, "notebooks/30_dim_customer_address.py")->content,
+                           "ended_at=F.col(\"d._ended_at\"), all_versions=True)"));
+    target(sttm, "dim_customer_address")->effective_from = nv_strdup(ctx, "");
     expect_refusal(sttm, "sttm.targets[dim_customer_address]: delete markers");
     sttm = mapping(ctx);
     sttm->sources[0]->dialect->skip_lines = 3;

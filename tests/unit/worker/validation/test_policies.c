@@ -481,6 +481,72 @@ static void marked_members_may_leave_nothing(void **state)
             assert_non_null(strstr(plan->groups[i].not_told, "leaves no version"));
 }
 
+static void mark_customers(fixture_t *f, size_t n_key)
+{
+    static char *gone[] = {(char *)"gone"};
+    f->policy.deletes = NV__DELETE_MODE__DELETE_MODE_MARKER;
+    f->policy.delete_column = (char *)"city";
+    f->policy.delete_values = gone;
+    f->policy.n_delete_values = 1;
+    f->star.sttm->sources[CUSTOMERS]->policy = &f->policy;
+    f->star.sttm->sources[CUSTOMERS]->n_key = n_key;
+}
+
+static void expect_customers(const fixture_t *f, const char *expected)
+{
+    expect(f, expected,
+           "SELECT string_agg(concat(id, ' ', city, ' ', valid_from, '-', valid_to), ', ' ORDER BY id, "
+           "valid_from) "
+           "FROM dim_customer WHERE customer_key >= 0");
+}
+
+/* The source has a row per version: a marker ends the member at its date until another version begins, in any order of arrival; one
+ * with the date of the last version or with none ends it with its batch. */
+static void marks_end_versions(void **state)
+{
+    fixture_t *f = *state;
+    mark_customers(f, 2);
+    load(f, first_day);
+    load(f,
+         (const char *[]){"id,city,phone,since\n7,gone,,2024-05-01\n8,gone,,2024-01-01\n9,Thun,1,2024-02-01\n"
+                          "9,gone,,\n",
+                          NULL, NULL, NULL});
+    expect_customers(
+        f, "7 Bern 2024-01-01-2024-03-01, 7 Basel 2024-03-01-2024-05-01, 8 Chur 2024-01-01-2024-06-02, "
+           "9 Thun 2024-02-01-2024-06-02");
+    expect(f, "0", "SELECT count(*) FROM dim_customer WHERE is_current AND customer_key >= 0");
+    expect(f, "0", "SELECT count(*) FROM fact_line WHERE customer_key < 0");
+    load(f, (const char *[]){
+                "id,city,phone,since\n7,Genf,1,2024-05-20\n7,gone,,2024-02-10\n8,Chur,4,2024-01-01\n", NULL,
+                NULL, NULL});
+    expect_customers(f, "7 Bern 2024-01-01-2024-02-10, 7 Basel 2024-03-01-2024-05-01, 7 Genf 2024-05-20-, "
+                        "8 Chur 2024-01-01-, 9 Thun 2024-02-01-2024-06-02");
+    load(f, (const char *[]){NULL, NULL, NULL, NULL});
+    expect(f, "2", "SELECT count(*) FROM dim_customer WHERE is_current AND customer_key >= 0");
+}
+
+/* The source has a row per member. What the table holds of a former end stays, until the member lives from before it. */
+static void marks_end_dated_members(void **state)
+{
+    fixture_t *f = *state;
+    mark_customers(f, 1);
+    load(f, (const char *[]){
+                "id,city,phone,since\n7,Bern,1,2024-01-01\n8,Chur,4,2024-01-01\n9,Thun,4,2024-01-01\n",
+                first_day[PRODUCTS], first_day[ORDERS], first_day[BUNDLES]});
+    load(f, (const char *[]){
+                "id,city,phone,since\n7,gone,1,2024-04-01\n8,gone,4,2024-01-01\n9,gone,,2024-04-01\n", NULL,
+                NULL, NULL});
+    expect_customers(
+        f, "7 Bern 2024-01-01-2024-04-01, 8 Chur 2024-01-01-2024-06-02, 9 Thun 2024-01-01-2024-04-01");
+    load(f, (const char *[]){
+                "id,city,phone,since\n7,Genf,1,2024-05-01\n8,Chur,4,2024-01-01\n9,Basel,1,2024-02-01\n", NULL,
+                NULL, NULL});
+    expect_customers(f, "7 Bern 2024-01-01-2024-04-01, 7 Genf 2024-05-01-, 8 Chur 2024-01-01-, 9 Thun "
+                        "2024-01-01-2024-02-01, 9 Basel 2024-02-01-");
+    load(f, (const char *[]){NULL, NULL, NULL, NULL});
+    expect(f, "3", "SELECT count(*) FROM dim_customer WHERE is_current AND customer_key >= 0");
+}
+
 /* ---- inferred members ---- */
 
 static void infers_members(void **state)
@@ -545,6 +611,40 @@ static void changed_types_fail(void **state)
     stops(f, (const char *[]){NULL, "sku,kind,price\nD,toy,cheap\n", NULL, NULL}, "price: parses is broken");
 }
 
+/* Day 2 has wider numbers than the mapping: a fraction, one beyond 64 bits, more digits on both sides of the point. */
+static void numbers_widen(void **state)
+{
+    fixture_t *f = *state;
+    nv_error_t err = NV_ERROR_INIT;
+    reference_batch_t whole = {.number = 1, .time = "2024-06-01 00:00:00"};
+    f->policy.changed_types = NV__DRIFT_ACTION__DRIFT_ACTION_WIDEN;
+    f->star.sttm->sources[ORDERS]->policy = &f->policy;
+    f->star.sttm->sources[PRODUCTS]->policy = &f->policy;
+    f->day = 1;
+    for (int i = 0; i < SOURCES; i++)
+        add_file(f, i, first_day[i]);
+    f->day = 2;
+    add_file(f, ORDERS,
+             "no,line,customer,sku,day,quantity,amount\n3,1,7,A,2024-02-01,2.5,1.2345\n4,1,7,A,2024-02-01,"
+             "9223372036854775808,123456789012345.5\n5,1,7,A,2024-02-01,1e3,1\n")
+        ->batch = 0;
+    validation_input_t input = star_input(&f->star, "star");
+    assert_non_null(strstr(validation_plan(f->ctx, &input)->not_told[ORDERS], "widened"));
+    if (!star_widen(f->db, &f->star, &err) || !star_create(f->db, &f->star, "star", &err) ||
+        !star_load(f->db, &f->star, "star", &whole, &err))
+        fail_msg("%s", err.message);
+    expect(f, "DECIMAL(38,1) DECIMAL(38,4)",
+           "SELECT DISTINCT typeof(quantity) || ' ' || typeof(amount) FROM fact_line");
+    expect(f, "DECIMAL(10,2)", "SELECT DISTINCT typeof(price) FROM dim_product");
+    expect(f, "2.5 1.2345", "SELECT quantity || ' ' || amount FROM fact_line WHERE no = 3");
+    expect(f, "9223372036854775808.0 123456789012345.5000",
+           "SELECT quantity || ' ' || amount FROM fact_line WHERE no = 4");
+    expect(f, "1", "SELECT count(*) FROM nuvyn_quarantine WHERE source = 'orders'");
+    prove(f);
+    sees(f, "UPDATE fact_line SET quantity = quantity + 0.1 WHERE no = 3", "reconcile_sum",
+         "fact_line.quantity");
+}
+
 /* The calendar grows by whole years; a typing error does not stretch it. */
 static void calendar_grows(void **state)
 {
@@ -578,10 +678,13 @@ int main(void)
         TEST(deletes_close_versions),
         TEST(deletes_end_dated_members),
         TEST(marked_members_may_leave_nothing),
+        TEST(marks_end_versions),
+        TEST(marks_end_dated_members),
         TEST(infers_members),
         TEST(infers_versions),
         TEST(other_headers),
         TEST(changed_types_fail),
+        TEST(numbers_widen),
         TEST(calendar_grows),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -51,8 +51,12 @@ target = Target(
 
 changes = Changes(
     target,
-    mapping="b99fef0d46ab67cb",
+    mapping="996c976ea18daa70",
     silver={"d": "silver_customers"},
+    by_member=True,
 )
-rows = silver("silver_customers", "d")
+rows = (
+    silver("silver_customers", "d")
+    .transform(changes.only)
+)
 finish("30_dim_customer", load_history(target, rows, changes))

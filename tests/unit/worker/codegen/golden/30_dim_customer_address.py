@@ -44,8 +44,13 @@ target = Target(
 
 changes = Changes(
     target,
-    mapping="7f4fad11cdc46f1f",
+    mapping="0f58fff84e5363cf",
     silver={"d": "silver_customer_addresses"},
+    by_member=True,
 )
-rows = silver("silver_customer_addresses", "d")
-finish("30_dim_customer_address", load_history(target, rows, changes, effective_from=F.col("d.valid_from")))
+rows = (
+    silver("silver_customer_addresses", "d")
+    .transform(changes.only)
+)
+loaded = load_history(target, rows, changes, effective_from=F.col("d.valid_from"), all_versions=True)
+finish("30_dim_customer_address", loaded)
