@@ -379,10 +379,10 @@ def load_history(target, rows, changes, effective_from=None, ended_at=None, all_
     given = projected(target, rows, effective.alias("_from"), deleted_at, *said_end, *concerned).dropna(subset=list(target.key))
     given, refused = refuse(target, given)
     held = table(target.name).where(column(target.surrogate) >= 0)
-    if target.inferred:
     if changes.by_member:
         members = given.where("_concerned").select(*map(column, target.key)).distinct()
         given, held = (rows.join(members, list(target.key), "left_semi") for rows in (given.drop("_concerned"), held))
+    if target.inferred:
         held = held.where(~column(target.inferred))
     names = [c.name for c in target.columns if c.value is not None]
     events = (given.withColumn("_living", F.col("_deleted_at").isNull()).drop("_deleted_at", "_ended").withColumn("_rank", F.lit(1))
@@ -399,16 +399,15 @@ def load_history(target, rows, changes, effective_from=None, ended_at=None, all_
         first = inferred.withColumn(target.valid_from, F.lit(BEGINNING).cast(type)).withColumn(target.current, F.lit(True))
         versions = versions.withColumn(target.inferred, F.lit(False)).unionByName(first, allowMissingColumns=True)
     versions = versions.withColumn(target.surrogate, key_of(*map(column, target.key), column(target.valid_from)))
-    rows = versions.unionByName(unknown_members(target), allowMissingColumns=True)
     if changes.by_member:
         former = held.join(versions, target.surrogate, "left_anti").select(column(target.surrogate), F.lit(True).alias("_gone"))
         rows = versions.withColumn("_gone", F.lit(False)).unionByName(former, allowMissingColumns=True)
         return changes.noted(write_target(target, rows, (target.surrogate,), refused, gone="_gone"))
+    rows = versions.unionByName(unknown_members(target), allowMissingColumns=True)
     return changes.noted(write_target(target, rows, (target.surrogate,), refused,
                                       delete_where=f"t.{quoted(target.surrogate)} >= 0"))
 
 
-def gaps(target, held):
 def endings(target, given):
     """When members were deleted, by what silver says: as the marker dates it, or by the batch that showed the last row gone."""
     key = list(map(column, target.key))
@@ -427,6 +426,7 @@ def without_returned(target, events):
             .drop("_lives_from", "_living"))
 
 
+def gaps(target, held):
     """When members that the table holds were deleted: where a version ends and no other begins."""
     by_key = Window.partitionBy(*map(column, target.key)).orderBy(column(target.valid_from))
     ended = held.withColumn("_next", F.lead(column(target.valid_from)).over(by_key)).where(
