@@ -79,6 +79,8 @@ bool cli_open(cli_t *cli, const char *method, const ProtobufCMessage *request,
 
 /* With -o json prints the message and returns true; else false, and the caller prints a table. */
 bool cli_print_json(cli_t *cli, const ProtobufCMessage *message);
+/* One of a stream of messages, on a line of its own. */
+void cli_print_json_line(const ProtobufCMessage *message);
 
 typedef struct cli_table cli_table_t;
 /* Columns are a NULL-terminated list of titles; a title beginning with '>' is right-aligned. */

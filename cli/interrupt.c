@@ -99,9 +99,10 @@ static bool answer(cli_t *cli, nv_error_t *err)
     request.answer = nv_strdup(cli->ctx, reject ? "reject" : revise ? "revise" : "approve");
     request.comment = nv_strdup(cli->ctx, cli_option(cli, "comment"));
     Nv__Run *run = NULL;
-    if (!read_design(cli, &request, err) || !choose(cli, &request, err) ||
-        !cli_call(cli, "RunService/AnswerInterrupt", &request.base, &nv__run__descriptor, &run, err))
+    if (!read_design(cli, &request, err) || !choose(cli, &request, err))
         return false;
+    if (!cli_call(cli, "RunService/AnswerInterrupt", &request.base, &nv__run__descriptor, &run, err))
+        return request.design_json.len ? nv_wrap(err, "%s", cli_option(cli, "design")) : false;
     if (!cli_print_json(cli, &run->base))
         printf("%s: %s\n", run->run_id, run->state);
     return true;

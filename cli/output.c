@@ -15,19 +15,29 @@ struct cli_table {
     size_t rows;
 };
 
-bool cli_print_json(cli_t *cli, const ProtobufCMessage *message)
+static void put_json(const ProtobufCMessage *message, unsigned flags)
 {
-    if (!cli->json)
-        return false;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("json");
     nv_error_t err = NV_ERROR_INIT;
     char *text = NULL;
     size_t length = 0;
-    if (nv_json_encode(cli->ctx, message, NV_CODEC_PRETTY | NV_CODEC_DEFAULTS | NV_CODEC_NUMBERS, &text,
-                       &length, &err))
+    if (nv_json_encode(ctx, message, flags | NV_CODEC_DEFAULTS | NV_CODEC_NUMBERS, &text, &length, &err))
         printf("%s\n", text);
     else
         fprintf(stderr, "nuvynctl: %s\n", err.message);
-    return true;
+}
+
+bool cli_print_json(cli_t *cli, const ProtobufCMessage *message)
+{
+    if (cli->json)
+        put_json(message, NV_CODEC_PRETTY);
+    return cli->json;
+}
+
+void cli_print_json_line(const ProtobufCMessage *message)
+{
+    put_json(message, 0);
+    fflush(stdout);
 }
 
 cli_table_t *cli_table_new(cli_t *cli, const char *const *titles)

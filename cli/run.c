@@ -138,24 +138,25 @@ static bool watch(cli_t *cli, nv_error_t *err)
            cli_run_verdict(run, err);
 }
 
-static bool change(cli_t *cli, const char *method, const char *done, nv_error_t *err)
-{
-    Nv__Run *run = NULL;
-    if (!get_run(cli, method, &run, err))
-        return false;
-    if (!cli_print_json(cli, &run->base))
-        printf("%s: %s\n", run->run_id, strcmp(run->state, "running") == 0 ? done : run->state);
-    return true;
-}
-
 static bool cancel(cli_t *cli, nv_error_t *err)
 {
-    return change(cli, "RunService/CancelRun", "cancelling", err);
+    Nv__Run *run = NULL;
+    if (!get_run(cli, "RunService/CancelRun", &run, err))
+        return false;
+    if (!cli_print_json(cli, &run->base))
+        printf("%s: %s\n", run->run_id, strcmp(run->state, "running") == 0 ? "cancelling" : run->state);
+    return true;
 }
 
 static bool retry(cli_t *cli, nv_error_t *err)
 {
-    return change(cli, "RunService/RetryRun", "running again from its last checkpoint", err);
+    Nv__Run *run = NULL;
+    if (!get_run(cli, "RunService/RetryRun", &run, err))
+        return false;
+    if (!cli_print_json(cli, &run->base))
+        printf("%s: %s, from where %s stopped; that one stays as it is\n", run->run_id, run->state,
+               cli_argument(cli, 0));
+    return true;
 }
 
 static const nv_option_t fork_options[] = {
@@ -247,7 +248,7 @@ const cli_command_t cli_run_commands[] = {
     {.noun = "run",
      .verb = "retry",
      .arguments = "RUN",
-     .help = "take a failed run up again where it stopped",
+     .help = "a new run that takes a failed or cancelled one up where it stopped",
      .run = retry,
      .min_arguments = 1,
      .max_arguments = 1},

@@ -136,7 +136,8 @@ static bool follow(cli_t *cli, const char *run_id, nv_error_t *err)
             printf(report ? "\n%zu files in %s; begin with %s/report.html\n" : "\n%zu files in %s\n", count,
                    directory, directory);
     }
-    cli_print_json(cli, &run->base);
+    if (cli->json)
+        cli_print_json_line(&run->base);
     if (cli->source_sent)
         run->reason = cli_as_given(cli->ctx, run->reason, cli->source_sent, cli->source_given);
     return cli_run_verdict(run, err);

@@ -272,7 +272,7 @@ static bool take(watch_t *watch, const Nv__RunEvent *event, nv_error_t *err)
                        event->seq);
     watch->last = event->seq;
     if (watch->cli->json)
-        cli_print_json(watch->cli, &event->base);
+        cli_print_json_line(&event->base);
     else
         render(watch, event);
     if (watch->cli->json && strcmp(event->kind, "run") == 0)

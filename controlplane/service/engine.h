@@ -66,9 +66,10 @@ bool cp_engine_fork_run(cp_engine_t *engine, const char *tenant, const char *fro
 
 typedef struct cp_answer {
     const char *tenant, *run_id, *interrupt_id, *by, *comment;
-    const char *answer;    /* "approve", "revise", "reject" */
-    nv_bytes_t design_ref; /* packed DocumentRef of a corrected design; empty: none */
-    const char *design_sha256;
+    const char *answer; /* "approve", "revise", "reject" */
+    nv_bytes_t
+        document_ref; /* packed DocumentRef of a corrected design, or of why it is sent back; empty: none */
+    const char *document_sha256;
 } cp_answer_t;
 bool cp_engine_answer(cp_engine_t *engine, const cp_answer_t *answer, int timeout_ms,
                       nv_error_t *err) NV_MUST_CHECK;

@@ -217,7 +217,7 @@ typedef struct answered {
     char *tenant, *run_id;
     nv_super_answer_t answer;
     store_interrupt_t interrupt;
-    const char *design_sha256;
+    const char *document_sha256;
 } answered_t;
 
 static void answer_posted(cp_engine_t *engine, void *arg)
@@ -227,8 +227,8 @@ static void answer_posted(cp_engine_t *engine, void *arg)
     cp_run_t *run = tenants_run(engine, answered->tenant, answered->run_id, &err);
     if (run && nv_super_answer(run->super, &answered->answer, cp_unix_ms(), run->effects, &err)) {
         cp_change_t change = {.answered = &answered->interrupt,
-                              .documents = &answered->design_sha256,
-                              .n_documents = answered->design_sha256 != NULL};
+                              .documents = &answered->document_sha256,
+                              .n_documents = answered->document_sha256 != NULL};
         change.after.future = answered->future;
         cp_run_commit(engine, run, &change);
     } else {
@@ -276,11 +276,15 @@ bool cp_engine_answer(cp_engine_t *engine, const cp_answer_t *answer, int timeou
     answered->answer.comment = interrupt->comment = nv_strdup(answered, answer->comment);
     interrupt->answer = nv_strdup(answered, answer->answer);
     interrupt->answered_unix_ms = cp_unix_ms();
-    if (answer->design_ref.length) {
-        answered->answer.design =
-            nv_bytes(nv_memdup(answered, answer->design_ref.data, answer->design_ref.length),
-                     answer->design_ref.length);
-        answered->design_sha256 = nv_strdup(answered, answer->design_sha256);
+    if (answer->document_ref.length) {
+        nv_bytes_t reference =
+            nv_bytes(nv_memdup(answered, answer->document_ref.data, answer->document_ref.length),
+                     answer->document_ref.length);
+        if (answered->answer.decision == NV_SUPER_DECIDE_REVISE)
+            answered->answer.critique = reference;
+        else
+            answered->answer.design = reference;
+        answered->document_sha256 = nv_strdup(answered, answer->document_sha256);
     }
     cp_future_t *future = answered->future = cp_future_new();
     cp_post(engine, answer_posted, nv_steal(NULL, answered));

@@ -82,6 +82,10 @@ static bool check_spec(const Nv__RunSpec *spec, nv_error_t *err)
         return nv_fail(err, NV_INVALID_ARGUMENT, "spec.max_rounds: %d: expected 0 to 20", spec->max_rounds);
     return one_of("mode", spec->mode, "full", "analyze", err) &&
            one_of("approval", spec->approval, "auto", "ask", err) &&
+           (strcmp(spec->mode, "analyze") != 0 || strcmp(spec->approval, "ask") != 0 ||
+            nv_fail(
+                err, NV_INVALID_ARGUMENT,
+                "spec.approval \"ask\": a run of mode \"analyze\" builds nothing that could be approved")) &&
            one_of("discovery_mode", spec->discovery_mode, "full", "safe", err);
 }
 
@@ -213,32 +217,53 @@ static bool retry(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const Pro
            cp_run_reply(service, ctx, tenant, run_id, reply, err);
 }
 
-/* A corrected design becomes a document of the tenant. */
-static bool store_design(cp_service_t *service, nv_mem_t *ctx, const char *tenant, ProtobufCBinaryData json,
-                         cp_answer_t *answer, nv_error_t *err)
+/* What comes with an answer becomes a document of the tenant. */
+static bool store_answer(cp_service_t *service, nv_mem_t *ctx, const char *name,
+                         const ProtobufCMessage *message, cp_answer_t *answer, nv_error_t *err)
 {
-    ProtobufCMessage *design;
     uint8_t *packed;
     size_t length;
     char *sha = nv_alloc(ctx, 65);
     Nv__DocumentRef ref = NV__DOCUMENT_REF__INIT;
-    if (json.len == 0)
-        return true;
-    if (!nv_json_decode(ctx, &nv__star_schema__descriptor, "design", (const char *)json.data, json.len, 0,
-                        &design, err))
+    nv_pack(ctx, message, &packed, &length);
+    if (!store_document_put(service->store, answer->tenant, packed, length, sha, err))
         return false;
-    nv_pack(ctx, design, &packed, &length);
-    if (!store_document_put(service->store, tenant, packed, length, sha, err))
-        return false;
-    ref.name = text("human_design");
+    ref.name = text(name);
     ref.sha256 = sha;
     ref.bytes = (int64_t)length;
     ref.media_type = text("application/x-protobuf");
-    ref.message_type = text("nuvyn.v1.StarSchema");
+    ref.message_type = text(message->descriptor->name);
     nv_pack(ctx, &ref.base, &packed, &length);
-    answer->design_ref = nv_bytes(packed, length);
-    answer->design_sha256 = sha;
+    answer->document_ref = nv_bytes(packed, length);
+    answer->document_sha256 = sha;
     return true;
+}
+
+static bool store_design(cp_service_t *service, nv_mem_t *ctx, ProtobufCBinaryData json, cp_answer_t *answer,
+                         nv_error_t *err)
+{
+    ProtobufCMessage *design;
+    return nv_json_decode(ctx, &nv__star_schema__descriptor, "design", (const char *)json.data, json.len, 0,
+                          &design, err) &&
+           store_answer(service, ctx, "human_design", design, answer, err);
+}
+
+/* Why a design is sent back: a critique like that of a review, in a person's words. */
+static bool store_critique(cp_service_t *service, nv_mem_t *ctx, cp_answer_t *answer, nv_error_t *err)
+{
+    Nv__Validation critique = NV__VALIDATION__INIT;
+    critique.critique = text(answer->comment);
+    critique.blame = text("design");
+    critique.by = text(answer->by);
+    return store_answer(service, ctx, "critique", &critique.base, answer, err);
+}
+
+static bool store_documents(cp_service_t *service, nv_mem_t *ctx, ProtobufCBinaryData design,
+                            cp_answer_t *answer, nv_error_t *err)
+{
+    if (design.len > 0)
+        return store_design(service, ctx, design, answer, err);
+    return strcmp(answer->answer, "revise") != 0 || store_critique(service, ctx, answer, err);
 }
 
 static bool answer(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const ProtobufCMessage *request,
@@ -255,7 +280,7 @@ static bool answer(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const Pr
                          .by = call->peer->spiffe,
                          .comment = asked->comment,
                          .answer = asked->answer};
-    return store_design(service, ctx, tenant, asked->design_json, &given, err) &&
+    return store_documents(service, ctx, asked->design_json, &given, err) &&
            cp_engine_answer(service->engine, &given, cp_time_left(call), err) &&
            cp_run_reply(service, ctx, tenant, asked->run_id, reply, err);
 }

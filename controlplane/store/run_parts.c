@@ -152,7 +152,7 @@ bool store_artifact_get(store_t *store, nv_mem_t *ctx, const char *tenant, const
 {
     return check_run_key(tenant, run_id, err) && check_text("artifact name", name, STORE_PATH_MAX, err) &&
            row_get(store, ctx, DB_ARTIFACT_GET, DB_PARAMS(db_s(tenant), db_s(run_id), db_s(name)),
-                   push_artifact, "artifact", name, out, sizeof *out, err);
+                   push_artifact, nv_printf(ctx, "run %s: artifact", run_id), name, out, sizeof *out, err);
 }
 
 bool store_artifact_list(store_t *store, nv_mem_t *ctx, const char *tenant, const char *run_id,

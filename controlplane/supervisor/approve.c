@@ -127,6 +127,8 @@ static void decide(nv_node_call_t *call, const decoded_t *answer)
         nv_node_call_outcome(call, answer->fields[DESIGN].length ? OUTCOME_FAIL_DESIGN : OUTCOME_PASS);
         break;
     case NV_SUPER_DECIDE_REVISE:
+        /* An earlier correction was answered by the design that is now sent back. */
+        write_text(call, CHANNEL_HUMAN_DESIGN, nv_bytes_text(""));
         write_document(call, CHANNEL_CRITIQUE, answer->fields[CRITIQUE]);
         write_outcome(call, 'f', "sent back", answer);
         nv_node_call_write(call, &(nv_graph_write_t){.channel = CHANNEL_ROUNDS, .number = 1});

@@ -167,7 +167,7 @@ static void visit_channel(const nv_super_run_t *run, nv_channel_id_t channel,
 {
     nv_bytes_t value;
     if (channel != CHANNEL_PROFILE && channel != CHANNEL_CASE) {
-        if (nv_graph_read(run->graph, channel, &value))
+        if (nv_graph_read(run->graph, channel, &value) && value.length > 0) /* empty: taken back */
             visit(super_channel_names[channel], value, user);
         return;
     }

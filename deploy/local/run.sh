@@ -44,6 +44,8 @@ cmd_run() {
         esac
         shift
     done
+    [[ "${options[*]} " != *--mode\ analyze* || "${options[*]} " != *--approve\ ask* ]] ||
+        misused "run: --approve ask: a run of --mode analyze builds nothing that could be approved"
     [ -n "$source" ] || misused "run: expected --source-dir DIR, a folder of raw files"
     check_source "$source"
     workspace_choice "$where"

@@ -379,7 +379,8 @@ class Bldr(Case):
                             ("run", "--sauce-dir", "x"): "unknown option --sauce-dir", ("run", self.folder): "expected --source-dir",
                             ("run", folder, "--mode", "fast"): "--mode fast: expected full or analyze",
                             ("run", folder, "--approve=maybe"): "--approve maybe: expected auto or ask",
-                            ("run", folder, "--max-rounds", "-1"): "--max-rounds -1", ("run", folder, "--workspace", "moon"): "moon",
+                            ("run", folder, "--max-rounds", "-1"): "--max-rounds -1",
+                            ("run", folder, "--mode=analyze", "--approve=ask"): "nothing that could be approved", ("run", folder, "--workspace", "moon"): "moon",
                             ("run", folder, "--workspace=databricks"): "DATABRICKS_HOST is not set", ("up", "now"): "now",
                             ("down", "now"): "now", ("status", "now"): "now", ("lint", "now"): "now", ("build", "now"): "now",
                             ("test", "units"): "units", ("bench", "nothing"): "nothing"}.items():

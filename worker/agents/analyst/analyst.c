@@ -1,9 +1,12 @@
 #include "worker/agents/analyst/analyst.h"
 
+#include "common/contract/codec.h"
 #include "worker/agents/model/model_ask.h"
 #include "worker/knowledge/fingerprint.h"
 #include "worker/knowledge/likeness.h"
 #include "worker/prompts/prompts.h"
+
+#include <string.h>
 
 enum { CANDIDATES = 20, CASES = 3 };
 
@@ -56,6 +59,20 @@ Nv__KnowledgeReply *analyst_recall(agent_task_t *task, nv_mem_t *ctx, const Nv__
     if (reply->n_hits == 0)
         task_say(task, "retrieval", "no similar case for %s", stage);
     return reply;
+}
+
+Nv__StarSchema *analyst_case_design(agent_task_t *task, nv_mem_t *ctx, const Nv__KnowledgeCase *found)
+{
+    ProtobufCMessage *message = NULL;
+    nv_error_t err = NV_ERROR_INIT;
+    if (found->document[0] == '\0')
+        return NULL;
+    if (nv_json_decode(ctx, &nv__star_schema__descriptor, "design", found->document, strlen(found->document),
+                       NV_CODEC_IGNORE_UNKNOWN, &message, &err))
+        return (Nv__StarSchema *)message;
+    task_say(task, "retrieval", "the design of %s cannot be read, so it decides nothing: %s",
+             found->run_id[0] ? found->run_id : found->id, err.message);
+    return NULL;
 }
 
 Nv__DesignProposal *analyst_ask(agent_task_t *task, nv_mem_t *ctx, const analyst_question_t *question,

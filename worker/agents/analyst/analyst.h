@@ -19,6 +19,9 @@ bool analyst_profile(agent_task_t *task, nv_mem_t *ctx, Nv__Profile **out, nv_er
 Nv__KnowledgeReply *analyst_recall(agent_task_t *task, nv_mem_t *ctx, const Nv__Profile *profile,
                                    const char *stage, const char **fingerprint);
 
+/* The design in a case; NULL where there is none, or where it cannot be read, which is said as a "retrieval" event. */
+Nv__StarSchema *analyst_case_design(agent_task_t *task, nv_mem_t *ctx, const Nv__KnowledgeCase *found);
+
 typedef struct analyst_question {
     prompt_about_t about;
     const Nv__Profile *profile;

@@ -19,6 +19,8 @@ typedef struct designing {
     Nv__Profile *profile;
     design_input_t input;
     Nv__StarSchema *human;
+    const char
+        *comment; /* of a person who sent the design back; "": nobody did since the last checks failed */
     const Nv__KnowledgeReply *cases;
     Nv__StarSchema *earlier; /* what the person was asked about */
     Nv__Sttm *earlier_sttm;
@@ -38,11 +40,12 @@ static const char *project_name(nv_mem_t *ctx, const char *source)
 static bool read_inputs(designing_t *d, nv_error_t *err)
 {
     ProtobufCMessage *relations = NULL, *review = NULL, *validation = NULL, *human = NULL, *earlier = NULL,
-                     *earlier_sttm = NULL;
+                     *earlier_sttm = NULL, *critique = NULL;
     if (!analyst_profile(d->task, d->ctx, &d->profile, err) ||
         !task_latest(d->task, d->ctx, "relations", &nv__relations__descriptor, &relations, err) ||
         !task_latest(d->task, d->ctx, "review", &nv__review__descriptor, &review, err) ||
         !task_latest(d->task, d->ctx, "validation", &nv__validation__descriptor, &validation, err) ||
+        !task_latest(d->task, d->ctx, "critique", &nv__validation__descriptor, &critique, err) ||
         !task_latest(d->task, d->ctx, "human_design", &nv__star_schema__descriptor, &human, err) ||
         !task_latest(d->task, d->ctx, "design", &nv__star_schema__descriptor, &earlier, err) ||
         !task_latest(d->task, d->ctx, "sttm", &nv__sttm__descriptor, &earlier_sttm, err))
@@ -60,11 +63,15 @@ static bool read_inputs(designing_t *d, nv_error_t *err)
                                 .review = (Nv__Review *)review,
                                 .validation = (Nv__Validation *)validation};
     d->human = (Nv__StarSchema *)human;
+    const Nv__Validation *last = (const Nv__Validation *)critique;
+    d->comment = last != NULL && last->by[0] != '\0' ? last->critique : "";
     return true;
 }
 
 static const char *critique_of(const designing_t *d)
 {
+    if (d->comment[0] != '\0')
+        return d->comment;
     if (d->input.validation != NULL && d->input.validation->critique[0] != '\0' &&
         strcmp(d->input.validation->blame, "design") == 0)
         return d->input.validation->critique;
@@ -90,6 +97,12 @@ static bool ask_model(designing_t *d, nv_error_t *err)
         return nv_fail(err, NV_CANCELLED, "design was cancelled");
     if (proposal == NULL) {
         task_say(d->task, "llm", "designed on evidence alone: %s", why);
+        if (d->comment[0] != '\0')
+            task_say(
+                d->task, "finding",
+                "\"%.200s\" changed nothing: only a language model could follow it; answer with a corrected "
+                "design.json instead",
+                d->comment);
         return true;
     }
     design_outcome_t outcome;
@@ -125,16 +138,10 @@ static bool refuse_human(designing_t *d, nv_error_t *err)
 }
 
 /* The design in a case, where a person made it. */
-static Nv__StarSchema *human_design_of(nv_mem_t *ctx, const Nv__KnowledgeCase *found)
+static Nv__StarSchema *human_design_of(const designing_t *d, const Nv__KnowledgeCase *found)
 {
-    ProtobufCMessage *message = NULL;
-    nv_error_t ignored = NV_ERROR_INIT;
-    if (found->document[0] == '\0' ||
-        !nv_json_decode(ctx, &nv__star_schema__descriptor, "case", found->document, strlen(found->document),
-                        NV_CODEC_IGNORE_UNKNOWN, &message, &ignored))
-        return NULL;
-    Nv__StarSchema *star = (Nv__StarSchema *)message;
-    return strcmp(star->method, "human") == 0 ? star : NULL;
+    Nv__StarSchema *star = analyst_case_design(d->task, d->ctx, found);
+    return star && strcmp(star->method, "human") == 0 ? star : NULL;
 }
 
 /* What a person decided about columns of nearly the same tables, for those that are here, too; also where their whole design no
@@ -144,7 +151,7 @@ static void carry_decisions(designing_t *d)
     for (size_t i = 0; i < d->cases->n_hits; i++) {
         const Nv__KnowledgeHit *hit = d->cases->hits[i];
         const Nv__StarSchema *earlier =
-            hit->similarity >= likeness_near ? human_design_of(d->ctx, hit->found) : NULL;
+            hit->similarity >= likeness_near ? human_design_of(d, hit->found) : NULL;
         nv_error_t err = NV_ERROR_INIT;
         if (!earlier)
             continue;
@@ -171,7 +178,7 @@ static bool use_correction(designing_t *d, const char *fingerprint)
         const Nv__KnowledgeCase *found = d->cases->hits[i]->found;
         nv_error_t err = NV_ERROR_INIT;
         Nv__StarSchema *earlier =
-            fingerprint_same_shape(found->fingerprint, fingerprint) ? human_design_of(d->ctx, found) : NULL;
+            fingerprint_same_shape(found->fingerprint, fingerprint) ? human_design_of(d, found) : NULL;
         if (!earlier)
             continue;
         if (!design_check_star(d->profile, earlier, &err)) {
@@ -194,6 +201,11 @@ static bool make_star(designing_t *d, nv_error_t *err)
         return use_human(d, err);
     const char *fingerprint = "";
     d->cases = analyst_recall(d->task, d->ctx, d->profile, "design", &fingerprint);
+    /* A person who corrected the design and then sends it back does not want the correction undone. */
+    if (d->comment[0] != '\0' && d->earlier != NULL && strncmp(d->earlier->method, "human", 5) == 0) {
+        d->star = d->earlier;
+        return ask_model(d, err);
+    }
     if (use_correction(d, fingerprint))
         return true;
     if (!design_star(d->ctx, &d->input, &d->star, err) || !ask_model(d, err))

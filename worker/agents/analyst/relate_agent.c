@@ -1,5 +1,4 @@
 /* relate: keys, joins and roles of all tables together. */
-#include "common/contract/codec.h"
 #include "worker/agents/analyst/analyst.h"
 #include "worker/agents/remote/counting.h"
 #include "worker/design/carry.h"
@@ -67,13 +66,9 @@ static bool use_cases(relating_t *r, const Nv__KnowledgeReply *cases, const char
 {
     for (size_t i = 0; i < cases->n_hits; i++) {
         const Nv__KnowledgeCase *found = cases->hits[i]->found;
-        ProtobufCMessage *message = NULL;
-        nv_error_t ignored = NV_ERROR_INIT;
-        if (found->document[0] == '\0' ||
-            !nv_json_decode(r->ctx, &nv__star_schema__descriptor, "case", found->document,
-                            strlen(found->document), NV_CODEC_IGNORE_UNKNOWN, &message, &ignored))
+        const Nv__StarSchema *earlier = analyst_case_design(r->task, r->ctx, found);
+        if (earlier == NULL)
             continue;
-        const Nv__StarSchema *earlier = (const Nv__StarSchema *)message;
         bool human = strcmp(earlier->method, "human") == 0;
         if (earlier->relations == NULL || !settles(cases->hits[i], fingerprint, human))
             continue;

@@ -89,6 +89,19 @@ static void sent_back_it_is_designed_and_asked_again(void **state)
     driver_free(d);
 }
 
+static void sent_back_a_correction_is_taken_back(void **state)
+{
+    (void)state;
+    driver_t *d = at_approval();
+    answer(d, (nv_super_answer_t){.decision = NV_SUPER_DECIDE_APPROVE, .design = nv_bytes_text("better")});
+    assert_document(d, "human_design", "better");
+    driver_to(d, NV_SUPER_DESIGN, NV_SUPER_APPROVE);
+    answer(d, (nv_super_answer_t){.decision = NV_SUPER_DECIDE_REVISE, .critique = nv_bytes_text("why")});
+    assert_document(d, "human_design", "");
+    assert_document(d, "critique", "why");
+    driver_free(d);
+}
+
 static void a_rejected_design_ends_the_run_with_a_scorecard(void **state)
 {
     (void)state;
@@ -157,6 +170,7 @@ int main(void)
         cmocka_unit_test(approved_designs_are_built),
         cmocka_unit_test(a_corrected_design_is_checked_and_asked_again),
         cmocka_unit_test(sent_back_it_is_designed_and_asked_again),
+        cmocka_unit_test(sent_back_a_correction_is_taken_back),
         cmocka_unit_test(a_rejected_design_ends_the_run_with_a_scorecard),
         cmocka_unit_test(an_answer_counts_once),
         cmocka_unit_test(a_question_survives_a_restart),

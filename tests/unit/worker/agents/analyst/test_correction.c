@@ -10,6 +10,7 @@
 
 #include "common/contract/codec.h"
 #include "nuvyn/design.pb-c.h"
+#include "nuvyn/quality.pb-c.h"
 #include "tests/bench/design/mini/mini_profile.h"
 #include "worker/knowledge/fingerprint.h"
 #include "worker/local/local_host.h"
@@ -94,6 +95,15 @@ static bool answer(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_er
     *out = (agent_result_t){.outcome = "done"};
     nv__task_usage__init(&out->usage);
     return task->ops->write(task->host, "human_design", &current->edited->base, err);
+}
+
+/* A correction that was taken: it is the design now. */
+static bool rewritten(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
+{
+    (void)ctx;
+    *out = (agent_result_t){.outcome = "done"};
+    nv__task_usage__init(&out->usage);
+    return task->ops->write(task->host, "design", &current->edited->base, err);
 }
 
 static bool run(agent_fn agent, int round, nv_error_t *err)
@@ -267,6 +277,54 @@ static void a_machines_earlier_design_decides_nothing(void **state)
     assert_int_equal(city_of(designed())->scd, NV__SCD_TYPE__SCD_TYPE_2);
 }
 
+static bool send_back(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_error_t *err)
+{
+    (void)ctx;
+    Nv__Validation critique = NV__VALIDATION__INIT;
+    critique.critique = (char *)"call the city a town";
+    critique.blame = (char *)"design";
+    critique.by = (char *)"spiffe://nuvyn.local/operator/ada";
+    *out = (agent_result_t){.outcome = "done"};
+    nv__task_usage__init(&out->usage);
+    return task->ops->write(task->host, "critique", &critique.base, err);
+}
+
+static void a_comment_that_nobody_can_follow_is_told(void **state)
+{
+    (void)state;
+    must(design, 0);
+    assert_null(strstr(current->news, "changed nothing"));
+    must(send_back, 0);
+    must(design, 1);
+    assert_non_null(strstr(current->news, "finding: \"call the city a town\" changed nothing"));
+    assert_string_equal(designed()->method, "evidence");
+}
+
+/* The control plane takes the person's answer back when the design is sent back: only the design that was asked about remains. */
+static void a_correction_that_is_sent_back_stays(void **state)
+{
+    (void)state;
+    Nv__StarSchema *star = edited_by_a_person();
+    star->method = nv_strdup(current->ctx, "human");
+    current->edited = star;
+    must(rewritten, 0);
+    must(send_back, 0);
+    must(design, 1);
+    assert_int_equal(city_of(designed())->scd, NV__SCD_TYPE__SCD_TYPE_1);
+}
+
+static void a_case_that_cannot_be_read_is_told(void **state)
+{
+    (void)state;
+    Nv__StarSchema *star = edited_by_a_person();
+    learn(star);
+    current->memory.document = nv_strdup(current->ctx, "{\"facts\": 7}");
+    start();
+    must(design, 0);
+    assert_non_null(strstr(current->news, "the design of r-earlier cannot be read"));
+    assert_int_equal(city_of(designed())->scd, NV__SCD_TYPE__SCD_TYPE_2);
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -276,6 +334,9 @@ int main(void)
         TEST(a_correction_comes_back_over_the_same_shape),
         TEST(a_correction_that_no_longer_fits_is_left),
         TEST(a_machines_earlier_design_decides_nothing),
+        TEST(a_comment_that_nobody_can_follow_is_told),
+        TEST(a_correction_that_is_sent_back_stays),
+        TEST(a_case_that_cannot_be_read_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
