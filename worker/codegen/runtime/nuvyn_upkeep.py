@@ -28,11 +28,11 @@ def roll_back(tables):
         raise ValueError(f"to_batch: {TO_BATCH!r} is none of the batches in {BATCHES}")
     done = {}
     for name in filter(exists, [PROGRESS, *tables, *(f"{name}_refused" for name in tables)]):
-        history = spark.sql(f"DESCRIBE HISTORY {full_name(name)}").where(F.col("timestamp") <= F.lit(began[0]).cast("timestamp"))
-        version = history.agg(F.max("version")).first()[0]
+        before = F.when(F.col("timestamp") <= F.lit(began[0]).cast("timestamp"), F.col("version"))
+        version, newest = spark.sql(f"DESCRIBE HISTORY {full_name(name)}").agg(F.max(before), F.max("version")).first()
         if version is None:
             spark.sql(f"DROP TABLE {full_name(name)}")
-        else:
+        elif version < newest:  # what the batches did not touch is left alone
             spark.sql(f"RESTORE TABLE {full_name(name)} TO VERSION AS OF {version}")
         done[name] = {"version": version}
     spark.sql(f"DELETE FROM {full_name(BATCHES)} WHERE batch_time >= TIMESTAMP {literal(began[0])}")
