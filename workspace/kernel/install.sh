@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the local workspace's Spark needs below $NUVYN_HOME (default ~/.cache/nuvyn):
 #   venv/   pyspark and delta-spark, every wheel pinned by hash (requirements.txt)
-#   jars/   Delta Lake (jars.txt, through Maven, checked by SHA-256) and our catalog, compiled from java/
+#   jars/   Delta Lake (jars.txt, through Maven, checked by SHA-256), our catalog, compiled from java/, and an archive of
+#           the classes that Spark takes, so that it starts at once (rehearse.py)
 # A second call finds the stamps and does nothing; it needs no network. Where packages come from is pip's and Maven's
 # own configuration; NUVYN_MAVEN_URL names another Maven repository.
 set -euo pipefail
@@ -93,6 +94,22 @@ install_catalog() {
     echo "$stamp" >"$jars/.nuvyn-catalog-stamp"
 }
 
+# Of no use to another Java or to other jars. Without it all works as well, and every start takes longer.
+install_classes() {
+    local stamp archive=$jars/classes.jsa draft=$jars/.classes.jsa
+    stamp=$({ java -version; cat "$jars/.nuvyn-catalog-stamp" "$here/rehearse.py"; echo "$jars"; } 2>&1 | sha256sum | cut -d' ' -f1)
+    [[ $(cat "$jars/.nuvyn-classes-stamp" 2>/dev/null) == "$stamp" ]] && return
+    echo "Rehearsing with Spark, so that it starts faster from now on ..."
+    rm -f "$draft"
+    if "$venv/bin/python" -B "$here/rehearse.py" "$jars" "$draft" >"$home/rehearsal.log" 2>&1 && [[ -s $draft ]]; then
+        mv "$draft" "$archive"
+    else
+        echo "workspace/kernel/install.sh: no archive of Spark's classes was made, so it will start slower ($home/rehearsal.log)" >&2
+        rm -f "$archive" "$draft"
+    fi
+    echo "$stamp" >"$jars/.nuvyn-classes-stamp"
+}
+
 need java openjdk-17-jdk-headless
 mkdir -p "$home"
 exec 9>"$home/.install-spark.lock"
@@ -100,3 +117,4 @@ flock 9
 install_venv
 install_jars
 install_catalog
+install_classes

@@ -11,6 +11,7 @@ import threading
 from py4j.protocol import Py4JJavaError
 from pyspark.sql import SparkSession
 
+import effort
 import grants
 import infoschema
 import readfiles
@@ -29,11 +30,21 @@ def _java_folder():
     return os.path.join(home, "bin") if home else os.environ.get("PATH", "")
 
 
-def start(options):
+def _class_archive(jars, write_to):
+    """The JVM's options about the archive of Spark's classes (rehearse.py): writing it, or reading it where it is there.
+
+    An archive that another JVM or other jars made is passed over by the JVM, which says so in its log."""
+    archive = os.path.join(jars, "classes.jsa")
+    if write_to:
+        return f'"-XX:ArchiveClassesAtExit={write_to}"'
+    return f'"-XX:SharedArchiveFile={archive}"' if os.path.isfile(archive) else ""
+
+
+def start(options, archive_at_exit=None):
     """Starts Spark. options: root, jars, work, cores, memory, jit.
 
-    jit "quick" leaves out the JVM's second compiler: on small data, most of its work would never pay off (measured: a third
-    off the time of a series of CREATE, MERGE and joins over 20,000 rows). "full" is for long runs over much data."""
+    jit "quick" leaves out the JVM's second compiler, and as long as the workspace holds little data the compilation of queries
+    (effort.py): most of that work would never pay off. "full" is for long runs over much data."""
     if shutil.which("java", path=_java_folder()) is None:
         raise RuntimeError(f"there is no Java in {_java_folder()}: install openjdk-17-jre-headless, or set JAVA_HOME")
     jars = sorted(glob.glob(os.path.join(options.jars, "*.jar")))
@@ -50,9 +61,12 @@ def start(options):
         # With one tier the JVM reserves 48 MB for compiled code. A pipeline of some twenty tasks fills that, and from then on
         # everything is interpreted: several times slower, for good.
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{here}/log4j2.properties "
-                                         f"-XX:+UseParallelGC -XX:TieredStopAtLevel={4 if options.jit == 'full' else 1} "
+                                         f"{_class_archive(options.jars, archive_at_exit)} -XX:+UseParallelGC -Xms{options.memory} "
+                                         "-XX:MetaspaceSize=256m "  # each growth from less is a full collection
+                                         f"-XX:TieredStopAtLevel={4 if options.jit == 'full' else 1} "
                                          "-XX:ReservedCodeCacheSize=256m -Duser.timezone=UTC",
         "spark.ui.enabled": "false",
+        "spark.sql.ui.explainMode": "simple",  # of each query, for nobody: there is no UI
         "spark.ui.showConsoleProgress": "false",
         "spark.scheduler.mode": "FAIR",
         "spark.local.dir": os.path.join(options.work, "spark"),
@@ -68,6 +82,7 @@ def start(options):
         "spark.sql.pyspark.dataFrameQueryContext.enabled": "false",
         "spark.databricks.delta.snapshotPartitions": "2",
         "spark.databricks.delta.vacuum.parallelDelete.enabled": "false",
+        "spark.nuvyn.jit": options.jit,
         "spark.hadoop.nuvyn.unity.root": options.root,
         "spark.hadoop.io.compression.codecs": "io.nuvyn.workspace.ZstdCodec",
         "spark.hadoop.fs.file.impl": _FILES,
@@ -110,6 +125,9 @@ class WorkspaceSession(SparkSession):
         self.grants = grants.Grants(catalogs.root)
         super().__init__(base.sparkContext, base._jsparkSession.newSession())
         self._root = base.conf.get("spark.hadoop.nuvyn.unity.root", None) or catalogs.root
+        if base.conf.get("spark.nuvyn.jit") == "quick" and effort.is_little(self._root):
+            for key, value in effort.LITTLE.items():
+                self.conf.set(key, value)
         self.refresh_catalogs()
 
     def enter(self):

@@ -7,11 +7,13 @@ import tempfile
 import threading
 import time
 import unittest
+import unittest.mock
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[3] / "workspace" / "kernel"))
 
 import catalogs
 import dbutils
+import effort
 import grants
 import interrupt
 import source
@@ -53,6 +55,30 @@ class Source(unittest.TestCase):
         self.assertEqual(source.resolve("/a/b/c", "/x/y"), "/x/y")
         with self.assertRaises(source.SourceError):
             source.resolve("/a", "../../x")
+
+
+class Effort(unittest.TestCase):
+    def test_little_data(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            self.assertTrue(effort.is_little(folder))
+            (root / "main" / "raw").mkdir(parents=True)
+            with open(root / "main" / "raw" / "sales.csv", "wb") as file:
+                file.truncate(effort.LITTLE_BYTES)
+            self.assertTrue(effort.is_little(folder))
+            (root / "main" / "more.csv").write_text("x")
+            self.assertFalse(effort.is_little(folder))
+
+    def test_many_files_are_not_little(self):
+        with tempfile.TemporaryDirectory() as folder, unittest.mock.patch.object(effort, "MOST_FILES", 2):
+            for name in "ab":
+                pathlib.Path(folder, name).touch()
+            self.assertTrue(effort.is_little(folder))
+            pathlib.Path(folder, "c").touch()
+            self.assertFalse(effort.is_little(folder))
+
+    def test_a_folder_that_is_gone(self):
+        self.assertTrue(effort.is_little("/no/such/folder"))
 
 
 class SqlText(unittest.TestCase):
