@@ -4,6 +4,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "worker/profiling/texthash.h"
+
 enum {
     PATTERN_MAX = 64,
     MAX_PATTERNS = 1024,
@@ -265,7 +267,7 @@ static inline void add_hot(colstats_t *stats, const char *text, size_t length, u
         add_hot_sampled(stats, text, length, hash);
         return;
     }
-    if (count_hot(stats, hash, count))
+    if (count_hot(stats, hash, count) || stats->rare)
         return;
     if (!stats->exact && count == 1 && stats->tick % KEEP_EVERY)
         return;
@@ -392,15 +394,62 @@ static void batch_patterns(colstats_t *stats, const colstats_batch_t *batch)
         add_pattern(stats, batch->fields[i].text, batch->fields[i].length, PATTERN_EVERY);
 }
 
+/* Sums, counts and sample of n numbers; the sums grow in the numbers' order, as with add_number. */
+static void add_moments(colstats_t *stats, const double *numbers, size_t n)
+{
+    double sum = stats->sum;
+    double sum_squares = stats->sum_squares;
+    int64_t zero = 0;
+    int64_t negative = 0;
+    for (size_t i = 0; i < n; i++) {
+        double off = numbers[i] - stats->shift;
+        sum += off;
+        sum_squares += off * off;
+        zero += numbers[i] == 0;
+        negative += numbers[i] < 0;
+    }
+    stats->sum = sum;
+    stats->sum_squares = sum_squares;
+    stats->zero += zero;
+    stats->negative += negative;
+    reservoir_add_all(&stats->reservoir, numbers, n);
+}
+
+static void batch_numbers(colstats_t *stats, const colstats_batch_t *batch)
+{
+    const parser_t parser = *stats->parser; /* a copy of our own: no store can change it */
+    double numbers[COLSTATS_BATCH];
+    const parsed_t *low = &stats->min;
+    const parsed_t *high = &stats->max;
+    size_t n = 0;
+    for (size_t i = 0; i < batch->n; i++) {
+        const parsed_t *value = &batch->values[i];
+        if (batch->status[i] != PARSE_OK)
+            continue;
+        numbers[n++] = parser_number(&parser, value);
+        if (!stats->any) {
+            stats->min = stats->max = *value;
+            stats->shift = numbers[0];
+            stats->any = true;
+        }
+        low = parsed_compare(&parser, value, low) < 0 ? value : low;
+        high = parsed_compare(&parser, value, high) > 0 ? value : high;
+    }
+    parsed_t lowest = *low;
+    stats->max = *high;
+    stats->min = lowest;
+    add_moments(stats, numbers, n);
+}
+
 static void batch_ranges(colstats_t *stats, const colstats_batch_t *batch)
 {
-    bool texts = stats->parser->type == NV__VALUE_TYPE__VALUE_TYPE_STRING;
-    for (size_t i = 0; texts && i < batch->n; i++)
+    if (stats->parser->type != NV__VALUE_TYPE__VALUE_TYPE_STRING) {
+        batch_numbers(stats, batch);
+        return;
+    }
+    for (size_t i = 0; i < batch->n; i++)
         if (batch->status[i] == PARSE_OK)
             add_text_range(stats, batch->fields[i].text, batch->fields[i].length);
-    for (size_t i = 0; !texts && i < batch->n; i++)
-        if (batch->status[i] == PARSE_OK)
-            add_number(stats, &batch->values[i], 1);
 }
 
 /* What is shown of each value, with its hash. */
@@ -408,12 +457,17 @@ typedef struct shown {
     csv_field_t fields[COLSTATS_BATCH];
     uint64_t hashes[COLSTATS_BATCH];
     char buffers[COLSTATS_BATCH][PARSED_TEXT_MAX];
+    char slack[TEXTHASH_SLACK]; /* behind the last of them */
 } shown_t;
 
 /* type: the parser's, as a constant, so that each type gets a loop of its own. */
 static inline void show_each(const parser_t *parser, Nv__ValueType type, const colstats_batch_t *batch,
                              shown_t *out)
 {
+    csv_field_t anew[COLSTATS_BATCH];
+    uint64_t hashes[COLSTATS_BATCH];
+    uint16_t places[COLSTATS_BATCH];
+    size_t n = 0;
     for (size_t i = 0; i < batch->n; i++) {
         if (batch->status[i] != PARSE_OK)
             continue;
@@ -421,9 +475,15 @@ static inline void show_each(const parser_t *parser, Nv__ValueType type, const c
         bool same;
         const char *text = canonical(parser, type, &batch->values[i], batch->fields[i].text, &length,
                                      out->buffers[i], &same);
-        out->fields[i] = (csv_field_t){text, length};
-        out->hashes[i] = same ? batch->hashes[i] : sketch_hash(text, length);
+        out->fields[i].text = anew[n].text = text;
+        out->fields[i].length = anew[n].length = length;
+        out->hashes[i] = batch->hashes[i];
+        places[n] = (uint16_t)i;
+        n += !same;
     }
+    texthash_all(anew, n, hashes);
+    for (size_t i = 0; i < n; i++)
+        out->hashes[places[i]] = hashes[i];
 }
 
 static void show(const parser_t *parser, const colstats_batch_t *batch, shown_t *out)
@@ -515,7 +575,7 @@ static void merge_range(colstats_t *into, const colstats_t *from)
 static void merge_dict(dict_t *into, const dict_t *from, bool prune)
 {
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("merge");
-    dict_item_t *items = dict_ranked(scratch, from);
+    dict_item_t *items = dict_ranked(scratch, from, from->n_entries);
     for (size_t i = 0; i < from->n_entries; i++) {
         const dict_entry_t *e = items[i].entry;
         if (prune && into->n_entries >= into->max_entries)

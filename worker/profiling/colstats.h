@@ -50,6 +50,7 @@ typedef struct colstats {
         [COLSTATS_FILTER]; /* a bit for each text in hot, by hash: most others are told apart by it */
     dict_t bad;            /* invalid texts */
     dict_t patterns;
+    bool rare;     /* what comes now is not among the frequent texts, unless it is there already */
     uint64_t tick; /* streamed values so far */
 } colstats_t;
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "worker/profiling/plain.h"
+#include "worker/profiling/texthash.h"
 
 column_t column_make(nv_mem_t *ctx, uint64_t seed, size_t max_entries, size_t max_bytes,
                      hashlog_budget_t *budget)
@@ -103,11 +104,13 @@ void column_stream(column_t *column)
         column->stats = colstats_make(column->ctx, column->parser, false, column->seed, column->budget);
     }
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("stream");
-    dict_item_t *items = dict_ranked(scratch, &column->dict);
+    dict_item_t *items = dict_ranked(scratch, &column->dict, COLSTATS_HOT / 2);
     for (size_t i = 0; i < column->dict.n_entries; i++) {
         const dict_entry_t *e = items[i].entry;
+        column->stats.rare = i >= COLSTATS_HOT / 2; /* what comes first would only be pushed out by it */
         stream_one(column, e->text, e->length, e->hash, items[i].count);
     }
+    column->stats.rare = false;
     dict_free(&column->dict);
 }
 
@@ -115,11 +118,14 @@ void column_stream(column_t *column)
  * while the next values are hashed. */
 static void hash_fields(column_t *column, csv_field_t *fields, size_t n, uint64_t *hashes)
 {
+    for (size_t i = 0; i < n; i++)
+        column->padded += text_trim(&fields[i].text, &fields[i].length);
+    texthash_all(fields, n, hashes);
     for (size_t i = 0; i < n; i++) {
-        csv_field_t *field = &fields[i];
-        column->padded += text_trim(&field->text, &field->length);
-        hashes[i] = field->length ? sketch_hash(field->text, field->length) : 0;
-        column->empty += !field->length;
+        if (!fields[i].length) {
+            hashes[i] = 0;
+            column->empty++;
+        }
         dict_prefetch(&column->dict, hashes[i]);
     }
 }
@@ -149,22 +155,29 @@ static void stream_batch(column_t *column, const csv_field_t *fields, const uint
     colstats_take_batch(&column->stats, &(colstats_batch_t){n, fields, hashes, values, status});
 }
 
-static void stream_fields(column_t *column, const csv_field_t *fields, const uint64_t *hashes, size_t n)
+/* Without the empty ones; at most COLSTATS_BATCH. */
+static void stream_full(column_t *column, const csv_field_t *fields, const uint64_t *hashes, size_t n)
 {
     csv_field_t full[COLSTATS_BATCH];
     uint64_t full_hashes[COLSTATS_BATCH];
-    while (n) {
-        size_t some = n < COLSTATS_BATCH ? n : COLSTATS_BATCH;
-        size_t kept = 0;
-        for (size_t i = 0; i < some; i++) {
-            full[kept] = fields[i];
-            full_hashes[kept] = hashes[i];
-            kept += fields[i].length != 0;
-        }
-        stream_batch(column, full, full_hashes, kept);
-        fields += some;
-        hashes += some;
-        n -= some;
+    size_t kept = 0;
+    for (size_t i = 0; i < n; i++) {
+        full[kept] = fields[i];
+        full_hashes[kept] = hashes[i];
+        kept += fields[i].length != 0;
+    }
+    stream_batch(column, full, full_hashes, kept);
+}
+
+static void stream_fields(column_t *column, const csv_field_t *fields, const uint64_t *hashes, size_t n,
+                          bool some_empty)
+{
+    for (size_t at = 0; at < n; at += COLSTATS_BATCH) {
+        size_t some = n - at < COLSTATS_BATCH ? n - at : COLSTATS_BATCH;
+        if (some_empty)
+            stream_full(column, fields + at, hashes + at, some);
+        else
+            stream_batch(column, fields + at, hashes + at, some);
     }
 }
 
@@ -183,7 +196,7 @@ void column_add(column_t *column, csv_field_t *fields, size_t n, uint64_t *hashe
             column_stream(column);
             break;
         }
-    stream_fields(column, fields + i, hashes + i, n - i);
+    stream_fields(column, fields + i, hashes + i, n - i, column->empty > empty);
     column->stats.ascii = false; /* what the dictionary hands on later may be anything */
 }
 

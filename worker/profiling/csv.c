@@ -4,6 +4,10 @@
 
 #include "worker/profiling/csv_marks.h"
 
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
 /* As memchr, without the call for what is mostly a few bytes away. */
 static const char *next_quote(const csv_dialect_t *d, const char *at, const char *end)
 {
@@ -177,9 +181,16 @@ static const char *last_end_by_parity(const csv_dialect_t *d, const char *data, 
     const char *found = NULL;
     uint64_t carry = 0;
     uint64_t may_open = 1; /* the byte before the window allows a quote to open */
+    csv_marks_t all[CSV_WINDOWS];
+    size_t n = 0;
+    size_t next = 0;
     for (const char *at = data; at < end; at += CSV_WINDOW) {
-        csv_marks_t marks = csv_marks_before(d, at, end);
-        uint64_t inside = marks.quotes ? csv_inside(marks.quotes) ^ carry : carry;
+        if (next == n) {
+            n = csv_marks_from(d, at, end, CSV_WINDOWS, all);
+            next = 0;
+        }
+        csv_marks_t marks = all[next++];
+        uint64_t inside = csv_inside(marks.quotes) ^ carry;
         uint64_t before = marks.delimiters | marks.newlines | (marks.quotes & ~inside);
         if (marks.quotes & inside & ~(before << 1 | may_open)) {
             const char *later = last_end_carefully(d, found ? found : data, end, open);

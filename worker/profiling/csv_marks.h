@@ -5,71 +5,23 @@
 #ifndef WORKER_PROFILING_CSV_MARKS_H
 #define WORKER_PROFILING_CSV_MARKS_H
 
-#include <string.h>
-#ifdef __SSE2__
-#include <emmintrin.h>
-#endif
-
 #include "worker/profiling/csv.h"
 
-enum { CSV_WINDOW = 64 };
+enum { CSV_WINDOW = 64, CSV_WINDOWS = 16 };
 
 typedef struct csv_marks {
     uint64_t quotes, delimiters, newlines;
 } csv_marks_t;
 
-#ifdef __SSE2__
-static inline uint64_t csv_equal_to(const __m128i *bytes, char wanted)
-{
-    const __m128i all = _mm_set1_epi8(wanted);
-    uint64_t out = 0;
-    for (int i = 3; i >= 0; i--)
-        out = out << 16 | (unsigned)_mm_movemask_epi8(_mm_cmpeq_epi8(bytes[i], all));
-    return out;
-}
+/* Marks of the windows from `at` on, one after the other: at most `most` of them, which is at most CSV_WINDOWS. What would
+ * stand behind `end` has none. Returns how many windows there are before `end`, one at least. */
+size_t csv_marks_from(const csv_dialect_t *dialect, const char *at, const char *end, size_t most,
+                      csv_marks_t out[CSV_WINDOWS]);
 
-static inline csv_marks_t csv_marks_of(const csv_dialect_t *d, const char *at)
-{
-    __m128i bytes[4];
-    for (int i = 0; i < 4; i++)
-        bytes[i] = _mm_loadu_si128((const __m128i *)(const void *)(at + 16 * i));
-    return (csv_marks_t){.quotes = csv_equal_to(bytes, d->quote),
-                         .delimiters = csv_equal_to(bytes, d->delimiter),
-                         .newlines = csv_equal_to(bytes, '\n')};
-}
-#else
-static inline csv_marks_t csv_marks_of(const csv_dialect_t *d, const char *at)
-{
-    csv_marks_t out = {0};
-    for (int i = CSV_WINDOW - 1; i >= 0; i--) {
-        out.quotes = out.quotes << 1 | (at[i] == d->quote);
-        out.delimiters = out.delimiters << 1 | (at[i] == d->delimiter);
-        out.newlines = out.newlines << 1 | (at[i] == '\n');
-    }
-    return out;
-}
-#endif
-
-/* The marks at `at`, of what lies before `end`. */
-static inline csv_marks_t csv_marks_before(const csv_dialect_t *d, const char *at, const char *end)
-{
-    csv_marks_t out;
-    if (end - at >= CSV_WINDOW) {
-        out = csv_marks_of(d, at);
-    } else {
-        char padded[CSV_WINDOW] = {0};
-        size_t n = (size_t)(end - at);
-        memcpy(padded, at, n);
-        uint64_t there = (UINT64_C(1) << n) - 1;
-        out = csv_marks_of(d, padded);
-        out.quotes &= there;
-        out.delimiters &= there;
-        out.newlines &= there;
-    }
-    if (!d->quote)
-        out.quotes = 0;
-    return out;
-}
+/* The bytes that are compared by one instruction; all say the same. */
+typedef enum csv_step { CSV_BYTE, CSV_BY_16, CSV_BY_32, CSV_BY_64 } csv_step_t;
+/* False where this machine cannot. Marks n windows, each as a whole. */
+bool csv_marks_by(csv_step_t step, const csv_dialect_t *dialect, const char *at, size_t n, csv_marks_t *out);
 
 /* Bit i: the number of quotes up to and with byte i is odd. */
 static inline uint64_t csv_inside(uint64_t quotes)

@@ -1,11 +1,24 @@
 #include "worker/profiling/csv_reader.h"
 
-#include "worker/profiling/csv_marks.h"
+#include <string.h>
+#ifdef __SSE2__
+#include <emmintrin.h>
+#endif
+
+static csv_marks_t next_marks(csv_reader_t *reader, const char *window)
+{
+    if (reader->next_mark == reader->n_marks) {
+        reader->n_marks = csv_marks_from(reader->dialect, window, reader->end, reader->ahead, reader->marks);
+        reader->next_mark = 0;
+        reader->ahead = reader->ahead * 2 < CSV_WINDOWS ? reader->ahead * 2 : CSV_WINDOWS;
+    }
+    return reader->marks[reader->next_mark++];
+}
 
 static void look_at(csv_reader_t *reader, const char *window)
 {
-    csv_marks_t marks = csv_marks_before(reader->dialect, window, reader->end);
-    uint64_t inside = marks.quotes ? csv_inside(marks.quotes) ^ reader->carry : reader->carry;
+    csv_marks_t marks = next_marks(reader, window);
+    uint64_t inside = csv_inside(marks.quotes) ^ reader->carry;
     reader->window = window;
     reader->stops = (marks.delimiters | marks.newlines) & ~inside;
     reader->newlines = marks.newlines;
@@ -14,12 +27,20 @@ static void look_at(csv_reader_t *reader, const char *window)
     reader->carry = inside >> 63 ? UINT64_MAX : 0;
 }
 
+static void start_at(csv_reader_t *reader, const char *at)
+{
+    reader->carry = 0;
+    reader->n_marks = reader->next_mark = 0;
+    reader->ahead = 1;
+    look_at(reader, at);
+}
+
 csv_reader_t csv_reader_make(const csv_dialect_t *dialect, const char *at, const char *end)
 {
     csv_reader_t out = {.dialect = dialect, .at = at, .end = end};
     out.simple = !dialect->quote || dialect->escape == dialect->quote;
     if (out.simple)
-        look_at(&out, at);
+        start_at(&out, at);
     return out;
 }
 
@@ -28,9 +49,8 @@ static void read_carefully(csv_reader_t *reader, csv_record_t *record)
 {
     csv_split(reader->dialect, reader->at, reader->end, record);
     reader->at = record->end;
-    reader->carry = 0;
     if (reader->simple)
-        look_at(reader, reader->at);
+        start_at(reader, reader->at);
 }
 
 static inline void put_field(csv_record_t *record, const char *text, size_t length)

@@ -4,7 +4,7 @@
 #ifndef WORKER_PROFILING_CSV_READER_H
 #define WORKER_PROFILING_CSV_READER_H
 
-#include "worker/profiling/csv.h"
+#include "worker/profiling/csv_marks.h"
 
 enum { CSV_READER_SLACK = 16 };
 
@@ -17,8 +17,12 @@ typedef struct csv_reader {
     uint64_t stops;     /* delimiters and line ends outside quotes that were not passed yet */
     uint64_t newlines;
     uint64_t quotes;
-    uint64_t carry;      /* all ones: the window ends inside quotes */
-    bool inner_newlines; /* within quotes there are some */
+    uint64_t carry;                 /* all ones: the window ends inside quotes */
+    bool inner_newlines;            /* within quotes there are some */
+    csv_marks_t marks[CSV_WINDOWS]; /* of the windows that come next */
+    size_t n_marks, next_mark;
+    size_t
+        ahead; /* so many windows are looked at together: few after a record that was read the careful way */
 } csv_reader_t;
 
 /* The text is borrowed. */

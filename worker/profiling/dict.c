@@ -98,14 +98,6 @@ static dict_item_t *dict_items(nv_mem_t *ctx, const dict_t *dict)
     return items;
 }
 
-dict_item_t *dict_ranked(nv_mem_t *ctx, const dict_t *dict)
-{
-    dict_item_t *items = dict_items(ctx, dict);
-    if (dict->n_entries)
-        qsort(items, dict->n_entries, sizeof *items, by_rank);
-    return items;
-}
-
 static void swap_items(dict_item_t *a, dict_item_t *b)
 {
     dict_item_t kept = *a;
@@ -134,6 +126,18 @@ static void select_ranked(dict_item_t *items, size_t n_items, size_t n)
         else
             low = place + 1;
     }
+}
+
+dict_item_t *dict_ranked(nv_mem_t *ctx, const dict_t *dict, size_t n)
+{
+    dict_item_t *items = dict_items(ctx, dict);
+    if (n < dict->n_entries)
+        select_ranked(items, dict->n_entries, n);
+    else
+        n = dict->n_entries;
+    if (n)
+        qsort(items, n, sizeof *items, by_rank);
+    return items;
 }
 
 void dict_prune(dict_t *dict, size_t n)

@@ -70,8 +70,9 @@ typedef struct dict_item {
     const dict_entry_t *entry;
     int64_t count;
 } dict_item_t;
-/* All entries with counts below ctx, most frequent first, ties by text. */
-dict_item_t *dict_ranked(nv_mem_t *ctx, const dict_t *dict);
+/* All entries with counts below ctx: the n most frequent first, ties by text; the others in any order, the same for the
+ * same additions. */
+dict_item_t *dict_ranked(nv_mem_t *ctx, const dict_t *dict, size_t n);
 /* Each entry in order of first sight: counts[i] belongs to entries[i]. */
 int64_t *dict_counts(nv_mem_t *ctx, const dict_t *dict);
 /* Keeps only the n most frequent. */

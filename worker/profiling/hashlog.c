@@ -8,7 +8,7 @@
 static void *grab(size_t size)
 {
     enum { HUGE_PAGE = 1 << 21 };
-    bool large = size >= HUGE_PAGE / 2;
+    bool large = size >= HUGE_PAGE;
     void *out = large ? aligned_alloc(HUGE_PAGE, (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE)
                       : malloc(size ? size : 1);
     if (!out)
@@ -84,11 +84,27 @@ void hashlog_merge(hashlog_t *into, hashlog_t *from)
 enum { PART_BITS = 8, PARTS = 1 << PART_BITS, SUPER_MAX = 1 << 23 };
 
 typedef struct spread {
-    uint64_t *hashes; /* of the super-part, ordered by part */
+    hashlog_counter_t
+        *room; /* hashes: of the super-part, ordered by part; slots: enough for its largest part */
     size_t starts[PARTS + 1];
-    uint64_t *slots;
-    size_t n_slots;
 } spread_t;
+
+/* At least n of them, with any content. */
+static void make_room(uint64_t **array, size_t *have, size_t n)
+{
+    if (n <= *have)
+        return;
+    free(*array);
+    *array = grab(n * sizeof **array);
+    *have = n;
+}
+
+void hashlog_counter_free(hashlog_counter_t *counter)
+{
+    free(counter->hashes);
+    free(counter->slots);
+    *counter = (hashlog_counter_t){0};
+}
 
 static size_t part_of(uint64_t hash, int skip)
 {
@@ -98,6 +114,15 @@ static size_t part_of(uint64_t hash, int skip)
 static bool in_super(uint64_t hash, int bits, uint64_t super)
 {
     return !bits || hash >> (64 - bits) == super;
+}
+
+/* For n hashes, as a power of two. */
+static size_t slots_for(size_t n)
+{
+    size_t slots = 64;
+    while (slots < 2 * n)
+        slots *= 2;
+    return slots;
 }
 
 static void fill(const hashlog_t *log, int bits, uint64_t super, spread_t *out)
@@ -113,40 +138,36 @@ static void fill(const hashlog_t *log, int bits, uint64_t super, spread_t *out)
         largest = counts[p] > largest ? counts[p] : largest;
         counts[p] = out->starts[p];
     }
-    out->hashes = grab(out->starts[PARTS] * sizeof *out->hashes);
+    make_room(&out->room->hashes, &out->room->n_hashes, out->starts[PARTS]);
     for (const hashlog_chunk_t *chunk = log->last; chunk; chunk = chunk->previous)
         for (size_t i = 0; i < chunk->n; i++)
             if (in_super(chunk->hashes[i], bits, super))
-                out->hashes[counts[part_of(chunk->hashes[i], bits)]++] = chunk->hashes[i];
-    out->n_slots = 64;
-    while (out->n_slots < 2 * largest)
-        out->n_slots *= 2;
-    out->slots = grab(out->n_slots * sizeof *out->slots);
+                out->room->hashes[counts[part_of(chunk->hashes[i], bits)]++] = chunk->hashes[i];
+    make_room(&out->room->slots, &out->room->n_slots, slots_for(largest));
 }
 
 /* Distinct hashes of one part, in a set with open addressing; 0 is kept apart. */
 static int64_t count_part(const spread_t *spread, size_t part)
 {
-    const uint64_t *at = spread->hashes + spread->starts[part];
+    const uint64_t *at = spread->room->hashes + spread->starts[part];
+    uint64_t *slots = spread->room->slots;
     size_t n = spread->starts[part + 1] - spread->starts[part];
-    size_t slots = 64;
-    while (slots < 2 * n)
-        slots *= 2;
-    memset(spread->slots, 0, slots * sizeof *spread->slots);
+    size_t n_slots = slots_for(n);
+    memset(slots, 0, n_slots * sizeof *slots);
     int64_t distinct = 0;
     bool zero = false;
     for (size_t i = 0; i < n; i++) {
-        size_t slot = at[i] & (slots - 1);
-        while (spread->slots[slot] && spread->slots[slot] != at[i])
-            slot = (slot + 1) & (slots - 1);
+        size_t slot = at[i] & (n_slots - 1);
+        while (slots[slot] && slots[slot] != at[i])
+            slot = (slot + 1) & (n_slots - 1);
         zero |= !at[i];
-        distinct += !spread->slots[slot] && at[i];
-        spread->slots[slot] = at[i];
+        distinct += !slots[slot] && at[i];
+        slots[slot] = at[i];
     }
     return distinct + zero;
 }
 
-int64_t hashlog_distinct(hashlog_t *log)
+int64_t hashlog_distinct(hashlog_t *log, hashlog_counter_t *counter)
 {
     if (log->dropped || !log->n)
         return 0;
@@ -155,12 +176,10 @@ int64_t hashlog_distinct(hashlog_t *log)
         bits++;
     int64_t distinct = 0;
     for (uint64_t super = 0; super < UINT64_C(1) << bits; super++) {
-        spread_t spread = {0};
+        spread_t spread = {.room = counter};
         fill(log, bits, super, &spread);
         for (size_t p = 0; p < PARTS; p++)
             distinct += count_part(&spread, p);
-        free(spread.hashes);
-        free(spread.slots);
     }
     free_chunks(log);
     return distinct;

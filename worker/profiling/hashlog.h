@@ -12,13 +12,15 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { HASHLOG_FIRST_CHUNK = 64, HASHLOG_CHUNK = 1 << 17 };
+enum { HASHLOG_FIRST_CHUNK = 64, HASHLOG_CHUNK_BYTES = 1 << 21 }; /* the largest fill a huge page */
 
 typedef struct hashlog_chunk {
     struct hashlog_chunk *previous;
     size_t n, capacity; /* each is twice the one before, up to HASHLOG_CHUNK: many columns have few values */
     uint64_t hashes[];
 } hashlog_chunk_t;
+
+enum { HASHLOG_CHUNK = (HASHLOG_CHUNK_BYTES - sizeof(hashlog_chunk_t)) / sizeof(uint64_t) };
 
 /* What all logs of a run may hold together. */
 typedef struct hashlog_budget {
@@ -46,7 +48,15 @@ static inline bool hashlog_add(hashlog_t *log, uint64_t hash)
 void hashlog_drop(hashlog_t *log);
 /* Moves everything of `from` to `into`; either dropped makes the result dropped. */
 void hashlog_merge(hashlog_t *into, hashlog_t *from);
+
+/* Room to count in, kept from one log to the next: fresh memory costs as much as the counting. Starts from zeros; one
+ * thread each. */
+typedef struct hashlog_counter {
+    uint64_t *hashes, *slots; /* malloc'ed */
+    size_t n_hashes, n_slots;
+} hashlog_counter_t;
+void hashlog_counter_free(hashlog_counter_t *counter);
 /* Distinct hashes; frees the log. */
-int64_t hashlog_distinct(hashlog_t *log);
+int64_t hashlog_distinct(hashlog_t *log, hashlog_counter_t *counter);
 
 #endif

@@ -131,6 +131,7 @@ static bool scan_again(job_t *job, const bool *again, nv_error_t *err)
 typedef struct column_jobs {
     job_t *job;
     nv_mem_t *contexts[64];
+    hashlog_counter_t counters[64];
 } column_jobs_t;
 
 static void report_one(void *arg, size_t worker, size_t i)
@@ -143,7 +144,7 @@ static void report_one(void *arg, size_t worker, size_t i)
     column->name = job->names[i];
     column->position = (int32_t)i;
     report_column(ctx, &job->scan.columns[i], &job->inferred[i], &job->parsers[i],
-                  report_limits(job->dialect.n_columns), column);
+                  report_limits(job->dialect.n_columns), &jobs->counters[worker], column);
     job->out->columns[i] = column;
 }
 
@@ -157,8 +158,10 @@ static void report_columns(job_t *job)
     for (size_t i = 0; i < threads; i++)
         jobs.contexts[i] = nv_mem_root("columns");
     parallel_run(threads, n, report_one, &jobs);
-    for (size_t i = 0; i < threads; i++)
+    for (size_t i = 0; i < threads; i++) {
         nv_steal(job->ctx, jobs.contexts[i]);
+        hashlog_counter_free(&jobs.counters[i]);
+    }
     for (size_t i = 0; i < n; i++)
         if (job->inferred[i].warning)
             profile_warn(job, "%s: %s", job->names[i], job->inferred[i].warning);

@@ -30,7 +30,7 @@ static char *valid_text(nv_mem_t *ctx, const char *text, size_t length)
 static Nv__ValueCount **value_counts(nv_mem_t *ctx, const dict_t *dict, size_t most, size_t *n)
 {
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("ranking");
-    dict_item_t *items = dict_ranked(scratch, dict);
+    dict_item_t *items = dict_ranked(scratch, dict, most);
     *n = dict->n_entries < most ? dict->n_entries : most;
     Nv__ValueCount **out = NV_NEW_ARRAY(ctx, Nv__ValueCount *, *n);
     for (size_t i = 0; i < *n; i++) {
@@ -86,11 +86,15 @@ report_limits_t report_limits(size_t n_columns)
     return (report_limits_t){128, 5, 3, false};
 }
 
-static void report_distinct(nv_mem_t *ctx, colstats_t *stats, size_t most, Nv__ColumnProfile *out)
+/* increasing: all its values are numbers, each above the one before it. */
+static void report_distinct(nv_mem_t *ctx, colstats_t *stats, size_t most, bool increasing,
+                            hashlog_counter_t *counter, Nv__ColumnProfile *out)
 {
-    out->distinct_exact = !stats->log.dropped;
-    if (out->distinct_exact)
-        out->distinct_count = hashlog_distinct(&stats->log);
+    out->distinct_exact = increasing || !stats->log.dropped;
+    if (increasing)
+        out->distinct_count = stats->ok;
+    else if (out->distinct_exact)
+        out->distinct_count = hashlog_distinct(&stats->log, counter);
     else
         out->distinct_count = llround(hll_estimate(stats->hll));
     if (out->distinct_count > stats->ok)
@@ -132,7 +136,7 @@ void report_type(const infer_result_t *inferred, Nv__ColumnProfile *out)
 }
 
 void report_column(nv_mem_t *ctx, column_t *column, const infer_result_t *inferred, const parser_t *parser,
-                   report_limits_t limits, Nv__ColumnProfile *out)
+                   report_limits_t limits, hashlog_counter_t *counter, Nv__ColumnProfile *out)
 {
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("column report");
     if (!column->streaming)
@@ -145,7 +149,8 @@ void report_column(nv_mem_t *ctx, column_t *column, const infer_result_t *inferr
     out->monotonic = column_is_monotonic(column);
     report_range(ctx, stats, out);
     report_moments(stats, out);
-    report_distinct(ctx, stats, limits.kmv, out);
+    bool increasing = out->monotonic && !column->blocks[0].first.length && stats->ok == column->values;
+    report_distinct(ctx, stats, limits.kmv, increasing, counter, out);
     report_texts(ctx, stats, limits, out);
     distribution_report(ctx, stats, limits.histogram, out);
     semantic_report(ctx, column->values, out);

@@ -19,6 +19,6 @@ bool report_is_number(Nv__ValueType type);
 /* Fills out, all below ctx. The column's own statistics must be under `parser` where it streamed; a dictionary is
  * evaluated here. Uses the column up. */
 void report_column(nv_mem_t *ctx, column_t *column, const infer_result_t *inferred, const parser_t *parser,
-                   report_limits_t limits, Nv__ColumnProfile *out);
+                   report_limits_t limits, hashlog_counter_t *counter, Nv__ColumnProfile *out);
 
 #endif

@@ -301,12 +301,12 @@ typedef struct log_jobs {
     size_t n_lanes;
     bool ordered; /* the rows are known to differ */
     scan_result_t *out;
+    hashlog_counter_t counters[64]; /* a worker's own */
 } log_jobs_t;
 
 static void count_log(void *arg, size_t worker, size_t i)
 {
-    (void)worker;
-    const log_jobs_t *jobs = arg;
+    log_jobs_t *jobs = arg;
     bool rows = i == 0;
     if (rows && jobs->ordered) {
         jobs->out->distinct_rows = jobs->out->rows;
@@ -315,7 +315,7 @@ static void count_log(void *arg, size_t worker, size_t i)
     hashlog_t *log = rows ? &jobs->lanes[0].row_log : &jobs->lanes[0].set_logs[i - 1];
     for (size_t lane = 1; lane < jobs->n_lanes; lane++)
         hashlog_merge(log, rows ? &jobs->lanes[lane].row_log : &jobs->lanes[lane].set_logs[i - 1]);
-    int64_t distinct = log->dropped ? -1 : hashlog_distinct(log);
+    int64_t distinct = log->dropped ? -1 : hashlog_distinct(log, &jobs->counters[worker]);
     if (rows)
         jobs->out->distinct_rows = distinct;
     else
@@ -340,6 +340,8 @@ static void merge_logs(const scan_config_t *config, lane_t *lanes, scan_result_t
                        .out = out};
     out->n_sets = lanes[0].n_sets;
     parallel_run(jobs.n_lanes, 1 + out->n_sets, count_log, &jobs);
+    for (size_t i = 0; i < jobs.n_lanes; i++)
+        hashlog_counter_free(&jobs.counters[i]);
 }
 
 typedef struct name_place {

@@ -13,13 +13,19 @@
 #define XXH_INLINE_ALL /* most texts are short: a call would cost as much as the hash */
 #include <xxhash.h>
 
-enum { HLL_BITS = 14, HLL_REGISTERS = 1 << HLL_BITS, KMV_SIZE = 1024, RESERVOIR_SIZE = 16384 };
+enum {
+    SKETCH_SEED = 42,
+    HLL_BITS = 14,
+    HLL_REGISTERS = 1 << HLL_BITS,
+    KMV_SIZE = 1024,
+    RESERVOIR_SIZE = 16384
+};
 
 /* The hash of a canonical text, the same in every profile: XXH64 with seed 42, which is what Spark calls xxhash64 of a
  * string, so that sketches made in a warehouse and here agree. */
 static inline uint64_t sketch_hash(const char *text, size_t length)
 {
-    return XXH64(text, length, 42);
+    return XXH64(text, length, SKETCH_SEED);
 }
 
 /* Distinct count within about 0.8 % (Flajolet et al. 2007; small counts by linear counting). */
@@ -91,6 +97,16 @@ static inline void reservoir_add(reservoir_t *reservoir, double value)
     reservoir->seen++;
     if (reservoir->n < RESERVOIR_SIZE || reservoir->seen == reservoir->next)
         reservoir_take(reservoir, value);
+}
+/* The same for n values, one after the other. */
+static inline void reservoir_add_all(reservoir_t *reservoir, const double *values, size_t n)
+{
+    if (reservoir->n == RESERVOIR_SIZE && reservoir->next - reservoir->seen > (int64_t)n) {
+        reservoir->seen += (int64_t)n;
+        return;
+    }
+    for (size_t i = 0; i < n; i++)
+        reservoir_add(reservoir, values[i]);
 }
 
 #endif

@@ -186,7 +186,7 @@ static void reserve(source_block_t *block, size_t capacity)
 {
     if (capacity <= block->capacity)
         return;
-    char *grown = realloc(block->data, capacity);
+    char *grown = realloc(block->data, capacity + SOURCE_SLACK);
     if (!grown)
         abort();
     block->data = grown;

@@ -24,8 +24,10 @@ typedef struct source_reject {
     const char *reason; /* static */
 } source_reject_t;
 
+enum { SOURCE_SLACK = 16 };
+
 typedef struct source_block {
-    char *data; /* the lane's buffer, reused */
+    char *data; /* the lane's buffer, reused; SOURCE_SLACK bytes longer than its capacity */
     size_t length;
     size_t capacity;
     size_t file;

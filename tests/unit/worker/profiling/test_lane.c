@@ -42,7 +42,7 @@ static void feed(fixture_t *f, const char *line, int times)
     size_t length = strlen(line);
     source_block_t *block = &f->lane.block;
     block->capacity = block->length = length * (size_t)times;
-    block->data = realloc(block->data, block->length);
+    block->data = realloc(block->data, block->length + SOURCE_SLACK);
     assert_non_null(block->data);
     for (int i = 0; i < times; i++)
         memcpy(block->data + (size_t)i * length, line, length);
