@@ -36,7 +36,10 @@ static void put_target(nv_json_writer_t *w, const char *name, const char *mode, 
     nv_json_close_object(w);
     if (!is_default) {
         nv_json_open_object(w, "workspace");
-        nv_json_put_string(w, "root_path", "/Workspace/Shared/.bundle/${bundle.name}/${bundle.target}");
+        /* Whose job runs it: nobody else may write there, as everybody may below /Workspace/Shared. */
+        nv_json_put_string(
+            w, "root_path",
+            "/Workspace/Users/${workspace.current_user.userName}/.bundle/${bundle.name}/${bundle.target}");
         nv_json_close_object(w);
     }
     nv_json_close_object(w);
