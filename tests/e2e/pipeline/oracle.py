@@ -50,6 +50,10 @@ class Oracle:
         for statement in self.statements():
             self.duck.rows(statement)
 
+    def brought(self, batch):
+        """Whether the batch brought files."""
+        return self.duck.rows(f"SELECT count(*) FROM raw WHERE batch = {self.batches.index(batch) + 1}") != [("0",)]
+
     def label(self, batch):
         return f"(CASE {batch} " + " ".join(f"WHEN {n} THEN '{b}'" for n, b in enumerate(self.batches, 1)) + " END)"
 

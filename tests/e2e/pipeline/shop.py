@@ -80,8 +80,17 @@ class Shop(unittest.TestCase):
 
     # ---- running and judging
 
+    def run_batch(self, batch, **parameters):
+        """Runs the job, and says how long it took and what took longest."""
+        took = {}
+        try:
+            return self.project.run(batch, took.__setitem__, **parameters)
+        finally:
+            longest = sorted(took, key=took.get, reverse=True)[:3]
+            print(f"{batch}: {sum(took.values()):.0f} s ({', '.join(f'{key} {took[key]:.0f}' for key in longest)})", flush=True)
+
     def arrive(self, batch, *files):
-        done = self.project.run(batch)
+        done = self.run_batch(batch)
         self.oracle.arrives(batch, files)
         self.agree()
         return done

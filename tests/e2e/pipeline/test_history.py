@@ -30,14 +30,18 @@ class History(Shop):
     SCHEMA, SOURCES, TARGETS, STAR = "history", SOURCES, TARGETS, STAR
 
     def refuse(self, batch, says):
-        """The run stops with these words and has published nothing; then the batch is undone."""
-        before = self.keys()
+        """The run stops with these words and has published nothing: no table of the star has a new version. Then the batch is
+        undone."""
+        before = self.versions()
         with self.assertRaisesRegex(RuntimeError, says):
-            self.project.run(batch)
-        self.assertEqual(self.keys(), before)
+            self.run_batch(batch)
+        self.assertEqual(self.versions(), before)
         shutil.rmtree(os.path.join(self.volume, batch))
         self.project.run_notebook("96_rollback", batch_id="undo", to_batch=batch)
-        self.agree()
+        self.assertEqual(self.versions(), before)
+
+    def versions(self):
+        return {t: self.spark.sql(f"DESCRIBE HISTORY spark_catalog.history.{t} LIMIT 1").first()["version"] for t in STAR}
 
     def test_01_initial_load(self):
         done = self.arrive(
@@ -53,11 +57,8 @@ class History(Shop):
         self.assertEqual(done["90_quality"]["fail"], 0)
 
     def test_02_same_batch_again(self):
-        for batch in ("day-01", "day-02"):
-            done = self.project.run(batch)
-            self.assertEqual(set(changed_rows(done).values()), {0}, changed_rows(done))
-        self.oracle.arrives("day-02", [])
-        self.agree()
+        done = self.run_batch("day-01")
+        self.assertEqual(set(changed_rows(done).values()), {0}, changed_rows(done))
         for t in STAR:
             last = self.spark.sql(f"DESCRIBE HISTORY spark_catalog.`history`.{t} LIMIT 1").first()
             self.assertEqual(last["operation"], "MERGE")
@@ -121,6 +122,7 @@ class History(Shop):
     def test_08_a_source_that_shrinks(self):
         self.products("day-08", (1, "Tea", 2.75))
         self.refuse("day-08", "the snapshot lacks 2 of 3 keys")
+        self.agree()
 
     def test_09_killed_in_a_merge(self):
         """kill -9 for the whole process while it writes the files of a MERGE; the batch is then simply run again."""
@@ -142,7 +144,7 @@ class History(Shop):
 
     def test_10_everything_changes_nothing(self):
         """What increments made of the tables is what a whole load makes of them."""
-        done = self.project.run("day-10", load="everything")
+        done = self.run_batch("day-10", load="everything")
         self.oracle.arrives("day-10", [])
         self.assertEqual(set(changed_rows(done).values()), {0}, changed_rows(done))
         self.agree()
@@ -151,8 +153,8 @@ class History(Shop):
         before = self.keys()
         for name in [*STAR, *(s["silver_name"] for s in SOURCES), "fact_sale_refused", "nuvyn_quarantine"]:
             self.spark.sql(f"DROP TABLE spark_catalog.history.{name}")
-        for batch in self.oracle.batches:
-            self.project.run(batch)
+        for batch in filter(self.oracle.brought, self.oracle.batches):
+            self.run_batch(batch)
         self.assertEqual(self.keys(), before)
         self.agree()
 
