@@ -76,11 +76,14 @@ static char *key_text(const export_t *e, sql_dialect_t dialect, const Nv__SttmTa
     return nv_printf(e->ctx, "CASE WHEN %s < 0 THEN %s ELSE %s END", key, text, *known ? known : text);
 }
 
-static bool is_left_out(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+/* Delete markers without a date of their own end members with their batch, also where the data date the versions. */
+static bool is_left_out(const export_t *e, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
 {
     Nv__TransformOp op = column->transform->op;
-    bool validity =
-        op == NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM || op == NV__TRANSFORM_OP__TRANSFORM_OP_SCD_TO;
+    bool ends = op == NV__TRANSFORM_OP__TRANSFORM_OP_SCD_TO;
+    bool validity = op == NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM || ends;
+    if (ends && model_ended(e->ctx, e->star.sttm, model_source(e->star.sttm, target->driving_source)))
+        return true;
     return op == NV__TRANSFORM_OP__TRANSFORM_OP_AUDIT || column->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE ||
            (validity && !is_dated_by_data(target));
 }
@@ -92,7 +95,7 @@ static char *content_sql(const export_t *e, sql_dialect_t dialect, const Nv__Stt
     for (size_t i = 0; i < target->n_columns; i++) {
         const Nv__SttmColumn *c = target->columns[i];
         char *value;
-        if (is_left_out(target, c))
+        if (is_left_out(e, target, c))
             continue;
         if (c->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP) {
             const Nv__SttmTarget *dimension = model_target(e->star.sttm, c->transform->dimension);
