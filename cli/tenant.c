@@ -9,10 +9,7 @@ enum { PEM_MAX_BYTES = 256 * 1024 };
 
 static char *names(nv_mem_t *ctx, char *const *list, size_t count)
 {
-    char *text = nv_strdup(ctx, count ? "" : "(none)");
-    for (size_t i = 0; i < count; i++)
-        text = nv_printf(ctx, "%s%s%s", text, i ? ", " : "", list[i]);
-    return text;
+    return count ? nv_join(ctx, ", ", list, count) : nv_strdup(ctx, "(none)");
 }
 
 static void add_row(cli_t *cli, cli_table_t *table, const Nv__Tenant *tenant)

@@ -109,6 +109,16 @@ char *nv_printf(nv_mem_t *ctx, const char *fmt, ...)
     return text;
 }
 
+char *nv_join(nv_mem_t *ctx, const char *separator, char *const *texts, size_t count)
+{
+    char *text = nv_strdup(ctx, "");
+    for (size_t i = 0; i < count; i++) {
+        text = must(talloc_strdup_append_buffer(text, i > 0 ? separator : ""));
+        text = must(talloc_strdup_append_buffer(text, texts[i]));
+    }
+    return text;
+}
+
 void *nv_steal(nv_mem_t *new_parent, void *ptr)
 {
     return _talloc_steal_loc(new_parent, ptr, __location__);

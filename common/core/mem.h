@@ -43,6 +43,8 @@ char *nv_strndup(nv_mem_t *ctx, const char *text, size_t length);
 void *nv_memdup(nv_mem_t *ctx, const void *data, size_t length);
 char *nv_printf(nv_mem_t *ctx, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *nv_vprintf(nv_mem_t *ctx, const char *fmt, va_list args) __attribute__((format(printf, 2, 0)));
+/* The texts in their order with the separator between them; "" for none. */
+char *nv_join(nv_mem_t *ctx, const char *separator, char *const *texts, size_t count);
 
 /* Moves ptr below new_parent; returns ptr. */
 void *nv_steal(nv_mem_t *new_parent, void *ptr);

@@ -9,23 +9,15 @@ int plan_find(const plan_t *plan, const char *table)
     return schema_find_table(plan->schema, table);
 }
 
-static char *joined_columns(nv_mem_t *ctx, char *const *columns, size_t n)
-{
-    char *text = nv_strdup(ctx, "");
-    for (size_t i = 0; i < n; i++)
-        text = nv_printf(ctx, "%s%s%s", text, i > 0 ? ", " : "", columns[i]);
-    return text;
-}
-
 char *design_join_subject(nv_mem_t *ctx, const Nv__Join *join)
 {
-    return nv_printf(ctx, "%s(%s) -> %s(%s)", join->from, joined_columns(ctx, join->columns, join->n_columns),
-                     join->to, joined_columns(ctx, join->to_columns, join->n_to_columns));
+    return nv_printf(ctx, "%s(%s) -> %s(%s)", join->from, nv_join(ctx, ", ", join->columns, join->n_columns),
+                     join->to, nv_join(ctx, ", ", join->to_columns, join->n_to_columns));
 }
 
 char *design_grain_subject(nv_mem_t *ctx, const char *table, char *const *columns, size_t n)
 {
-    return nv_printf(ctx, "%s(%s)", table, joined_columns(ctx, columns, n));
+    return nv_printf(ctx, "%s(%s)", table, nv_join(ctx, ", ", columns, n));
 }
 
 /* A failed check blames the design and names exactly this subject. */

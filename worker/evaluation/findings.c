@@ -38,10 +38,8 @@ static const char *plural(int64_t count)
 /* "order_id", "(order_id, line_no)". */
 static char *column_set(nv_mem_t *ctx, char *const *names, size_t count)
 {
-    char *text = nv_strdup(ctx, count > 1 ? "(" : "");
-    for (size_t i = 0; i < count; i++)
-        text = nv_printf(ctx, "%s%s%s", text, i ? ", " : "", names[i]);
-    return count > 1 ? nv_printf(ctx, "%s)", text) : text;
+    char *text = nv_join(ctx, ", ", names, count);
+    return count > 1 ? nv_printf(ctx, "(%s)", text) : text;
 }
 
 /* Up to three of the values, quoted, for "e.g." */

@@ -64,14 +64,6 @@ static bool print_keys(nv_mem_t *ctx, const Nv__Relations *relations, FILE *out,
 
 /* ---- summary ---- */
 
-static char *columns_text(nv_mem_t *ctx, char *const *names, size_t count)
-{
-    char *text = nv_strdup(ctx, "");
-    for (size_t i = 0; i < count; i++)
-        text = nv_printf(ctx, "%s%s%s", text, i ? ", " : "", names[i]);
-    return text;
-}
-
 static const Nv__PrimaryKey *key_of(const Nv__Relations *relations, const char *table)
 {
     for (size_t i = 0; i < relations->n_primary_keys; i++)
@@ -87,14 +79,14 @@ static void print_relations(nv_mem_t *ctx, const Nv__Relations *relations, FILE 
         const Nv__SourceRole *role = relations->roles[i];
         const Nv__PrimaryKey *key = key_of(relations, role->table);
         fprintf(out, "  %-28s %-9s %.2f  key (%s)\n", role->table, role_name(role->role), role->confidence,
-                key ? columns_text(ctx, key->columns, key->n_columns) : "none");
+                key ? nv_join(ctx, ", ", key->columns, key->n_columns) : "none");
     }
     fprintf(out, "\nJoins\n");
     for (size_t i = 0; i < relations->n_joins; i++) {
         const Nv__Join *join = relations->joins[i];
         fprintf(out, "  %s(%s) -> %s(%s)  %.2f", join->from,
-                columns_text(ctx, join->columns, join->n_columns), join->to,
-                columns_text(ctx, join->to_columns, join->n_to_columns), join->probability);
+                nv_join(ctx, ", ", join->columns, join->n_columns), join->to,
+                nv_join(ctx, ", ", join->to_columns, join->n_to_columns), join->probability);
         if (join->orphans)
             fprintf(out, ", %" PRId64 " orphan%s", join->orphans, join->orphans == 1 ? "" : "s");
         fputc('\n', out);

@@ -80,19 +80,9 @@ char *report_inputs(nv_mem_t *ctx, const Nv__Transform *transform)
     return text;
 }
 
-char *report_join_names(nv_mem_t *ctx, char *const *names, size_t count)
-{
-    nv_buf_t buf = nv_buf_make(ctx, 64 * 1024);
-    for (size_t i = 0; i < count; i++) {
-        nv_buf_puts(&buf, i ? ", " : "");
-        nv_buf_puts(&buf, names[i]);
-    }
-    return nv_strdup(ctx, nv_buf_text(&buf));
-}
-
 char *report_rule_text(nv_mem_t *ctx, const Nv__QualityRule *rule)
 {
-    char *columns = report_join_names(ctx, rule->columns, rule->n_columns);
+    char *columns = nv_join(ctx, ", ", rule->columns, rule->n_columns);
     if (rule->description[0])
         return nv_printf(ctx, "%s: %s", report_severity(rule->severity), rule->description);
     return nv_printf(ctx, "%s: %s(%s)", report_severity(rule->severity), report_rule_kind(rule->kind),

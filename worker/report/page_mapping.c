@@ -12,10 +12,9 @@ static void put_join(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Join *join, const c
 {
     nv_buf_puts(buf, "<tr>");
     html_element(buf, "td", NULL,
-                 nv_printf(ctx, "%s.%s", join->from, report_join_names(ctx, join->columns, join->n_columns)));
-    html_element(
-        buf, "td", NULL,
-        nv_printf(ctx, "%s.%s", join->to, report_join_names(ctx, join->to_columns, join->n_to_columns)));
+                 nv_printf(ctx, "%s.%s", join->from, nv_join(ctx, ", ", join->columns, join->n_columns)));
+    html_element(buf, "td", NULL,
+                 nv_printf(ctx, "%s.%s", join->to, nv_join(ctx, ", ", join->to_columns, join->n_to_columns)));
     html_element(buf, "td", NULL, state);
     nv_buf_printf(buf, "<td class=\"n\">%.2f</td><td class=\"n\">%.1f %%</td><td class=\"n\">",
                   join->probability, 100 * join->coverage);
@@ -52,7 +51,7 @@ static void put_keys(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Relations *relation
         const Nv__PrimaryKey *key = relations->primary_keys[i];
         nv_buf_puts(buf, "<tr>");
         html_element(buf, "td", NULL, key->table);
-        html_element(buf, "td", NULL, report_join_names(ctx, key->columns, key->n_columns));
+        html_element(buf, "td", NULL, nv_join(ctx, ", ", key->columns, key->n_columns));
         nv_buf_printf(buf, "<td class=\"n\">%.2f</td>", key->confidence);
         put_evidence(buf, key->evidence, key->n_evidence);
         nv_buf_puts(buf, "</tr>\n");

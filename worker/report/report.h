@@ -39,8 +39,6 @@ const char *report_status(Nv__CheckStatus status);
 char *report_full_type(nv_mem_t *ctx, Nv__ValueType type, int precision, int scale);
 /* "orders.customer_id, orders.id" below ctx. */
 char *report_inputs(nv_mem_t *ctx, const Nv__Transform *transform);
-/* A list of strings joined by ", ", below ctx. */
-char *report_join_names(nv_mem_t *ctx, char *const *names, size_t count);
 /* "QUARANTINE: not_null(a, b)" below ctx. */
 char *report_rule_text(nv_mem_t *ctx, const Nv__QualityRule *rule);
 

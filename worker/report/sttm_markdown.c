@@ -23,14 +23,14 @@ static void put_target(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *targe
                   report_load_strategy(target->load));
     if (target->grain[0])
         nv_buf_printf(buf, "- Grain: %s (%s)\n", target->grain,
-                      report_join_names(ctx, target->grain_columns, target->n_grain_columns));
+                      nv_join(ctx, ", ", target->grain_columns, target->n_grain_columns));
     if (target->driving_source[0])
         nv_buf_printf(buf, "- Driving source: %s\n", target->driving_source);
     for (size_t i = 0; i < target->n_joins; i++)
         nv_buf_printf(buf, "- Join: %s.(%s) = %s.(%s)\n", target->joins[i]->parent_alias,
-                      report_join_names(ctx, target->joins[i]->columns, target->joins[i]->n_columns),
+                      nv_join(ctx, ", ", target->joins[i]->columns, target->joins[i]->n_columns),
                       target->joins[i]->source,
-                      report_join_names(ctx, target->joins[i]->to_columns, target->joins[i]->n_to_columns));
+                      nv_join(ctx, ", ", target->joins[i]->to_columns, target->joins[i]->n_to_columns));
     nv_buf_puts(buf,
                 "\n| id | column | type | key | source | rule | SCD | additivity | default | confidence |\n"
                 "|---|---|---|---|---|---|---|---|---|---|\n");
@@ -59,7 +59,7 @@ static void put_sources(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm)
         nv_buf_puts(buf, "| ");
         put_cell(buf, source->name);
         nv_buf_printf(buf, "%" PRId64 " | %" PRId64 " | ", source->row_count, source->duplicate_row_count);
-        put_cell(buf, report_join_names(ctx, source->key, source->n_key));
+        put_cell(buf, nv_join(ctx, ", ", source->key, source->n_key));
         nv_buf_printf(buf, "%zu | ", source->n_columns);
         put_cell(buf, source->file_pattern);
         nv_buf_putc(buf, '\n');

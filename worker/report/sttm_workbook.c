@@ -105,9 +105,9 @@ static void add_targets(nv_mem_t *ctx, lxw_workbook *book, lxw_format *header, c
         put(&sheet, report_target_kind(target->kind));
         put(&sheet, report_load_strategy(target->load));
         put(&sheet, target->grain);
-        put(&sheet, report_join_names(ctx, target->grain_columns, target->n_grain_columns));
+        put(&sheet, nv_join(ctx, ", ", target->grain_columns, target->n_grain_columns));
         put(&sheet, target->driving_source);
-        put(&sheet, report_join_names(ctx, target->depends_on, target->n_depends_on));
+        put(&sheet, nv_join(ctx, ", ", target->depends_on, target->n_depends_on));
         put(&sheet, target->description);
         next_row(&sheet);
     }
@@ -173,9 +173,9 @@ static void add_joins(nv_mem_t *ctx, lxw_workbook *book, lxw_format *header, con
         for (size_t j = 0; j < sttm->sources[s]->n_joins; j++) {
             const Nv__Join *join = sttm->sources[s]->joins[j];
             put(&sheet, join->from);
-            put(&sheet, report_join_names(ctx, join->columns, join->n_columns));
+            put(&sheet, nv_join(ctx, ", ", join->columns, join->n_columns));
             put(&sheet, join->to);
-            put(&sheet, report_join_names(ctx, join->to_columns, join->n_to_columns));
+            put(&sheet, nv_join(ctx, ", ", join->to_columns, join->n_to_columns));
             put(&sheet, join->role);
             put_number(&sheet, join->probability);
             put_number(&sheet, (double)join->orphans);
@@ -192,7 +192,7 @@ static void put_rules(nv_mem_t *ctx, sheet_t *sheet, const char *table, Nv__Qual
         put(sheet, table);
         put(sheet, report_rule_kind(rules[i]->kind));
         put(sheet, report_severity(rules[i]->severity));
-        put(sheet, report_join_names(ctx, rules[i]->columns, rules[i]->n_columns));
+        put(sheet, nv_join(ctx, ", ", rules[i]->columns, rules[i]->n_columns));
         put(sheet, rules[i]->description);
         next_row(sheet);
     }

@@ -7,6 +7,7 @@
 #include "worker/knowledge/fingerprint.h"
 #include "worker/knowledge/likeness.h"
 
+#include <inttypes.h>
 #include <string.h>
 
 typedef struct relating {
@@ -117,8 +118,10 @@ static void say_found(const relating_t *r)
     for (size_t i = 0; i < r->relations->n_joins; i++) {
         const Nv__Join *join = r->relations->joins[i];
         if (join->orphans > 0)
-            task_say(r->task, "finding", "%s.%s: %lld rows refer to no %s", join->from, join->columns[0],
-                     (long long)join->orphans, join->to);
+            task_say(r->task, "finding",
+                     join->n_columns > 1 ? "%s(%s): %" PRId64 " %s no %s" : "%s.%s: %" PRId64 " %s no %s",
+                     join->from, nv_join(r->ctx, ", ", join->columns, join->n_columns), join->orphans,
+                     join->orphans == 1 ? "row refers to" : "rows refer to", join->to);
     }
 }
 
