@@ -147,11 +147,49 @@ static void test_roles(void **state)
     assert_int_equal(f->settled.role, NV__TABLE_ROLE__TABLE_ROLE_DIMENSION);
 }
 
+/* A join that a person drew earlier and that the evidence does not see now is looked at again; one that names what is not here, or that
+ * is known already, is not. */
+static void test_joins_of_a_person_are_recalled(void **state)
+{
+    fixture_t *f = *state;
+    Nv__Join known, decided_now, gone_table, gone_column, lopsided, again;
+    Nv__Evidence old = NV__EVIDENCE__INIT;
+    Nv__Evidence *evidence[] = {&old};
+    char *nothing[] = {(char *)"nothing"};
+    init_join(&known, what, to_id); /* undecided here as well */
+    init_join(&decided_now, where, to_id);
+    init_join(&gone_table, who, to_id);
+    gone_table.to = (char *)"pets";
+    init_join(&gone_column, nothing, to_id);
+    init_join(&lopsided, who, to_id);
+    lopsided.n_to_columns = 0;
+    init_join(&again, to_city, where);
+    again.from = (char *)"people";
+    again.to = (char *)"visits";
+    again.evidence = evidence;
+    again.n_evidence = 1;
+    Nv__Join *joins[] = {&decided_now},
+             *drawn[] = {&known, &decided_now, &gone_table, &gone_column, &lopsided, &again, &again};
+    f->relations.joins = joins;
+    f->relations.n_joins = 1;
+    Nv__Relations earlier = NV__RELATIONS__INIT;
+    earlier.joins = drawn;
+    earlier.n_joins = sizeof drawn / sizeof *drawn;
+    discovery_recall_joins(f->ctx, mini_profile(f->mini), &earlier, &f->relations);
+    assert_int_equal(f->relations.n_undecided, 4);
+    const Nv__Join *recalled = f->relations.undecided[3];
+    assert_string_equal(recalled->from, "people");
+    assert_string_equal(recalled->to_columns[0], "place");
+    assert_int_equal(recalled->n_evidence, 0); /* that of other data */
+    assert_int_equal(again.n_evidence, 1);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {TEST(test_only_what_holds_is_taken),
-                                       TEST(test_nothing_is_taken_uncounted), TEST(test_roles)};
+                                       TEST(test_nothing_is_taken_uncounted), TEST(test_roles),
+                                       TEST(test_joins_of_a_person_are_recalled)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
