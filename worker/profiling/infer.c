@@ -16,7 +16,8 @@ static const double identifier_dirt_share = 0.005;
 /* What all the evidence says, kind by kind. */
 typedef struct tally {
     int64_t total, text, sure_null, maybe_null, truthy, falsy, number, zero_one, datetime, time;
-    int64_t leading_zero, over_int64, ymd, exponent, percent, parentheses;
+    int64_t leading_zero, over_int64, ymd, exponent, percent, parentheses, infinite;
+    int64_t near[NEAR_KINDS];
     bool single_letters_only; /* every boolean word is one letter */
 } tally_t;
 
@@ -35,10 +36,11 @@ static void tally_number(tally_t *tally, const evidence_entry_t *e)
 
 static void tally_word(tally_t *tally, const evidence_entry_t *e)
 {
-    int64_t *const by_kind[] = {NULL, &tally->sure_null, &tally->maybe_null, &tally->truthy, &tally->falsy};
+    int64_t *const by_kind[] = {NULL,           &tally->sure_null, &tally->maybe_null,
+                                &tally->truthy, &tally->falsy,     &tally->infinite};
     enum word_kind kind = class_word_kind(e->class.key);
     *by_kind[kind] += e->count;
-    if (kind >= WORD_TRUE && strlen(word_text(class_word(e->class.key))) > 1)
+    if (word_is_boolean(kind) && strlen(word_text(class_word(e->class.key))) > 1)
         tally->single_letters_only = false;
 }
 
@@ -65,6 +67,7 @@ static tally_t tally_up(const evidence_t *evidence)
             break;
         default:
             tally.text += e->count;
+            tally.near[class_near(e->class.key)] += e->count;
         }
     }
     return tally;
@@ -148,7 +151,7 @@ static void decide_boolean(nv_mem_t *ctx, const evidence_t *evidence, const tall
             infer_add_string(ctx, &out->rule->true_spellings, &out->rule->n_true_spellings, text);
         else if (kind == WORD_FALSE)
             infer_add_string(ctx, &out->rule->false_spellings, &out->rule->n_false_spellings, text);
-        if (kind >= WORD_TRUE)
+        if (word_is_boolean(kind))
             infer_add_format(ctx, out, text, e->count);
     }
     if (tally->zero_one) {
@@ -209,6 +212,20 @@ bool infer_parses_as(const infer_result_t *a, const infer_result_t *b)
     return memcmp(left, right, n) == 0;
 }
 
+/* A column that stays text: why, where it is nearly something else. */
+static void explain_text(nv_mem_t *ctx, const tally_t *tally, infer_result_t *out)
+{
+    infer_kinds_t kinds = {.values = tally->total - tally->sure_null - tally->maybe_null,
+                           .number = tally->number,
+                           .datetime = tally->datetime,
+                           .time = tally->time,
+                           .boolean = tally->truthy && tally->falsy ? tally->truthy + tally->falsy : 0,
+                           .infinite = tally->infinite};
+    memcpy(kinds.near, tally->near, sizeof kinds.near);
+    if (!out->warning && !tally->leading_zero)
+        infer_tell_text(ctx, &kinds, out);
+}
+
 void infer_decide(nv_mem_t *ctx, const evidence_t *evidence, const infer_hints_t *hints, infer_result_t *out)
 {
     tally_t tally = tally_up(evidence);
@@ -231,4 +248,6 @@ void infer_decide(nv_mem_t *ctx, const evidence_t *evidence, const infer_hints_t
     else if (tally.leading_zero)
         out->leading_zeros = enough(&tally, tally.number, dirt_share);
     decide_nulls(ctx, &sorted, out);
+    if (out->type == NV__VALUE_TYPE__VALUE_TYPE_STRING)
+        explain_text(ctx, &tally, out);
 }

@@ -41,7 +41,7 @@ static inline bool class_digits_within(uint64_t a, uint64_t b)
     return (((b | spare) - a) & spare) == spare;
 }
 
-/* Longer texts are no number, date or word. */
+/* Longer texts are taken for no number, date or word. */
 enum { VALUE_CLASS_MAX = 120 };
 
 /* text is trimmed and not empty. */
@@ -92,6 +92,7 @@ typedef struct infer_result {
     int64_t only_day_first; /* values that only day-first, only month-first explains */
     int64_t only_month_first;
     char *warning; /* NULL: nothing to say */
+    int kept_kind; /* not 0: the column stays text although nearly all its values are of this kind, as the warning says */
 } infer_result_t;
 
 void infer_decide(nv_mem_t *ctx, const evidence_t *evidence, const infer_hints_t *hints, infer_result_t *out);

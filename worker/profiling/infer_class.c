@@ -92,13 +92,18 @@ static bool surely_text(const char *text, size_t length)
     return false;
 }
 
+static value_class_t class_of_text(const char *text, size_t length)
+{
+    return (value_class_t){.key = CLASS_TEXT | (uint64_t)class_near_of(text, length) << 8};
+}
+
 value_class_t value_classify(const char *text, size_t length)
 {
-    value_class_t out = {.key = CLASS_TEXT};
+    value_class_t out = {0};
     if (plain_number(text, length, &out))
         return out;
     if (surely_text(text, length))
-        return out;
+        return class_of_text(text, length);
     datetime_class_t class;
     bool iso = (length == 10 || length == 19) && text[4] == '-' && text[7] == '-';
     if (iso && datetime_classify(text, length, &class)) {
@@ -117,8 +122,9 @@ value_class_t value_classify(const char *text, size_t length)
         return class_of_datetime(&class);
     }
     class = (datetime_class_t){0};
-    if (datetime_classify_time(text, length, &class.time))
-        out.key = datetime_key(CLASS_TIME, &class);
+    if (!datetime_classify_time(text, length, &class.time))
+        return class_of_text(text, length);
+    out.key = datetime_key(CLASS_TIME, &class);
     return out;
 }
 

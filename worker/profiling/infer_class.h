@@ -7,9 +7,12 @@
 #include "worker/profiling/number.h"
 #include "worker/profiling/words.h"
 
-/* Bits 0-3 kind. NUMBER: 8-15 notations, 16-23 flags, 24-31 currency. DATETIME and TIME: 8-31 dates, 32-35 time,
+/* Bits 0-3 kind. TEXT: 8-11 near. NUMBER: 8-15 notations, 16-23 flags, 24-31 currency. DATETIME and TIME: 8-31 dates, 32-35 time,
  * 36-37 gap, 38-39 zone. WORD: 8-15 word, 16-19 word kind. Key 0 is an empty slot. */
 enum class_kind { CLASS_EMPTY, CLASS_TEXT, CLASS_NUMBER, CLASS_DATETIME, CLASS_TIME, CLASS_WORD };
+
+/* What a text would be, were it written a little differently. */
+enum class_near { NEAR_NOTHING, NEAR_MINUS_BEHIND, NEAR_ZONE_NAMED, NEAR_LONG_NUMBER, NEAR_KINDS };
 
 static inline enum class_kind class_kind(uint64_t key)
 {
@@ -49,6 +52,11 @@ static inline value_class_t class_of_number(const number_class_t *number)
                                   (uint64_t)number->flags << 16 | (uint64_t)number->currency << 24,
                            .digits = class_pack_digits(number->int_digits, number->frac_digits)};
 }
+static inline enum class_near class_near(uint64_t key)
+{
+    return (enum class_near)(key >> 8 & 15);
+}
+enum class_near class_near_of(const char *text, size_t length);
 value_class_t class_of_datetime(const datetime_class_t *class);
 /* Flags of a text of digits only. */
 unsigned class_whole_flags(const char *text, size_t length);
@@ -59,6 +67,14 @@ void infer_datetime(nv_mem_t *ctx, const evidence_t *evidence, const infer_hints
 void infer_time(nv_mem_t *ctx, const evidence_t *evidence, infer_result_t *out);
 /* Returns how many values the chosen notation reads; 0 where none can (too many digits). */
 int64_t infer_number(nv_mem_t *ctx, const evidence_t *evidence, infer_result_t *out);
+
+/* How many values of a column that stays text are of which kind; nulls are not among them. */
+typedef struct infer_kinds {
+    int64_t values, number, datetime, time, boolean, infinite;
+    int64_t near[NEAR_KINDS];
+} infer_kinds_t;
+/* Sets the warning where nearly all values have one kind: what keeps the column from it. */
+void infer_tell_text(nv_mem_t *ctx, const infer_kinds_t *kinds, infer_result_t *out);
 
 /* Adds to the list of formats seen, by name. */
 void infer_add_format(nv_mem_t *ctx, infer_result_t *out, const char *format, int64_t count);

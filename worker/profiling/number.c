@@ -17,7 +17,7 @@ static const struct {
 static const char *const currencies[] = {"US$", "R$",  "A$",  "C$",  "$",   "€",   "£",   "¥",   "₹",   "₩",
                                          "USD", "EUR", "GBP", "CHF", "JPY", "CNY", "INR", "CAD", "AUD", "SEK",
                                          "NOK", "DKK", "PLN", "BRL", "MXN", "kr",  "zł",  "Rs"};
-enum { N_CURRENCIES = sizeof currencies / sizeof currencies[0], MAX_SEPARATORS = 16, CLASSIFY_MAX = 120 };
+enum { N_CURRENCIES = sizeof currencies / sizeof currencies[0], MAX_SEPARATORS = 16 };
 
 const char *number_decimal_separator(int notation)
 {
@@ -245,7 +245,7 @@ static bool may_be_number(const char *text, size_t length)
 bool number_classify(const char *text, size_t length, number_class_t *out)
 {
     *out = (number_class_t){0};
-    if (length == 0 || length > CLASSIFY_MAX || !may_be_number(text, length))
+    if (length == 0 || !may_be_number(text, length))
         return false;
     span_t span = {text, text + length};
     if (strip_parentheses(&span))

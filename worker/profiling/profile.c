@@ -162,9 +162,11 @@ static void report_columns(job_t *job)
         nv_steal(job->ctx, jobs.contexts[i]);
         hashlog_counter_free(&jobs.counters[i]);
     }
-    for (size_t i = 0; i < n; i++)
-        if (job->inferred[i].warning)
-            profile_warn(job, "%s: %s", job->names[i], job->inferred[i].warning);
+    for (size_t i = 0; i < n; i++) {
+        char *remark = report_remark(job->scratch, &job->inferred[i], job->out->columns[i]);
+        if (remark)
+            profile_warn(job, "%s: %s", job->names[i], remark);
+    }
 }
 
 static void report_rows(job_t *job)

@@ -5,6 +5,8 @@
 #include <string.h>
 
 #include "worker/profiling/distribution.h"
+#include "worker/profiling/infer_class.h"
+#include "worker/profiling/names.h"
 #include "worker/profiling/semantic.h"
 
 enum { MAX_TOP = 20, MAX_PATTERNS = 10, MAX_INVALID = 20 };
@@ -155,4 +157,60 @@ void report_column(nv_mem_t *ctx, column_t *column, const infer_result_t *inferr
     distribution_report(ctx, stats, limits.histogram, out);
     semantic_report(ctx, column->values, out);
     hashlog_drop(&stats->log);
+}
+
+/* A value or a pattern that shows what the others of the column are; NULL: none is known. */
+static const char *exception_of(const infer_result_t *inferred, const Nv__ColumnProfile *column)
+{
+    for (size_t i = 0; i < column->n_top; i++) {
+        const char *text = column->top[i]->value;
+        uint64_t key = *text ? value_classify(text, strlen(text)).key : 0;
+        enum class_kind kind = class_kind(key);
+        bool other_word = kind == CLASS_WORD && !word_is_boolean(class_word_kind(key));
+        if (*text && (int)kind != inferred->kept_kind && !other_word)
+            return text;
+    }
+    return NULL;
+}
+
+/* A column of whole numbers that are called a time and lie where moments of our time lie, counted from 1970. */
+static char *epoch_remark(nv_mem_t *ctx, const Nv__ColumnProfile *column)
+{
+    static const char *const words[] = {"ts",   "ms",      "at",      "time",     "timestamp", "epoch",
+                                        "unix", "created", "updated", "modified", "millis",    NULL};
+    static const struct {
+        int64_t per_second;
+        const char *name;
+    } units[] = {{1, "seconds"}, {1000, "milliseconds"}, {1000000, "microseconds"}};
+    const int64_t year_2000 = 946684800;
+    const int64_t year_2100 = 4102444800;
+    if (column->type != NV__VALUE_TYPE__VALUE_TYPE_INT64 || !name_has_word(column->name, words))
+        return NULL;
+    int64_t low = strtoll(column->min, NULL, 10);
+    int64_t high = strtoll(column->max, NULL, 10);
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        int64_t from = low / units[i].per_second;
+        int64_t until = high / units[i].per_second;
+        if (from < year_2000 || until >= year_2100)
+            continue;
+        char first[DATETIME_TEXT_MAX];
+        char last[DATETIME_TEXT_MAX];
+        datetime_date_text(from / 86400, first);
+        datetime_date_text(until / 86400, last);
+        return nv_printf(ctx,
+                         "its numbers look like %s since 1970 (%s to %s); they are kept as whole numbers",
+                         units[i].name, first, last);
+    }
+    return NULL;
+}
+
+char *report_remark(nv_mem_t *ctx, const infer_result_t *inferred, const Nv__ColumnProfile *column)
+{
+    if (!inferred->warning)
+        return epoch_remark(ctx, column);
+    const char *exception = inferred->kept_kind ? exception_of(inferred, column) : NULL;
+    if (!exception)
+        return nv_strdup(ctx, inferred->warning);
+    int shown = (int)utf8_cut(exception, strlen(exception), 80);
+    return nv_printf(ctx, "%s; another is \"%.*s\"", inferred->warning, shown, exception);
 }

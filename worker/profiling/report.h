@@ -16,6 +16,9 @@ report_limits_t report_limits(size_t n_columns);
 void report_type(const infer_result_t *inferred, Nv__ColumnProfile *out);
 bool report_is_number(Nv__ValueType type);
 
+/* What is to be said of the column, with an example where it helps; NULL: nothing. Of a finished column. */
+char *report_remark(nv_mem_t *ctx, const infer_result_t *inferred, const Nv__ColumnProfile *column);
+
 /* Fills out, all below ctx. The column's own statistics must be under `parser` where it streamed; a dictionary is
  * evaluated here. Uses the column up. */
 void report_column(nv_mem_t *ctx, column_t *column, const infer_result_t *inferred, const parser_t *parser,

@@ -182,7 +182,7 @@ static enum class_kind cell_kind(const csv_field_t *field)
     value_class_t class = value_classify(text, length);
     enum class_kind kind = class_kind(class.key);
     if (kind == CLASS_WORD)
-        return class_word_kind(class.key) >= WORD_TRUE ? CLASS_WORD : CLASS_EMPTY;
+        return word_is_boolean(class_word_kind(class.key)) ? CLASS_WORD : CLASS_EMPTY;
     return kind;
 }
 

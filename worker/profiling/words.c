@@ -60,11 +60,17 @@ static const struct {
     {"n", WORD_FALSE},
     {"off", WORD_FALSE},
     {"nein", WORD_FALSE},
+    {"inf", WORD_INFINITE},
+    {"+inf", WORD_INFINITE},
+    {"-inf", WORD_INFINITE},
+    {"infinity", WORD_INFINITE},
+    {"+infinity", WORD_INFINITE},
+    {"-infinity", WORD_INFINITE},
 };
 static const bool starts_word[256] = {
-    ['N'] = true, ['n'] = true, ['#'] = true, ['\\'] = true, ['('] = true, ['<'] = true,
-    ['['] = true, ['-'] = true, ['?'] = true, ['.'] = true,  ['u'] = true, ['U'] = true,
-    ['m'] = true, ['T'] = true, ['t'] = true, ['0'] = true,  ['y'] = true, ['Y'] = true,
+    ['N'] = true, ['n'] = true, ['#'] = true, ['\\'] = true, ['('] = true, ['<'] = true, ['['] = true,
+    ['-'] = true, ['?'] = true, ['.'] = true, ['u'] = true,  ['U'] = true, ['m'] = true, ['T'] = true,
+    ['t'] = true, ['0'] = true, ['y'] = true, ['Y'] = true,  ['i'] = true, ['I'] = true, ['+'] = true,
     ['j'] = true, ['J'] = true, ['o'] = true, ['O'] = true,  ['f'] = true, ['F'] = true,
 };
 enum { N_WORDS = sizeof words / sizeof words[0], SHORT = 9, LONGEST = 19 };

@@ -5,7 +5,12 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum word_kind { WORD_NONE, WORD_NULL_SURE, WORD_NULL_MAYBE, WORD_TRUE, WORD_FALSE };
+enum word_kind { WORD_NONE, WORD_NULL_SURE, WORD_NULL_MAYBE, WORD_TRUE, WORD_FALSE, WORD_INFINITE };
+
+static inline bool word_is_boolean(enum word_kind kind)
+{
+    return kind == WORD_TRUE || kind == WORD_FALSE;
+}
 
 /* Kind of a trimmed word; *index identifies it for word_text. Null words compare case-sensitively. */
 enum word_kind word_find(const char *text, size_t length, size_t *index);

@@ -58,8 +58,6 @@ static bool infer_types(pushdown_job_t *job, nv_error_t *err)
         report_type(inferred, column);
         column->distinct_exact = true;
         column->null_count = job->out->row_count - job->values[i];
-        if (inferred->warning)
-            job_warn(job, "%s: %s", job->names[i], inferred->warning);
     }
     return true;
 }
@@ -252,7 +250,11 @@ bool job_columns(pushdown_job_t *job, nv_error_t *err)
             for (size_t r = 0; r < rows.n_rows; r++)
                 put_row(job, &rows, r, bins);
     }
-    for (size_t c = 0; c < job->out->n_columns; c++)
+    for (size_t c = 0; c < job->out->n_columns; c++) {
         finish_column(job, c);
+        char *remark = report_remark(job->scratch, &job->inferred[c], job->out->columns[c]);
+        if (remark)
+            job_warn(job, "%s: %s", job->names[c], remark);
+    }
     return true;
 }

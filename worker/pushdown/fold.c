@@ -108,7 +108,9 @@ static const char *with_letters(const fold_t *f, const char *t)
         {no_time, lower, "(^|[^a-z])z($|[^a-zł])"},
     };
     nv_buf_t out = nv_buf_make(f->ctx, PUSHDOWN_SQL_MAX);
-    nv_buf_printf(&out, "CASE WHEN NOT %s THEN %s", matches(f, runs, "^(" LETTERS ")( (" LETTERS "))*$"),
+    nv_buf_printf(&out, "CASE WHEN %s THEN '2020-01-01 10:10 CET'",
+                  matches(f, t, "^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2})? [A-Z]{3,4}$"));
+    nv_buf_printf(&out, " WHEN NOT %s THEN %s", matches(f, runs, "^(" LETTERS ")( (" LETTERS "))*$"),
                   some_text);
     for (size_t i = 0; i < sizeof surely_text / sizeof surely_text[0]; i++)
         nv_buf_printf(&out, " WHEN %s%s THEN %s", surely_text[i].also,
@@ -143,8 +145,9 @@ char *fold_sql(nv_mem_t *ctx, sql_dialect_t dialect, const char *text)
     NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("fold");
     fold_t f = {scratch, dialect};
     nv_buf_t out = nv_buf_make(scratch, PUSHDOWN_SQL_MAX);
-    nv_buf_printf(&out, "CASE WHEN %s > %d THEN %s", sql_bytes(scratch, dialect, text), VALUE_CLASS_MAX,
-                  some_text);
+    nv_buf_printf(&out, "CASE WHEN %s > %d THEN CASE WHEN %s THEN '%0*d' ELSE %s END",
+                  sql_bytes(scratch, dialect, text), VALUE_CLASS_MAX, matches(&f, text, "^[+-]?[0-9.,]*$"),
+                  VALUE_CLASS_MAX + 1, 0, some_text);
     nv_buf_printf(&out, " WHEN %s IN ('0', '1', %s) THEN %s", text, word_list(&f, false), text);
     nv_buf_printf(&out, " WHEN lower(%s) IN (%s) THEN %s", text, word_list(&f, true), text);
     nv_buf_printf(&out, " WHEN %s THEN %s", matches(&f, text, "[^\\x00-\\x7F€£¥₹₩ł]"), some_text);

@@ -324,6 +324,31 @@ static void test_what_is_lost_is_said(void **state)
     expect_warning("2024-01-01T10:00:00|2024-01-02T10:00:00", TIMESTAMP, NULL);
 }
 
+/* A column that nearly has a type and stays text says why; one that is text says nothing. */
+static void test_why_it_stays_text(void **state)
+{
+    (void)state;
+    expect_warning("1.5|2.5|inf|-inf|NaN|Infinity", STRING, "3 values are infinite");
+    expect_warning("3.50-|12.00|7.25|1.234,50-", STRING, "2 values have their minus sign behind");
+    expect_warning("2024-01-31 10:20:30 CET|2024-07-31 10:20:30 CEST", STRING,
+                   "2 values name their time zone");
+    char number[2 * VALUE_CLASS_MAX];
+    memset(number, '7', sizeof number);
+    number[sizeof number - 1] = '\0';
+    expect_warning(number, STRING, "more than 120 characters");
+    expect_warning("1|2|3|4|5|6|7|8|9|x", STRING, "only 9 of 10 values are numbers");
+    expect_warning("10:20|10:21|10:22|10:23|10:24|10:25|10:26|10:27|10:28|noon", STRING,
+                   "9 of 10 values are times");
+    expect_warning("yes|no|yes|no|yes|no|yes|no|yes|perhaps", STRING, "9 of 10 values are yes or no");
+    expect_warning("2024-01-01|2024-01-02|2024-01-03|2024-01-04|2024-01-05|2024-01-06|2024-01-07|2024-01-08|"
+                   "2024-01-09|soon",
+                   STRING, "9 of 10 values are dates");
+    expect_warning("1|2|3|x", STRING, NULL);
+    expect_warning("a-|b-|3-x|2024-01-31 somewhere", STRING, NULL);
+    expect_warning("00123|00456|00789", STRING, NULL); /* told by leading_zeros */
+    expect_warning("inf|info|infinite", STRING, NULL);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +365,7 @@ int main(void)
         cmocka_unit_test(test_plain_dates_need_a_name),
         cmocka_unit_test(test_order_of_evidence_does_not_matter),
         cmocka_unit_test(test_what_is_lost_is_said),
+        cmocka_unit_test(test_why_it_stays_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

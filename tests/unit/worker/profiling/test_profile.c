@@ -173,6 +173,30 @@ static void test_mixed_line_ends(void **state)
     assert_false(support_profile_text(ctx, "id,name\r\n1,a\r\n2,b")->dialect->mixed_line_ends);
 }
 
+static void test_remarks(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    nv_buf_t buf = nv_buf_make(ctx, 1 << 20);
+    nv_buf_puts(&buf, "id,price,created_at,amount_ms,logged_ts\n");
+    for (int i = 0; i < 100; i++) {
+        nv_buf_printf(&buf, "%d,", i);
+        if (i % 12)
+            nv_buf_printf(&buf, "%d.50,", i);
+        else
+            nv_buf_puts(&buf, "on request,");
+        nv_buf_printf(&buf, "%lld,%d,%d\n", 1700000000000 + i * 86400000LL, i, 1700000000 + i);
+    }
+    Nv__TableProfile *t = support_profile_text(ctx, nv_buf_text(&buf));
+    assert_true(
+        has_warning(t, "price: kept as text: only 91 of 100 values are numbers; another is \"on request\""));
+    assert_true(has_warning(
+        t, "created_at: its numbers look like milliseconds since 1970 (2023-11-14 to 2024-02-21)"));
+    assert_true(has_warning(t, "logged_ts: its numbers look like seconds since 1970"));
+    assert_false(has_warning(t, "amount_ms"));
+    assert_false(has_warning(t, "id:"));
+}
+
 static void test_blank_before_a_quote(void **state)
 {
     (void)state;
@@ -437,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_unclosed_quote),
         cmocka_unit_test(test_mixed_line_ends),
         cmocka_unit_test(test_blank_before_a_quote),
+        cmocka_unit_test(test_remarks),
         cmocka_unit_test(test_nul_byte),
         cmocka_unit_test(test_encodings),
         cmocka_unit_test(test_late_latin1),

@@ -188,6 +188,19 @@ static void same_dependencies(side_by_side_t *r, const Nv__TableProfile *a, cons
     }
 }
 
+/* What is said of columns, without the examples: they come from the frequent values. */
+static char *remarks(nv_mem_t *ctx, const Nv__TableProfile *t)
+{
+    char *out = nv_strdup(ctx, "");
+    for (size_t i = 0; i < t->n_warnings; i++) {
+        const char *text = t->warnings[i];
+        const char *example = strstr(text, "; another is");
+        if (strstr(text, ": kept as text") || strstr(text, "they are kept as"))
+            out = nv_printf(ctx, "%s|%.*s", out, example ? (int)(example - text) : (int)strlen(text), text);
+    }
+    return out;
+}
+
 void side_by_side(side_by_side_t *r, const Nv__TableProfile *a, const Nv__TableProfile *b)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("tables");
@@ -200,4 +213,5 @@ void side_by_side(side_by_side_t *r, const Nv__TableProfile *a, const Nv__TableP
         same_column(r, a->name, a->columns[i], b->columns[i]);
     same_text(r, a->name, "", "unique sets", sets_text(ctx, a), sets_text(ctx, b));
     same_dependencies(r, a, b);
+    same_text(r, a->name, "", "remarks", remarks(ctx, a), remarks(ctx, b));
 }

@@ -80,6 +80,9 @@ static void test_notations(void **state)
     agrees_on("id,t\n1,2024-01-31 10:20:30\n2,2024-01-31T10:20:30Z\n3,2024-01-31T10:20:30.123456\n"
               "4,2024-01-31T10:20:30+02:00\n5,2024-01-31 23:59\n6,2024-01-31 11:30 PM\n");
     agrees_on("id,t\n1,10:20\n2,23:59:59\n3,0:00\n");
+    agrees_on("id,m,f,z,created_at\n1,3.50-,1.5,2024-01-31 10:20 CET,1700000000000\n"
+              "2,2.00,inf,2024-01-31 10:20:30 PST,1700000001000\n3,4-,-Infinity,2024-02-30 10:20:30 "
+              "CEST,1700000000001\n");
     agrees_on("id,order_date\n1,20240131\n2,20231201\n");
     agrees_on("id,ok,zip\n1,yes, 01234\n2,No,99999 \n3,YES,00001\n4,,\n");
     agrees_on("a,b,c\n1,x,Zürich\n1,x,Zürich\n2,x,日本\n2,y,\n3,y,ok\n");
