@@ -41,7 +41,7 @@ class History(Shop):
         self.assertEqual(self.versions(), before)
 
     def versions(self):
-        return {t: self.spark.sql(f"DESCRIBE HISTORY spark_catalog.history.{t} LIMIT 1").first()["version"] for t in STAR}
+        return {t: self.spark.sql(f"DESCRIBE HISTORY spark_catalog.`history`.{t} LIMIT 1").first()["version"] for t in STAR}
 
     def test_01_initial_load(self):
         done = self.arrive(
