@@ -1,7 +1,7 @@
 /* Two control planes on one real PostgreSQL: whichever leads may die, leave or freeze; runs, workers and watchers go on at the
  * other, and nothing is done twice. */
 #include "stack.h"
-#include "tests/unit/controlplane/store/postgres_server.h"
+#include "tests/unit/controlplane/store/postgres_proxy.h"
 
 #include <pthread.h>
 #include <setjmp.h>
@@ -37,7 +37,7 @@ static char *start_run(plane_stack_t *stack, char **began)
     return run;
 }
 
-static void finish_run(plane_stack_t *stack, const char *run, const char *began)
+static void succeeds_once(plane_stack_t *stack, const char *run)
 {
     events_t events = {0};
     stack_watch_through(stack, "acme", run, &events);
@@ -45,6 +45,11 @@ static void finish_run(plane_stack_t *stack, const char *run, const char *began)
     stack_wait_run(stack, "acme", run, "succeeded", 5);
     assert_int_equal(stack_count(&events, "run", "succeeded"), 1);
     assert_int_equal(stack_count(&events, "task", "done"), 3 + 11);
+}
+
+static void finish_run(plane_stack_t *stack, const char *run, const char *began)
+{
+    succeeds_once(stack, run);
     assert_int_equal(stack_count_words(stack, began, "execute"), 1);
 }
 
@@ -160,6 +165,46 @@ static void a_run_begun_at_a_thawed_leader_is_refused_or_done(void **state)
     nv_rpc_client_free(request.client);
 }
 
+/* ---- one control plane behind a line that breaks ---- */
+
+static proxy_t proxy;
+
+static int open_behind_the_proxy(void **state)
+{
+    char url[512];
+    server_fresh(url, sizeof url);
+    proxy_start(&proxy);
+    snprintf(url, sizeof url, "postgresql:host=%s user=nuvyn dbname=t%d", proxy.folder, databases_made);
+    setenv("STACK_STORE", url, 1);
+    return stack_open(state);
+}
+
+static int close_and_stop_the_proxy(void **state)
+{
+    int failed = stack_close(state);
+    proxy_stop(&proxy);
+    return failed;
+}
+
+/* The commit has landed and nobody hears of it: the run is read again and goes on from there, once. The task under way is given out
+ * again, with the token of before: its worker's lease ended with what was known of the run. */
+static void a_commit_whose_outcome_is_unknown_is_read_again(void **state)
+{
+    plane_stack_t *stack = *state;
+    char *began, *run = start_run(stack, &began);
+    atomic_store(&proxy.deaf_after, true);
+    proxy.lose_after = "EVENT_INSERT"; /* a run's, not that of a renewed lead */
+    atomic_store(&proxy.lose_commit, true);
+    for (int i = 0; i < 200 && !atomic_load(&proxy.deaf); i++)
+        sleep_ms(50);
+    /* A server that was restarted meanwhile cannot tell any more. */
+    assert_true(server_do("kill") && server_do("resume"));
+    atomic_store(&proxy.deaf, false);
+    assert_true(stack_logged(stack, "outcome is unknown", 15));
+    succeeds_once(stack, run);
+    assert_in_range(stack_count_words(stack, began, "execute"), 1, 2);
+}
+
 #define WITH_BOTH(test) cmocka_unit_test_setup_teardown(test, open_both, stack_close)
 
 int main(int argc, char **argv)
@@ -169,6 +214,8 @@ int main(int argc, char **argv)
         WITH_BOTH(a_leader_that_stops_hands_over_at_once),
         WITH_BOTH(a_frozen_leader_wakes_up_to_nothing),
         WITH_BOTH(a_run_begun_at_a_thawed_leader_is_refused_or_done),
+        cmocka_unit_test_setup_teardown(a_commit_whose_outcome_is_unknown_is_read_again,
+                                        open_behind_the_proxy, close_and_stop_the_proxy),
     };
     if (argc > 1)
         cmocka_set_test_filter(argv[1]);

@@ -1,18 +1,6 @@
 /* PostgreSQL under faults: a server killed amid commits, dropped connections, and a COMMIT whose answer never comes. */
-#include <errno.h>
-#include <poll.h>
-#include <stdatomic.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <time.h>
-
 #include "crash_load.h"
-#include "postgres_server.h"
-
-static void sleep_ms(unsigned ms)
-{
-    nanosleep(&(struct timespec){.tv_sec = ms / 1000, .tv_nsec = ms % 1000 * 1000000L}, NULL);
-}
+#include "postgres_proxy.h"
 
 static void execute(fixture_t *f, const char *sql)
 {
@@ -103,114 +91,6 @@ static void test_server_killed_amid_commits(void **state)
     print_message("%d commits over 3 kills of the server; last error: %s\n", (int)total,
                   loaders[0].last.message);
     assert_true(total > 20);
-}
-
-/* ---- a proxy that loses the answer to COMMIT ---- */
-
-typedef struct proxy {
-    char folder[64];
-    int listener;
-    pthread_t thread;
-    atomic_bool lose_commit; /* once: forwards COMMIT, then cuts the line when its answer comes */
-    atomic_bool deaf;        /* after that, refuses connections */
-    atomic_bool deaf_after;
-    atomic_bool stop;
-} proxy_t;
-
-typedef struct line {
-    proxy_t *proxy;
-    int client, server;
-} line_t;
-
-static int connect_unix(const char *dir)
-{
-    struct sockaddr_un to = {.sun_family = AF_UNIX};
-    snprintf(to.sun_path, sizeof to.sun_path, "%.80s/.s.PGSQL.5432", dir);
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (connect(fd, (struct sockaddr *)&to, sizeof to) == 0)
-        return fd;
-    close(fd);
-    return -1;
-}
-
-static bool copy(int from, int to, bool *saw_commit)
-{
-    char data[65536];
-    ssize_t n = read(from, data, sizeof data);
-    if (saw_commit && n > 0)
-        *saw_commit = memmem(data, (size_t)n, "COMMIT", 6) != NULL;
-    return n > 0 && send(to, data, (size_t)n, MSG_NOSIGNAL) == n;
-}
-
-static void *serve_line(void *arg)
-{
-    line_t *l = arg;
-    bool losing = false;
-    while (!atomic_load(&l->proxy->stop)) {
-        struct pollfd fds[2] = {{l->client, POLLIN, 0}, {l->server, POLLIN, 0}};
-        if (poll(fds, 2, 50) <= 0)
-            continue;
-        bool commit = false;
-        if (fds[0].revents && !copy(l->client, l->server, &commit))
-            break;
-        if (commit && atomic_exchange(&l->proxy->lose_commit, false))
-            losing = true;
-        if (fds[1].revents && losing) {
-            atomic_store(&l->proxy->deaf, atomic_load(&l->proxy->deaf_after));
-            break; /* the server has answered: it is committed; nobody hears of it */
-        }
-        if (fds[1].revents && !copy(l->server, l->client, NULL))
-            break;
-    }
-    close(l->client);
-    close(l->server);
-    free(l);
-    return NULL;
-}
-
-static void *proxy_main(void *arg)
-{
-    proxy_t *p = arg;
-    while (!atomic_load(&p->stop)) {
-        struct pollfd fd = {p->listener, POLLIN, 0};
-        if (poll(&fd, 1, 50) <= 0)
-            continue;
-        int client = accept(p->listener, NULL, NULL);
-        int server = atomic_load(&p->deaf) ? -1 : connect_unix(server_dir);
-        if (server < 0) {
-            close(client);
-            continue;
-        }
-        line_t *l = calloc(1, sizeof *l);
-        *l = (line_t){p, client, server};
-        pthread_t thread;
-        pthread_create(&thread, NULL, serve_line, l);
-        pthread_detach(thread);
-    }
-    return NULL;
-}
-
-static void proxy_start(proxy_t *p)
-{
-    *p = (proxy_t){.folder = "/tmp/nvproxy_XXXXXX"};
-    assert_non_null(mkdtemp(p->folder));
-    struct sockaddr_un at = {.sun_family = AF_UNIX};
-    snprintf(at.sun_path, sizeof at.sun_path, "%s/.s.PGSQL.5432", p->folder);
-    p->listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(bind(p->listener, (struct sockaddr *)&at, sizeof at), 0);
-    assert_int_equal(listen(p->listener, 64), 0);
-    pthread_create(&p->thread, NULL, proxy_main, p);
-}
-
-static void proxy_stop(proxy_t *p)
-{
-    atomic_store(&p->stop, true);
-    pthread_join(p->thread, NULL);
-    close(p->listener);
-    sleep_ms(200); /* its lines end by themselves */
-    char command[128];
-    snprintf(command, sizeof command, "rm -rf '%s'", p->folder);
-    assert_int_equal(system(command), 0);
 }
 
 /* The fixture's store again, through the proxy. */
