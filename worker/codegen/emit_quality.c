@@ -105,6 +105,41 @@ static void put_references(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, c
     }
 }
 
+static bool is_list(char *const *names, size_t n, char *const *others, size_t n_others)
+{
+    bool same = n == n_others;
+    for (size_t i = 0; same && i < n; i++)
+        same = strcmp(names[i], others[i]) == 0;
+    return same;
+}
+
+static bool is_surrogate(const Nv__SttmTarget *target, char *const *columns, size_t n)
+{
+    const Nv__SttmColumn *surrogate = model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE);
+    return surrogate && is_list(columns, n, (char *[]){surrogate->name}, 1);
+}
+
+/* What put_keys and put_references check of every table, whether the mapping says it or not. */
+static bool is_checked_anyway(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target,
+                              const Nv__QualityRule *rule)
+{
+    if (strcmp(rule_tier(rule), "fail") != 0 || rule->threshold > 0)
+        return false;
+    if (rule->kind == NV__RULE_KIND__RULE_KIND_UNIQUE) {
+        char **key;
+        size_t n = model_key(ctx, target, &key);
+        bool has_surrogate = model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE) != NULL;
+        return has_surrogate ? is_surrogate(target, rule->columns, rule->n_columns)
+                             : n > 0 && is_list(rule->columns, rule->n_columns, key, n);
+    }
+    if (rule->kind != NV__RULE_KIND__RULE_KIND_REFERENCE || rule->n_columns != 1)
+        return false;
+    const Nv__SttmColumn *c = model_column(target, rule->columns[0]);
+    return c && c->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP &&
+           strcmp(c->transform->dimension, rule->ref_target) == 0 &&
+           is_surrogate(model_target(sttm, rule->ref_target), rule->ref_columns, rule->n_ref_columns);
+}
+
 static bool refuses(const Nv__SttmTarget *target, Nv__Severity severity)
 {
     for (size_t i = 0; i < target->n_rules; i++)
@@ -165,7 +200,8 @@ static void put_target(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const
     put_references(ctx, buf, sttm, target);
     put_reconciled(ctx, buf, sttm, target);
     for (size_t i = 0; i < target->n_rules; i++)
-        put_table_rule(ctx, buf, sttm, target->name, target->rules[i]);
+        if (!is_checked_anyway(ctx, sttm, target, target->rules[i]))
+            put_table_rule(ctx, buf, sttm, target->name, target->rules[i]);
 }
 
 bool emit_quality(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_error_t *err)

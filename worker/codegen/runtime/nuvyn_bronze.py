@@ -58,14 +58,14 @@ def looked_at_since(watermark):
     return min(since, datetime.fromisoformat(BACKFILL_FROM)) if BACKFILL_FROM else since
 
 
-def fingerprinted(files):
-    """The files with a hash of their content; of very large ones size and time stand for it."""
-    hashed = {}
-    small = [f["path"] for f in files if f["length"] <= HASHED_FILE_BYTES]
+def fingerprints(files):
+    """{path: a hash of the file's content}; of very large ones size and time stand for it."""
+    found = {f["path"]: f"{f['length']}@{f['modificationTime']}" for f in files}
+    small = sorted({f["path"] for f in files if f["length"] <= HASHED_FILE_BYTES})
     if small:
         rows = spark.read.format("binaryFile").load(small).select("path", F.sha2("content", 256).alias("hash")).collect()
-        hashed = {r["path"]: r["hash"] for r in rows}
-    return [{**f, "fingerprint": hashed.get(f["path"]) or f"{f['length']}@{f['modificationTime']}"} for f in files]
+        found |= {r["path"]: r["hash"] for r in rows}
+    return found
 
 
 def source_table(source):
@@ -83,17 +83,32 @@ def table_as_file(source):
     return {"path": path, "name": source.pattern, "length": 0, "modificationTime": now(), **hashed.first().asDict()}
 
 
-def new_files(source, files):
-    """Files that bronze does not hold yet. A table is one again whenever its rows have changed."""
-    held = table(source.bronze).groupBy("_source_file", "_fingerprint").agg(F.max("_file_modified_at").alias("at")).collect()
-    known, names = {(r["_source_file"], r["_fingerprint"]) for r in held}, {r["_source_file"] for r in held}
-    since = looked_at_since(max((r["at"] for r in held if r["at"]), default=None))
-    if source.format == "table":
-        candidates = [table_as_file(source)]
-    else:
-        own = [f for f in files if fnmatchcase(f["name"].rsplit("/", 1)[-1], source.pattern)]
-        candidates = fingerprinted([f for f in own if f["name"] not in names or f["modificationTime"] >= since])
-    return [f for f in candidates if (f["name"], f["fingerprint"]) not in known]
+def held_files(sources):
+    """{source: {(file, fingerprint): the file's newest time}} of what bronze holds, from one query over all sources."""
+    held = {s.name: {} for s in sources}
+    asked = [table(s.bronze).groupBy("_source_file", "_fingerprint").agg(F.max("_file_modified_at").alias("at"))
+             .select(F.lit(s.name).alias("source"), "*") for s in sources]
+    for r in functools.reduce(lambda a, b: a.unionAll(b), asked).collect() if asked else ():
+        held[r["source"]][r["_source_file"], r["_fingerprint"]] = r["at"]
+    return held
+
+
+def looked_at(source, files, held):
+    """The source's files that bronze may not hold as they are now."""
+    names = {name for name, _ in held}
+    since = looked_at_since(max((at for at in held.values() if at), default=None))
+    own = [f for f in files if fnmatchcase(f["name"].rsplit("/", 1)[-1], source.pattern)]
+    return [f for f in own if f["name"] not in names or f["modificationTime"] >= since]
+
+
+def new_files(sources, files, held):
+    """{source: its files that bronze does not hold yet}. A table is one again whenever its rows have changed."""
+    candidates = {s.name: looked_at(s, files, held.get(s.name, {})) for s in sources if s.format != "table"}
+    prints = fingerprints([f for found in candidates.values() for f in found])
+    candidates = {name: [{**f, "fingerprint": prints[f["path"]]} for f in found] for name, found in candidates.items()}
+    candidates |= {s.name: [table_as_file(s)] for s in sources if s.format == "table"}
+    return {name: [f for f in found if (f["name"], f["fingerprint"]) not in held.get(name, {})]
+            for name, found in candidates.items()}
 
 
 # COMMAND ----------
@@ -245,21 +260,30 @@ def read_file(source, file):
 # DBTITLE 1,Loading
 
 
-def load_bronze(source, files):
-    """Appends the source's new files in one transaction."""
-    columns = tuple((c.name, "STRING", f"raw text of {c.header}") for c in source.columns) + BRONZE_COLUMNS
-    if ensure_table(source.bronze, columns, f"Raw rows of {source.pattern}", derived=False,
-                    properties=pii_property(source.columns)):
+def bronze_columns(source):
+    return tuple((c.name, "STRING", f"raw text of {c.header}") for c in source.columns) + BRONZE_COLUMNS
+
+
+def ensure_bronze(source):
+    """True where the table was created."""
+    created = ensure_table(source.bronze, bronze_columns(source), f"Raw rows of {source.pattern}", derived=False,
+                           properties={**pii_property(source.columns), **skipping_property(["_batch_time"])})
+    if created:
         tag_pii(source.bronze, source.columns)
-    added = new_files(source, files)
+    return created
+
+
+def load_bronze(source, added):
+    """Appends the source's new files in one transaction."""
     if not added:
         return [], []
     read = [read_file(source, f) for f in added]
     rows = functools.reduce(lambda a, b: a.unionByName(b, allowMissingColumns=True), [r for r, _ in read])
-    declared = {name for name, _, _ in columns}
+    declared = {name for name, _, _ in bronze_columns(source)}
     further = tuple((name, "STRING", "added by the load: the mapping does not know it") for name in rows.columns
                     if name not in declared)
-    ensure_table(source.bronze, columns + further, "", derived=False)
+    if further:
+        ensure_table(source.bronze, further, "", derived=False)
     append(source.bronze, rows)
     entries = [(source.name, f["name"], f["length"], f["fingerprint"], BATCH_ID) for f in added]
     return entries, [note for _, notes in read for note in notes]
@@ -267,8 +291,9 @@ def load_bronze(source, files):
 
 def load_all_bronze(sources):
     """Loads all sources and enters what was loaded into the ledger, which is for people: bronze knows its files."""
-    files = found_files()
-    loaded = in_parallel(lambda source: load_bronze(source, files), sources)
+    created = in_parallel(ensure_bronze, sources)
+    added = new_files(sources, found_files(), held_files([s for s in sources if not created[s.name]]))
+    loaded = in_parallel(lambda source: load_bronze(source, added[source.name]), sources)
     entries = [entry for added, _ in loaded.values() for entry in added]
     if entries:
         schema = ", ".join(f"{name} {type}" for name, type, _ in CONTROL_TABLES[LEDGER])

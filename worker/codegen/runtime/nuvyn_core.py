@@ -262,6 +262,8 @@ class Target:
 
 # DBTITLE 1,Tables
 
+EMPTY = set()  # the tables that this notebook created and has not filled yet
+
 
 def ddl(name, type, comment, not_null=False):
     return f"{quoted(name)} {type}" + (" NOT NULL" if not_null else "") + (f" COMMENT {literal(comment)}" if comment else "")
@@ -296,6 +298,7 @@ def ensure_table(name, columns, comment, cluster_by=(), not_null=(), derived=Tru
         anew = True
     forget_progress(name)
     create_table(name, columns, comment, cluster_by, not_null, properties, anew)
+    EMPTY.add(name)
     return True
 
 
@@ -312,6 +315,11 @@ def pii_property(columns):
     return {"nuvyn.pii": json.dumps(personal, sort_keys=True)} if personal and not ON_DATABRICKS else {}
 
 
+def skipping_property(names):
+    """Statistics, by which files are passed over, for these columns alone: those of all take as long as writing the rows."""
+    return {"delta.dataSkippingStatsColumns": ",".join(map(quoted, names))}
+
+
 def few_rows(rows, schema):
     """Rows that the driver knows, as a DataFrame; no Python worker has to start for them."""
     names = [field.split()[0] for field in schema.split(", ")]
@@ -321,6 +329,7 @@ def few_rows(rows, schema):
 
 def append(name, rows):
     """Adds the rows to the table, by column name, in one transaction."""
+    EMPTY.discard(name)
     view = f"appended_{name}"
     rows.createOrReplaceTempView(view)
     listed = ", ".join(map(quoted, rows.columns))
@@ -328,17 +337,18 @@ def append(name, rows):
     spark.catalog.dropTempView(view)
 
 
-def merge(name, rows, key, compared, delete_where=None, gone=None):
+def merge(name, rows, key, compared, delete_where=None, gone=None, empty=False, counted=None):
     """Brings the table to the state of `rows`: one MERGE that touches only rows that differ in `compared`.
 
     rows holds at most one row per key. delete_where: rows of the table that are in no row of `rows` and meet this
-    condition are deleted. gone: a column of `rows`, true where the key has no row any more. Returns what was changed. An
-    empty table is filled without a comparison.
+    condition are deleted. gone: a column of `rows`, true where the key has no row any more. empty: the table is known to be;
+    it is filled without a comparison, as one that was created just now. counted: how many `rows` there are, where that is
+    known. Returns what was changed.
     """
     columns = [c for c in rows.columns if c != gone]
-    if table(name).isEmpty():
+    if empty or name in EMPTY:
         append(name, rows.where(~column(gone)).select(*map(column, columns)) if gone else rows)
-        return {"inserted": table(name).count(), "updated": 0, "deleted": 0}
+        return {"inserted": table(name).count() if counted is None else counted, "updated": 0, "deleted": 0}
     view = f"incoming_{name}"
     rows.createOrReplaceTempView(view)
     listed, values = ", ".join(map(quoted, columns)), ", ".join(f"s.{quoted(c)}" for c in columns)
@@ -400,10 +410,11 @@ def batch_time():
 
 
 def start_batch():
-    for name, columns in CONTROL_TABLES.items():
-        create_table(name, columns, "kept by the pipeline")
+    empty = not exists(BATCHES)
+    with ThreadPoolExecutor(PARALLEL_LOADS) as pool:
+        list(pool.map(lambda name: create_table(name, CONTROL_TABLES[name], "kept by the pipeline"), CONTROL_TABLES))
     first = few_rows([(BATCH_ID, now())], "batch_id STRING, batch_time TIMESTAMP")
-    merge(BATCHES, first, key=("batch_id",), compared=("batch_id",))
+    merge(BATCHES, first, key=("batch_id",), compared=("batch_id",), empty=empty)
 
 
 def write_log(step, entries):

@@ -5,26 +5,30 @@
 
 # COMMAND ----------
 
+import itertools
+
+# COMMAND ----------
+
 # DBTITLE 1,Quality
-
-
-def row_counts(*frames):
-    """How many rows each of the frames has, counted in one query."""
-    counted = [f.agg(F.count(F.lit(1)).alias("n")).select(F.lit(place).alias("place"), "n") for place, f in enumerate(frames)]
-    return [r["n"] for r in sorted(functools.reduce(lambda a, b: a.unionAll(b), counted).collect())]
 
 
 @dataclass(frozen=True)
 class Rows:
-    """Rules that each row of a table meets or not, all counted in one pass."""
+    """Rules that each row of a table meets or not."""
 
     name: str
     rules: tuple
     where: str = "true"
 
-    def run(self):
-        counted = [F.count_if(~F.coalesce(F.expr(r.condition), F.lit(True))) for r in self.rules]
-        total, *broken = table(self.name).where(self.where).agg(F.count(F.lit(1)), *counted).first()
+    def looked_up(self, rows, mark):
+        return rows
+
+    def counts(self, mark):
+        within = F.expr(self.where)
+        broken = [F.count_if(within & ~F.coalesce(F.expr(r.condition), F.lit(True))) for r in self.rules]
+        return [F.count_if(within), *broken]
+
+    def verdicts(self, total, *broken):
         return [verdict(self.name, r.tier, f"{r.id}: {r.says}", n, total, r.limit) for r, n in zip(self.rules, broken)]
 
 
@@ -37,10 +41,15 @@ class Unique:
     where: str = "true"
     tier: str = "fail"
 
-    def run(self):
-        groups = table(self.name).where(self.where).groupBy(*map(column, self.columns)).count()
-        total, broken = groups.agg(F.coalesce(F.sum("count"), F.lit(0)), F.coalesce(F.sum(F.col("count") - 1), F.lit(0))).first()
-        return [verdict(self.name, self.tier, f"unique: {', '.join(self.columns)}", broken, total)]
+    def looked_up(self, rows, mark):
+        return rows
+
+    def counts(self, mark):
+        within = F.expr(self.where)
+        return [F.count_if(within), F.count_distinct(F.when(within, F.struct(*map(column, self.columns))))]
+
+    def verdicts(self, total, distinct):
+        return [verdict(self.name, self.tier, f"unique: {', '.join(self.columns)}", total - distinct, total)]
 
 
 @dataclass(frozen=True)
@@ -54,13 +63,29 @@ class Reference:
     tier: str = "fail"
     limit: float = 0.0
 
-    def run(self):
-        given = table(self.name).select(*[column(c).alias(f"_{n}") for n, c in enumerate(self.columns)]).dropna()
-        known = table(self.other).select(*[column(c).alias(f"_{n}") for n, c in enumerate(self.other_columns)]).distinct()
-        found = given.join(known.withColumn("_found", F.lit(True)), [f"_{n}" for n in range(len(self.columns))], "left")
-        total, broken = found.agg(F.count(F.lit(1)), F.count_if(F.col("_found").isNull())).first()
-        says = f"{', '.join(self.columns)} in {self.other}"
-        return [verdict(self.name, self.tier, says, broken, total, self.limit)]
+    def looked_up(self, rows, mark):
+        """The rows with a column that is true where the reference is found; each of them once."""
+        known = table(self.other).select(
+            *[column(c).alias(f"{mark}_{n}") for n, c in enumerate(self.other_columns)]).distinct()
+        matches = [column(c) == F.col(f"{mark}_{n}") for n, c in enumerate(self.columns)]
+        return rows.join(known.withColumn(mark, F.lit(True)), matches, "left")
+
+    def counts(self, mark):
+        given = functools.reduce(lambda a, b: a & b, [column(c).isNotNull() for c in self.columns])
+        return [F.count_if(given), F.count_if(given & F.col(mark).isNull())]
+
+    def verdicts(self, total, broken):
+        return [verdict(self.name, self.tier, f"{', '.join(self.columns)} in {self.other}", broken, total, self.limit)]
+
+
+def checked_at_once(name, checks):
+    """The outcomes of all checks of a table that count its rows, from one pass over it."""
+    rows, counts = table(name), []
+    for place, check in enumerate(checks):
+        rows = check.looked_up(rows, f"_found_{place}")
+        counts.append(check.counts(f"_found_{place}"))
+    found = iter(rows.agg(*[c.alias(f"_{n}") for n, c in enumerate(itertools.chain(*counts))]).first())
+    return [outcome for check, own in zip(checks, counts) for outcome in check.verdicts(*itertools.islice(found, len(own)))]
 
 
 @dataclass(frozen=True)
@@ -105,16 +130,26 @@ class Balance:
     def name(self):
         return self.source.silver
 
-    def run(self):
+    def verdicts(self, seen, loaded, held):
         said = silver_metrics()[self.source.name]
-        seen, loaded, held = row_counts(
-            table(self.source.bronze).where(F.col("_batch_time") <= F.lit(horizon(self.source.silver))),
-            table(self.source.silver), table(QUARANTINE).where(F.col("source") == self.source.name))
         without = {outcome: said[outcome] for outcome in ("duplicates", "dropped", "deleting") if said[outcome]}
         missing = abs(seen - loaded - held - sum(without.values()))
         rest = "".join(f" + {count} {outcome}" for outcome, count in without.items())
         yield verdict(self.name, "fail", f"{seen} in bronze = {loaded} loaded + {held} quarantined{rest}", missing, seen)
         yield verdict(self.name, "warn", "no row refused", held + said["dropped"], seen)
+
+
+def balanced(checks):
+    """The outcomes of the balances of all sources, from one query."""
+    counted = [f"SELECT {literal(c.source.name)} AS source, {literal(place)} AS place, count(*) AS n "
+               f"FROM {full_name(name)} WHERE {where}"
+               for n, c in enumerate(checks) for place, name, where in (
+                   ("seen", c.source.bronze, f"_batch_time <= :through_{n}"), ("loaded", c.source.silver, "true"))]
+    counted.append(f"SELECT source, 'held', count(*) FROM {full_name(QUARANTINE)} GROUP BY source")
+    through = {f"through_{n}": horizon(c.source.silver) for n, c in enumerate(checks)}
+    found = {(r["source"], r["place"]): r["n"] for r in spark.sql(" UNION ALL ".join(counted), args=through).collect()}
+    return [outcome for c in checks for outcome in c.verdicts(*[
+        found.get((c.source.name, place), 0) for place in ("seen", "loaded", "held")])]
 
 
 def verdict(subject, tier, says, broken, total, limit=0.0):
@@ -123,10 +158,23 @@ def verdict(subject, tier, says, broken, total, limit=0.0):
     return subject, status, says, {"broken": broken, "rows": total}
 
 
+def passes(checks):
+    """How the checks are carried out: the balances together, those that count rows of one table together, others alone."""
+    balances = [c for c in checks if isinstance(c, Balance)]
+    if balances:
+        yield functools.partial(balanced, balances)
+    counting = [c for c in checks if isinstance(c, (Rows, Unique, Reference))]
+    for name in dict.fromkeys(c.name for c in counting):
+        yield functools.partial(checked_at_once, name, [c for c in counting if c.name == name])
+    for check in checks:
+        if isinstance(check, Reconciled):
+            yield check.run
+
+
 def judge(checks):
     """Runs all checks, logs each outcome, and fails the job when a check of tier fail is broken."""
     with ThreadPoolExecutor(PARALLEL_LOADS) as pool:
-        outcomes = [outcome for found in pool.map(lambda check: check.run(), checks) for outcome in found]
+        outcomes = [outcome for found in pool.map(lambda run: list(run()), passes(checks)) for outcome in found]
     write_log("90_quality", outcomes)
     for subject, status, says, metrics in outcomes:
         if status != "ok":

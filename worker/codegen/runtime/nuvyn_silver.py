@@ -396,7 +396,7 @@ def load_silver(source, sources, scope):
     if isinstance(source.deletes, Snapshot):
         refuse_shrunk(source, good)
     changed = merge(source.silver, good, key=source.key or ("_row_hash",), compared=("_row_hash", *deleted),
-                    delete_where=None if scope.after else "true")
+                    delete_where=None if scope.after else "true", counted=metrics["loaded"])
     notes = [f"{rule.id}: broken by {count} of {of} rows" for rule, count, of in broken if count]
     return {**metrics, **changed, "broken": {rule.id: count for rule, count, _ in broken if count}, "notes": notes}
 
@@ -406,8 +406,9 @@ def prepared(source):
     source = widened(source) if source.changed_types == "widen" else source
     columns = tuple((c.name, c.type, c.comment) for c in source.columns) + SILVER_COLUMNS
     columns += (ENDED_COLUMN,) if dates_deletions(source) else ()
+    found_by = [c.name for c in source.columns if c.name in source.key and c.type != "BOOLEAN"]
     if ensure_table(source.silver, columns, f"{source.name}: typed and clean, one row per key",
-                    properties=pii_property(source.columns)):
+                    properties={**pii_property(source.columns), **skipping_property([*found_by, "_changed_at"])}):
         tag_pii(source.silver, source.columns)
     return source
 
@@ -426,12 +427,15 @@ def refuse_shrunk(source, good):
 
 def refused(source, sources, scope):
     """The source's rows for the quarantine; of those that it holds already none are decided anew within a scope."""
-    rows = classified(source, sources, scope.after)
+    if source.distinct:
+        rows = classified(source, sources, scope.after).where("_outcome = 'quarantined'")
+    else:  # a row is refused by itself, whatever others have its key
+        rows = referring(typed(source), source, sources).where(F.size("_reasons") > 0)
     if scope.after:
         rows = rows.where(F.col("_batch_time") > F.lit(scope.after))
     record = F.to_json(F.struct(F.col("_corrupt_record").alias("line"),
                                 *[column(f"_raw_{c.name}").alias(c.header) for c in source.columns]))
-    return rows.where("_outcome = 'quarantined'").select(
+    return rows.select(
         F.lit(source.name).alias("source"), "_reasons", record.alias("record"),
         "_source_file", "_fingerprint", "_position", "_batch_id")
 
@@ -468,7 +472,7 @@ def fill_quarantine(loaded, sources, scopes):
         rows = [refused(sources[name], sources, scopes[name]) for name in whole + further]
         merge(QUARANTINE, functools.reduce(lambda a, b: a.unionByName(b), rows),
               key=("source", "_source_file", "_fingerprint", "_position"), compared=("_reasons",),
-              delete_where=f"t.source IN ({', '.join(map(literal, whole))})" if whole else None)
+              delete_where=f"t.source IN ({', '.join(map(literal, whole))})" if whole else None, empty=not held)
 
 
 def load_all_silver(sources):

@@ -189,6 +189,12 @@ def filled(target):
     return [c.name for c in target.columns if c.name == target.surrogate or c.references]
 
 
+def sought_by(target):
+    """Columns by which rows are sought: keys, references and what the table is clustered by, not what is read of the rows."""
+    keys = {*filled(target), *target.key, *target.cluster_by}
+    return [c.name for c in target.columns if c.name in keys and c.type != "BOOLEAN"]
+
+
 def constraints(target):
     """Informational constraints: Unity Catalog shows and uses them, 90_quality proves them."""
     if target.surrogate or set(target.key) <= set(filled(target)):
@@ -204,6 +210,7 @@ def ensure_target(target, properties=None, anew=False):
     columns = tuple((c.name, c.type, f"{c.line}: {c.comment}" if c.comment else c.line) for c in target.columns)
     told = {} if ON_DATABRICKS else {f"nuvyn.constraint.{n}": text for n, text in enumerate(constraints(target))}
     told |= {"delta.enableChangeDataFeed": "true"} if target.surrogate else {}  # facts read which members changed
+    told |= skipping_property(sought_by(target))
     if not ensure_table(target.name, columns, target.comment, target.cluster_by, filled(target),
                         properties={**pii_property(target.columns), **told, **(properties or {})}, anew=anew):
         return
@@ -291,8 +298,9 @@ def write_target(target, rows, key, refused, delete_where=None, gone=None):
             rows = rows.withColumn(c.name, stamps[c.audit].cast(c.type))
     compared = [n for n in content if n not in key]
     rows = rows.select(*map(column, target.names()), *([gone] if gone else []))
+    created = target.name in EMPTY
     metrics = merge(target.name, rows, key, compared, delete_where=delete_where, gone=gone)
-    return {**metrics, **refused, "rows": table(target.name).count()}
+    return {**metrics, **refused, "rows": metrics["inserted"] if created else table(target.name).count()}
 
 
 def refuse(target, rows):
@@ -309,10 +317,12 @@ def refuse(target, rows):
             raise RuntimeError(f"quality checks failed: {target.name}: {rule.id} is broken by {count} of {total} rows")
     names = [f.name for f in rows.schema.fields]
     aside = f"{target.name}_refused"
+    empty = not exists(aside)
     create_table(aside, [(f.name, f.dataType.simpleString(), "") for f in rows.schema.fields]
                  + [("_reasons", "ARRAY<STRING>", "why the row was refused")], f"Rows that the rules of {target.name} refuse")
     reasons = F.array_compact(F.array(*[F.when(broken[r.id], F.lit(f"{r.id}: {r.says}")) for r in rules]))
-    merge(aside, rows.where(held).withColumn("_reasons", reasons), target.key, [*names, "_reasons"], delete_where="true")
+    merge(aside, rows.where(held).withColumn("_reasons", reasons), target.key, [*names, "_reasons"], delete_where="true",
+          empty=empty)
     return rows.where(kept), {"refused": table(aside).count()}
 
 

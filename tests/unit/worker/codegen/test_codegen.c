@@ -194,6 +194,53 @@ static void a_rule_does_what_its_tier_says(void **state)
     expect_refusal(sttm, "sttm.sources[customer_addresses].rules[Q0004]");
 }
 
+static size_t times(const char *text, const char *part)
+{
+    size_t n = 0;
+    for (const char *at = text; (at = strstr(at, part)); at++)
+        n++;
+    return n;
+}
+
+static Nv__QualityRule *with_rule(nv_mem_t *ctx, Nv__SttmTarget *of, Nv__RuleKind kind, const char *column)
+{
+    Nv__QualityRule *rule = NV_NEW(ctx, Nv__QualityRule);
+    nv__quality_rule__init(rule);
+    rule->id = nv_strdup(ctx, "Q9");
+    rule->kind = kind;
+    rule->severity = NV__SEVERITY__SEVERITY_FAIL;
+    rule->columns = NV_NEW_ARRAY(ctx, char *, 1);
+    rule->columns[rule->n_columns++] = nv_strdup(ctx, column);
+    of->rules = NV_NEW_ARRAY(ctx, Nv__QualityRule *, 1);
+    of->rules[0] = rule;
+    of->n_rules = 1;
+    return rule;
+}
+
+/* Every table's keys and references are checked: a rule that says the same is not checked once more, a milder one is. */
+static void what_is_checked_anyway_is_checked_once(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    Nv__Sttm *sttm = mapping(ctx);
+    with_rule(ctx, target(sttm, "dim_product"), NV__RULE_KIND__RULE_KIND_UNIQUE, "product_key");
+    Nv__QualityRule *refers =
+        with_rule(ctx, target(sttm, "fact_order_line"), NV__RULE_KIND__RULE_KIND_REFERENCE, "product_key");
+    refers->ref_target = nv_strdup(ctx, "dim_product");
+    refers->ref_columns = NV_NEW_ARRAY(ctx, char *, 1);
+    refers->ref_columns[refers->n_ref_columns++] = nv_strdup(ctx, "product_key");
+    const char *reference = "Reference(\"fact_order_line\", (\"product_key\",), \"dim_product\"";
+    const char *quality = file_of(generate(ctx, sttm), "notebooks/90_quality.py")->content;
+    assert_int_equal(times(quality, "Unique(\"dim_product\", (\"product_key\",)"), 1);
+    assert_int_equal(times(quality, reference), 1);
+
+    refers->severity = NV__SEVERITY__SEVERITY_WARN;
+    assert_int_equal(times(file_of(generate(ctx, sttm), "notebooks/90_quality.py")->content, reference), 2);
+    refers->severity = NV__SEVERITY__SEVERITY_FAIL;
+    refers->ref_columns[0] = nv_strdup(ctx, "product_id");
+    assert_int_equal(times(file_of(generate(ctx, sttm), "notebooks/90_quality.py")->content, reference), 2);
+}
+
 static void refuses_what_contradicts_itself(void **state)
 {
     (void)state;
@@ -266,6 +313,7 @@ int main(void)
         cmocka_unit_test(every_notebook_has_its_header_and_task),
         cmocka_unit_test(a_policy_stands_in_the_sources),
         cmocka_unit_test(a_rule_does_what_its_tier_says),
+        cmocka_unit_test(what_is_checked_anyway_is_checked_once),
         cmocka_unit_test(refuses_what_contradicts_itself),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
