@@ -22,8 +22,20 @@ typedef struct planner {
     size_t cap_groups;
     validation_group_t *group; /* the one being filled */
     size_t cap_checks;
+    nv_buf_t
+        joins; /* " LEFT JOIN …" per dimension: what the group's statement asks its table together with */
 } planner_t;
 
+/* Quoted and with all its parts. */
+char *planner_table(const planner_t *p, const Nv__SttmTarget *target);
+/* "table.column" */
+char *planner_subject(const planner_t *p, const Nv__SttmTarget *target, const char *column);
+/* The first value of a member is kept, whatever came later: the current row alone cannot be foretold. */
+bool planner_keeps_original(const Nv__SttmTarget *target, const Nv__SttmColumn *column);
+/* Its text is the same on both sides. */
+bool planner_is_comparable(const Nv__SttmTarget *target, const Nv__SttmColumn *column);
+/* The checks of a column that refers to a dimension. */
+void plan_reference(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column);
 int planner_source_index(const planner_t *p, const Nv__SttmSource *source);
 /* "clean_3": the oracle's relation of a source; "want_3" of a target. */
 char *planner_clean(const planner_t *p, const Nv__SttmSource *source);

@@ -16,16 +16,6 @@ static char *real_rows(const planner_t *p, const Nv__SttmTarget *target)
     return nv_printf(p->ctx, "%s AND %s", real, sql_identifier(p->ctx, p->warehouse, current->name));
 }
 
-static char *table_of(const planner_t *p, const Nv__SttmTarget *target)
-{
-    return sql_table(p->ctx, p->warehouse, p->in->catalog, p->in->schema, target->name);
-}
-
-static char *subject_of(const planner_t *p, const Nv__SttmTarget *target, const char *column)
-{
-    return nv_printf(p->ctx, "%s.%s", target->name, column);
-}
-
 static char *name_list(const planner_t *p, char *const *names, size_t n)
 {
     char *text = nv_strdup(p->ctx, "");
@@ -48,9 +38,9 @@ static void check_keys(planner_t *p, const Nv__SttmTarget *target)
     if (!surrogate)
         return;
     char *name = sql_identifier(p->ctx, p->warehouse, surrogate->name);
-    char *table = table_of(p, target);
+    char *table = planner_table(p, target);
     bool dates = target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
-    planner_check(p, "key_unique", subject_of(p, target, surrogate->name), "generate", VALIDATION_ZERO,
+    planner_check(p, "key_unique", planner_subject(p, target, surrogate->name), "generate", VALIDATION_ZERO,
                   nv_printf(p->ctx, "(SELECT count(*) - count(DISTINCT %s) FROM %s)", name, table), NULL);
     planner_check(
         p, "unknown_members", target->name, "generate", VALIDATION_ZERO,
@@ -88,103 +78,8 @@ static void check_history(planner_t *p, const Nv__SttmTarget *target)
             "coalesce(%s <= %s, false)) "
             "FROM (SELECT *, lead(%s) OVER (PARTITION BY %s ORDER BY %s) AS nuvyn_next FROM %s WHERE %s "
             ">= 0))",
-            apart, current, to, to, from, from, by, from, table_of(p, target), surrogate),
+            apart, current, to, to, from, from, by, from, planner_table(p, target), surrogate),
         NULL);
-}
-
-static const Nv__SttmTarget *referenced(const planner_t *p, const Nv__SttmColumn *column)
-{
-    if (column->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP)
-        return model_target(p->in->sttm, column->transform->dimension);
-    return model_date_dimension(p->in->sttm);
-}
-
-static void check_reference(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
-{
-    const Nv__SttmTarget *other = referenced(p, column);
-    char *name = sql_identifier(p->ctx, p->warehouse, column->name);
-    char *key =
-        sql_identifier(p->ctx, p->warehouse, model_with_role(other, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name);
-    planner_check(p, "referential_integrity", subject_of(p, target, column->name), "generate",
-                  VALIDATION_ZERO,
-                  nv_printf(p->ctx, "(SELECT count(*) FROM %s f ANTI JOIN %s k ON f.%s = k.%s)",
-                            table_of(p, target), table_of(p, other), name, key),
-                  NULL);
-}
-
-/* The first value of a member is kept, whatever came later: the current row alone cannot be foretold. */
-static bool keeps_original(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
-{
-    return model_is_history(target) && column->scd == NV__SCD_TYPE__SCD_TYPE_0;
-}
-
-/* Its text is the same on both sides. */
-static bool is_comparable(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
-{
-    return column->transform->op != NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP &&
-           target_computes(target, column) && column->type != NV__VALUE_TYPE__VALUE_TYPE_DOUBLE &&
-           !keeps_original(target, column);
-}
-
-/* ", text" per column that says which row it is; a value in the right column of the wrong row is wrong. */
-static char *key_texts(const planner_t *p, sql_dialect_t dialect, const Nv__SttmTarget *target,
-                       const char *prefix)
-{
-    char **key;
-    size_t n = model_key(p->ctx, target, &key);
-    char *text = nv_strdup(p->ctx, "");
-    for (size_t i = 0; i < n; i++) {
-        const Nv__SttmColumn *c = model_column(target, key[i]);
-        if (c && is_comparable(target, c))
-            text = nv_printf(
-                p->ctx, "%s, coalesce(%s, '~')", text,
-                canonical_text(p->ctx, dialect, c->type,
-                               nv_printf(p->ctx, "%s%s", prefix, sql_identifier(p->ctx, dialect, c->name))));
-    }
-    return text;
-}
-
-/* A lookup: as many unknown and not applicable as the oracle finds, and the right member for the others. */
-static void check_lookup(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
-{
-    const Nv__SttmTarget *dimension = referenced(p, column);
-    char *subject = subject_of(p, target, column->name);
-    char *name = sql_identifier(p->ctx, p->warehouse, column->name);
-    char *want = sql_identifier(p->ctx, p->oracle, column->name);
-    char *found = sql_identifier(p->ctx, p->oracle, nv_printf(p->ctx, "%s#", column->name));
-    char **key;
-    size_t n = model_key(p->ctx, dimension, &key);
-    char *text = nv_strdup(p->ctx, "'|'");
-    for (size_t i = 0; i < n; i++)
-        text = nv_printf(p->ctx, "%s, %s", text,
-                         canonical_text(p->ctx, p->warehouse, model_column(dimension, key[i])->type,
-                                        sql_column(p->ctx, p->warehouse, "k", key[i])));
-    if (lookup_is_dated(dimension, column->transform) && history_is_told(p, dimension)) {
-        const Nv__SttmColumn *from = model_with_op(dimension, NV__TRANSFORM_OP__TRANSFORM_OP_SCD_FROM);
-        text = nv_printf(p->ctx, "%s, %s", text,
-                         canonical_text(p->ctx, p->warehouse, from->type,
-                                        sql_column(p->ctx, p->warehouse, "k", from->name)));
-    }
-    text = nv_printf(p->ctx, "%s%s", text, key_texts(p, p->warehouse, target, "f."));
-    planner_check(p, "unknown_share", subject, "data", VALIDATION_WARN,
-                  nv_printf(p->ctx, "count(*) FILTER (WHERE %s = -1)", name), NULL);
-    planner_check(
-        p, "reconcile_unknown", subject, "generate", VALIDATION_EQUAL,
-        nv_printf(p->ctx, "concat(count(*) FILTER (WHERE %s = -1), '/', count(*) FILTER (WHERE %s = -2))",
-                  name, name),
-        nv_printf(p->ctx, "concat(count(*) FILTER (WHERE %s = -1), '/', count(*) FILTER (WHERE %s = -2))",
-                  want, want));
-    planner_check(
-        p, "reconcile_reference", subject, "generate", VALIDATION_EQUAL,
-        nv_printf(p->ctx, "(SELECT %s FROM %s f JOIN %s k ON f.%s = k.%s WHERE f.%s >= 0)",
-                  checksum_sql(p->ctx, p->warehouse, nv_printf(p->ctx, "concat_ws(%s)", text)),
-                  table_of(p, target), table_of(p, dimension), name,
-                  sql_identifier(p->ctx, p->warehouse,
-                                 model_with_role(dimension, NV__KEY_ROLE__KEY_ROLE_SURROGATE)->name),
-                  name),
-        checksum_sql(p->ctx, p->oracle,
-                     nv_printf(p->ctx, "CASE WHEN %s IS NOT NULL THEN concat_ws('|', %s%s) END", found, found,
-                               key_texts(p, p->oracle, target, ""))));
 }
 
 static void check_sum(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
@@ -192,7 +87,7 @@ static void check_sum(planner_t *p, const Nv__SttmTarget *target, const Nv__Sttm
     char *name = sql_identifier(p->ctx, p->warehouse, column->name);
     char *want = sql_identifier(p->ctx, p->oracle, column->name);
     bool exact = column->type != NV__VALUE_TYPE__VALUE_TYPE_DOUBLE;
-    planner_check(p, "reconcile_sum", subject_of(p, target, column->name), "generate",
+    planner_check(p, "reconcile_sum", planner_subject(p, target, column->name), "generate",
                   exact ? VALIDATION_EQUAL : VALIDATION_ABOUT,
                   nv_printf(p->ctx, "CAST(sum(%s) AS STRING)", name),
                   nv_printf(p->ctx, "CAST(sum(%s) AS STRING)", want));
@@ -205,7 +100,7 @@ static void check_content(planner_t *p, const Nv__SttmTarget *target, const Nv__
     if (column->type == NV__VALUE_TYPE__VALUE_TYPE_DOUBLE)
         return;
     planner_check(
-        p, "reconcile_content", subject_of(p, target, column->name), "generate", VALIDATION_EQUAL,
+        p, "reconcile_content", planner_subject(p, target, column->name), "generate", VALIDATION_EQUAL,
         checksum_sql(p->ctx, p->warehouse, canonical_text(p->ctx, p->warehouse, column->type, name)),
         checksum_sql(p->ctx, p->oracle, canonical_text(p->ctx, p->oracle, column->type, want)));
 }
@@ -214,7 +109,7 @@ static char *record_text(const planner_t *p, sql_dialect_t dialect, const Nv__St
 {
     char *text = nv_strdup(p->ctx, "'|'");
     for (size_t i = 0; i < target->n_columns; i++)
-        if (is_comparable(target, target->columns[i]))
+        if (planner_is_comparable(target, target->columns[i]))
             text = nv_printf(p->ctx, "%s, coalesce(%s, '~')", text,
                              canonical_text(p->ctx, dialect, target->columns[i]->type,
                                             sql_identifier(p->ctx, dialect, target->columns[i]->name)));
@@ -240,13 +135,11 @@ static void check_column(planner_t *p, const Nv__SttmTarget *target, const Nv__S
 {
     Nv__TransformOp op = column->transform->op;
     bool dates = target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
-    if (op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP)
-        check_lookup(p, target, column);
     if (op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP ||
         (op == NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY && !dates))
-        check_reference(p, target, column);
+        plan_reference(p, target, column);
     if (op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP || !target_computes(target, column) ||
-        keeps_original(target, column))
+        planner_keeps_original(target, column))
         return;
     if (column->measure && is_number(column))
         check_sum(p, target, column);
@@ -270,7 +163,7 @@ static void check_rule(planner_t *p, const Nv__SttmTarget *target, const Nv__Qua
                                             [NV__RULE_KIND__RULE_KIND_ACCEPTED] = "accepted_values",
                                             [NV__RULE_KIND__RULE_KIND_PATTERN] = "pattern"};
         bool fails = rule->severity == NV__SEVERITY__SEVERITY_FAIL && rule->threshold <= 0;
-        planner_check(p, names[rule->kind], subject_of(p, target, c->name), fails ? "design" : "data",
+        planner_check(p, names[rule->kind], planner_subject(p, target, c->name), fails ? "design" : "data",
                       fails ? VALIDATION_ZERO : VALIDATION_WARN,
                       nv_printf(p->ctx, "count(*) FILTER (WHERE NOT %s)", condition), NULL);
     }
@@ -296,11 +189,11 @@ static void check_not_null(planner_t *p, const Nv__SttmTarget *target)
             continue;
         /* A row without a surrogate key stands outside of the real rows: it is looked for in the whole table. */
         char *name = sql_identifier(p->ctx, p->warehouse, c->name);
-        char *nulls =
-            c->key_role == NV__KEY_ROLE__KEY_ROLE_SURROGATE
-                ? nv_printf(p->ctx, "(SELECT count(*) FROM %s WHERE %s IS NULL)", table_of(p, target), name)
-                : nv_printf(p->ctx, "count(*) FILTER (WHERE %s IS NULL)", name);
-        planner_check(p, "not_null", subject_of(p, target, c->name), "generate", VALIDATION_ZERO, nulls,
+        char *nulls = c->key_role == NV__KEY_ROLE__KEY_ROLE_SURROGATE
+                          ? nv_printf(p->ctx, "(SELECT count(*) FROM %s WHERE %s IS NULL)",
+                                      planner_table(p, target), name)
+                          : nv_printf(p->ctx, "count(*) FILTER (WHERE %s IS NULL)", name);
+        planner_check(p, "not_null", planner_subject(p, target, c->name), "generate", VALIDATION_ZERO, nulls,
                       NULL);
     }
 }
@@ -417,6 +310,7 @@ void plan_target(planner_t *p, const Nv__SttmTarget *target)
     if (history_is_told(p, target))
         planner_create(p, planner_versions(p, target), history_relation(p, target));
     validation_group_t *group = planner_group(p, target->name);
+    p->joins = nv_buf_make(p->ctx, PLAN_SQL_MAX);
     mark_needs(p, target, group->needs);
     group->not_told = planner_not_told(p, target);
     if (dates)
@@ -429,6 +323,8 @@ void plan_target(planner_t *p, const Nv__SttmTarget *target)
     for (size_t i = 0; i < target->n_columns; i++)
         check_column(p, target, target->columns[i]);
     check_rules(p, target);
-    planner_close(p, nv_printf(p->ctx, "%s WHERE %s", table_of(p, target), real_rows(p, target)),
+    planner_close(p,
+                  nv_printf(p->ctx, "%s%s WHERE %s", planner_table(p, target), nv_buf_text(&p->joins),
+                            real_rows(p, target)),
                   dates ? want : nv_printf(p->ctx, "%s WHERE nuvyn_is IN (" WANT_REAL ")", want));
 }
