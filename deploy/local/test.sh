@@ -6,13 +6,19 @@ test_unit() {
     ctest --test-dir "$dir" --output-on-failure -j2 "$@"
 }
 
+# Runs what takes long: all it says goes into a log, the verdicts of its single tests also to the terminal as they fall.
+test_followed() { # log, command…
+    "${@:2}" 2>&1 | tee "$1" |
+        sed -unE 's/^([0-9]+: )?(.* \.\.\. (ok|FAIL|ERROR|skipped .*))$/    \2/p; s/^([0-9]+: )?(\[ +(OK|FAILED) +\] .*)/    \2/p; /^ *[0-9]+\/[0-9]+ +Test +#/p' >&2
+}
+
 # One suite of tests/e2e with a shell of its own; counts into passed and failed of the caller.
 test_suite() { # name, arguments of run.sh after the build folder…
     local name=$1 log=$BUILD_DIR/e2e/$1.log started=$SECONDS
     shift
     mkdir -p "$BUILD_DIR/e2e"
-    step "end to end: $name $*"
-    if bash "$ROOT/tests/e2e/$name/run.sh" "$BUILD_DIR" "$@" >"$log" 2>&1; then
+    step "end to end: $name $* (all it says: $log)"
+    if test_followed "$log" bash "$ROOT/tests/e2e/$name/run.sh" "$BUILD_DIR" "$@"; then
         passed=$((passed + 1))
         say "    passed in $((SECONDS - started)) s"
     else
@@ -39,8 +45,13 @@ test_e2e() {
 # What takes long and proves: the generated pipeline over several days against an oracle, the agents that deploy and
 # validate it, the official SDK's view of the workspace and its accidents, and the main job repeated and killed.
 test_slow() {
-    local passed=0 failed=0
-    test_unit "$BUILD_DIR" -j1 -L spark || failed=$((failed + 1))
+    local passed=0 failed=0 log=$BUILD_DIR/e2e/spark.log
+    mkdir -p "$BUILD_DIR/e2e"
+    step "on Spark: the pipeline over several days, its agents, the questions (all they say: $log)"
+    test_followed "$log" ctest --test-dir "$BUILD_DIR" --verbose -j1 -L spark || {
+        failed=$((failed + 1))
+        tail -n 40 "$log" >&2
+    }
     test_suite workspace
     test_suite pushdown
     test_suite main build repeat day2 kill
