@@ -74,12 +74,12 @@ static void widen_copies(Nv__Sttm *sttm, const Nv__SttmSource *source, const Nv_
         }
 }
 
-static void widen_column(Nv__SttmSourceColumn *column, int whole, int fraction)
+static void widen_column(Nv__SttmSourceColumn *column, long whole, long fraction)
 {
     bool integer = column->type == NV__VALUE_TYPE__VALUE_TYPE_INT64;
     int declared = integer ? 0 : column->scale;
     int most = integer ? INT64_DIGITS : column->precision - declared;
-    int asked = fraction < SCALE_MOST ? fraction : SCALE_MOST;
+    int asked = fraction < SCALE_MOST ? (int)fraction : SCALE_MOST;
     if (asked <= declared && whole <= most)
         return;
     column->type = NV__VALUE_TYPE__VALUE_TYPE_DECIMAL;
@@ -96,7 +96,7 @@ void validation_widen(Nv__Sttm *sttm, size_t source, const char *const *digits)
             continue;
         Nv__ValueType before = column->type;
         int scale = column->scale, precision = column->precision;
-        widen_column(column, atoi(digits[n]), atoi(digits[n + 1]));
+        widen_column(column, strtol(digits[n], NULL, 10), strtol(digits[n + 1], NULL, 10));
         n += 2;
         if (column->type != before || column->scale != scale || column->precision != precision)
             widen_copies(sttm, sttm->sources[source], column);
