@@ -238,6 +238,11 @@ const char *scorecard_method_text(nv_mem_t *ctx, const Nv__Scorecard *card)
                             card->llm_calls == 1 ? "" : "s", (long long)card->llm_tokens);
     if (strcmp(card->method, "evidence") != 0)
         return nv_printf(ctx, "Decided by %s: %s.", card->method, asked);
+    if (card->llm_calls > 0 && card->llm_tokens == 0)
+        return nv_printf(ctx,
+                         "Decided from evidence in the data alone: a language model was asked, and gave no "
+                         "answer that could be read (%s).",
+                         asked);
     if (card->llm_calls > 0)
         return nv_printf(
             ctx,

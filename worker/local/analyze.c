@@ -27,7 +27,8 @@ static int64_t now_unix_ms(void)
 
 typedef struct news {
     FILE *out;
-    bool in_tokens; /* a line of the model's text is open; guarded by out's lock */
+    bool model_only; /* nobody follows the progress; why a model had no say is told all the same */
+    bool in_tokens;  /* a line of the model's text is open; guarded by out's lock */
 } news_t;
 
 static void show_news(void *arg, const char *kind, const char *text, int64_t done, int64_t total)
@@ -35,7 +36,9 @@ static void show_news(void *arg, const char *kind, const char *text, int64_t don
     news_t *news = arg;
     bool token = strcmp(kind, "token") == 0;
     if (strcmp(kind, "progress") == 0 || strcmp(kind, "finding") == 0)
-        return;           /* the ending says both */
+        return; /* the ending says both */
+    if (news->model_only && strcmp(kind, "llm") != 0)
+        return;
     flockfile(news->out); /* tables are profiled on several threads */
     if (news->in_tokens && !token)
         fputc('\n', news->out);
@@ -167,9 +170,9 @@ static void fill_spec(analysis_t *analysis)
 bool analyze_folder(const analyze_options_t *options, nv_error_t *err)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("analyze");
-    news_t news = {.out = options->progress};
+    news_t news = {.out = options->progress ? options->progress : stderr, .model_only = !options->progress};
     local_host_options_t host_options = {.artifact_dir = options->output_dir,
-                                         .news = options->progress ? show_news : NULL,
+                                         .news = options->progress || options->llm ? show_news : NULL,
                                          .news_arg = &news,
                                          .llm = options->llm};
     LOCAL_HOST_SCOPE local_host_t *host = local_host_new(&host_options);

@@ -49,13 +49,15 @@ has_checksum() {
 
 # fetch_jar group:artifact:version target
 fetch_jar() {
-    local artifact version folder
+    local artifact version folder repository=()
+    # Java takes the user's folder from the system's list of users, where a service's may not exist or not be its own.
+    [[ -w $(getent passwd "$(id -u)" | cut -d: -f6) ]] || repository=("-Dmaven.repo.local=$home/maven")
     IFS=: read -r _ artifact version <<<"$1"
     need mvn "maven"
     folder=$(mktemp -d "$jars/.fetch.XXXXXX")
-    (cd "$folder" && mvn --quiet --batch-mode -Dstyle.color=never dependency:get "-Dartifact=$1" -Dtransitive=false \
+    (cd "$folder" && mvn --quiet --batch-mode -Dstyle.color=never "${repository[@]}" dependency:get "-Dartifact=$1" -Dtransitive=false \
         ${NUVYN_MAVEN_URL:+"-DremoteRepositories=$NUVYN_MAVEN_URL"} &&
-        mvn --quiet --batch-mode -Dstyle.color=never dependency:copy "-Dartifact=$1" "-DoutputDirectory=$folder") ||
+        mvn --quiet --batch-mode -Dstyle.color=never "${repository[@]}" dependency:copy "-Dartifact=$1" "-DoutputDirectory=$folder") ||
         die "Maven could not fetch $1"
     mv "$folder/$artifact-$version.jar" "$2"
     rm -rf "$folder"

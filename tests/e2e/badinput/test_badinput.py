@@ -93,6 +93,14 @@ class Folders(Case):
             environment = {**ENVIRONMENT, "LD_LIBRARY_PATH": self.path("bin"), "HOME": "/nonexistent"}
         self.refused(run(*command, env=environment), "secret.csv", "Permission denied")
 
+    def test_a_model_that_is_not_there_is_told(self):
+        self.write("raw/good.csv", GOOD)
+        done = self.analyze("raw", env={**ENVIRONMENT, "NUVYN_LLM_BASE_URL": "http://127.0.0.1:9/v1", "NUVYN_LLM_MODEL": "m", "NUVYN_LLM_API_KEY": "k"})
+        self.found(done, "no language model took part")
+        self.assertIn("evidence alone", done.stderr)
+        self.assertIn("127.0.0.1", done.stderr)
+        self.assertEqual(self.analyze("raw").stderr, "")
+
     def test_links_out_of_the_folder_are_not_followed(self):
         self.write("raw/good.csv", GOOD)
         self.write("outside/private.csv", "card,holder\n4711,somebody\n")
