@@ -115,7 +115,7 @@ class AgentsAskInAStack(unittest.TestCase):
         self.assertIn("Told by the model of dim_customer", self.notebooks(folder))
         self.assertNotIn("dim_invented", self.notebooks(folder))
         self.assertIn('{"targets": [{"target": "dim_invented"', text)  # the answer as it streamed
-        self.assertIn('"kind": "token"', events)
+        self.assertIn('"kind":"token"', events)
         self.assertIn("the data contradicts the answer: ", text)
         self.assertIn('there is no target "dim_invented"', text)
         self.assertTrue(all(headers["Authorization"] == "Bearer " + KEY for _, headers, _ in SERVER.requests))
@@ -129,7 +129,7 @@ class AgentsAskInAStack(unittest.TestCase):
                 self.assertIn("on evidence alone: the language model did not help", text)
                 self.assertIn(said, text)
                 self.assertIn("described from the mapping alone", text)
-                self.assertRegex(text, "no language model took part|nothing it said was taken")
+                self.assertRegex(text, "no language model took part|nothing it said was taken|no answer that could be read")
                 self.assertNotIn("Told by the model", self.notebooks(folder))
                 self.assert_key_is_nowhere(text, events)
 
