@@ -61,7 +61,7 @@ def start(options, archive_at_exit=None):
         # With one tier the JVM reserves 48 MB for compiled code. A pipeline of some twenty tasks fills that, and from then on
         # everything is interpreted: several times slower, for good.
         "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile=file:{here}/log4j2.properties "
-                                         f"{_class_archive(options.jars, archive_at_exit)} -XX:+UseParallelGC -Xms{options.memory} "
+                                         f"{_class_archive(options.jars, archive_at_exit)} -XX:+UseParallelGC "
                                          "-XX:MetaspaceSize=256m "  # each growth from less is a full collection
                                          f"-XX:TieredStopAtLevel={4 if options.jit == 'full' else 1} "
                                          "-XX:ReservedCodeCacheSize=256m -Duser.timezone=UTC",
