@@ -92,7 +92,7 @@ void cli_table_print(cli_table_t *table, const char *nothing);
 
 /* "2026-11-22 18:50:03" (UTC), or "" for 0; below ctx. */
 char *cli_time(nv_mem_t *ctx, int64_t unix_ms);
-/* "12.3 s", "4 m 05 s"; below ctx. */
+/* "12.3 s", "4 m 05 s", "2 h 07 m"; below ctx. */
 char *cli_duration(nv_mem_t *ctx, int64_t ms);
 /* Text of strangers for a terminal: control characters become '?'; below ctx. */
 char *cli_safe(nv_mem_t *ctx, const char *text);

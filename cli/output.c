@@ -90,6 +90,8 @@ char *cli_duration(nv_mem_t *ctx, int64_t ms)
         return nv_strdup(ctx, "");
     if (ms < 60000)
         return nv_printf(ctx, "%.1f s", (double)ms / 1000);
+    if (ms >= 3600000)
+        return nv_printf(ctx, "%" PRId64 " h %02d m", ms / 3600000, (int)(ms / 60000 % 60));
     return nv_printf(ctx, "%" PRId64 " m %02d s", ms / 60000, (int)(ms / 1000 % 60));
 }
 

@@ -216,7 +216,8 @@ static void ask(watch_t *watch, const char *question)
                                           {" --revise --comment TEXT", "not yet: the Analyst reads why"},
                                           {" --reject", "no: the run ends"}};
     line(watch, "?", YELLOW, question);
-    printf("    see        %s artifact get %s design.json\n", cli_called(), watch->run_id);
+    printf("    see        %s artifact get %s sttm.md        (design.json: what a correction begins with)\n",
+           cli_called(), watch->run_id);
     for (size_t i = 0; i < sizeof ways / sizeof ways[0]; i++)
         printf("    %s %s interrupt answer %s%-24s  %s\n", i ? "or        " : "answer    ", cli_called(),
                watch->run_id, ways[i][0], ways[i][1]);

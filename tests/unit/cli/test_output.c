@@ -41,12 +41,23 @@ static void the_source_is_named_as_it_was_given(void **state)
     assert_string_equal(cli_as_given(ctx, "/a/b /", "/", "."), "/a/b /");
 }
 
+static void times_are_told_in_their_largest_units(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    assert_string_equal(cli_duration(ctx, -1), "");
+    assert_string_equal(cli_duration(ctx, 59940), "59.9 s");
+    assert_string_equal(cli_duration(ctx, 245000), "4 m 05 s");
+    assert_string_equal(cli_duration(ctx, 2 * 3600000 + 7 * 60000 + 59000), "2 h 07 m");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(controls_are_shown_not_obeyed),
         cmocka_unit_test(model_text_keeps_its_lines),
         cmocka_unit_test(the_source_is_named_as_it_was_given),
+        cmocka_unit_test(times_are_told_in_their_largest_units),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -9,6 +9,7 @@
 #include "worker/knowledge/fingerprint.h"
 #include "worker/knowledge/likeness.h"
 #include "worker/pushdown/remote_survey.h"
+#include "worker/report/report.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -214,6 +215,18 @@ static bool make_star(designing_t *d, nv_error_t *err)
     return true;
 }
 
+/* What a person who is asked reads; the report comes at the end. */
+static bool store_for_approval(designing_t *d, nv_error_t *err)
+{
+    const Nv__RunSpec *spec = d->task->assignment->spec;
+    if (spec == NULL || strcmp(spec->approval, "ask") != 0)
+        return true;
+    nv_buf_t markdown = nv_buf_make(d->ctx, REPORT_MAX_BYTES);
+    report_sttm_markdown(&markdown, d->sttm);
+    return nv_buf_ok(&markdown, "sttm.md", err) &&
+           task_artifact(d->task, "sttm.md", "text/markdown", nv_buf_text(&markdown), markdown.length, err);
+}
+
 /* "1 bridge", "2 bridges". */
 static char *counted(nv_mem_t *ctx, size_t n, const char *what)
 {
@@ -240,7 +253,7 @@ bool agent_design(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_err
         task_say(task, "log", "%s", problems.text[i]);
     if (!task_write(task, "design", &d.star->base, err) || !task_write(task, "sttm", &d.sttm->base, err) ||
         !task_artifact_json(task, "design.json", &d.star->base, err) ||
-        !task_artifact_json(task, "sttm.json", &d.sttm->base, err))
+        !task_artifact_json(task, "sttm.json", &d.sttm->base, err) || !store_for_approval(&d, err))
         return nv_wrap(err, "design");
     task_say(task, "log", "%s, %s, %s: %s", counted(ctx, d.star->n_dimensions, "dimension"),
              counted(ctx, d.star->n_facts, "fact"), counted(ctx, d.star->n_bridges, "bridge"),

@@ -4,7 +4,9 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -21,6 +23,8 @@ typedef struct scene {
     local_host_t *host;
     Nv__KnowledgeCase memory; /* one case, or none: fingerprint empty */
     const Nv__StarSchema *edited;
+    bool asks;    /* the run waits for a person's approval */
+    char *folder; /* of what the run makes for people; NULL: nowhere */
     char *news;
 } scene_t;
 
@@ -110,6 +114,10 @@ static bool run(agent_fn agent, int round, nv_error_t *err)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("task");
     Nv__TaskAssignment assignment = NV__TASK_ASSIGNMENT__INIT;
+    Nv__RunSpec spec = NV__RUN_SPEC__INIT;
+    spec.use_knowledge = true;
+    spec.approval = (char *)(current->asks ? "ask" : "auto");
+    assignment.spec = &spec;
     assignment.kind = nv_strdup(ctx, "task");
     assignment.round = round;
     agent_result_t result;
@@ -169,7 +177,7 @@ static void learn(const Nv__StarSchema *star)
 
 static void start(void)
 {
-    local_host_options_t options = {.news = on_news, .news_arg = current};
+    local_host_options_t options = {.news = on_news, .news_arg = current, .artifact_dir = current->folder};
     if (current->host != NULL)
         local_host_free(current->host);
     current->host = local_host_new(&options);
@@ -289,6 +297,22 @@ static bool send_back(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv
     return task->ops->write(task->host, "critique", &critique.base, err);
 }
 
+static void who_is_asked_gets_something_to_read(void **state)
+{
+    (void)state;
+    char folder[] = "/tmp/nuvyn-asked.XXXXXX";
+    assert_non_null(mkdtemp(folder));
+    current->folder = folder;
+    char *mapping = nv_printf(current->ctx, "%s/sttm.md", folder);
+    start();
+    must(design, 0);
+    assert_int_not_equal(access(mapping, F_OK), 0);
+    current->asks = true;
+    must(design, 0);
+    assert_int_equal(access(mapping, F_OK), 0);
+    assert_int_equal(system(nv_printf(current->ctx, "rm -r '%s'", folder)), 0);
+}
+
 static void a_comment_that_nobody_can_follow_is_told(void **state)
 {
     (void)state;
@@ -334,6 +358,7 @@ int main(void)
         TEST(a_correction_comes_back_over_the_same_shape),
         TEST(a_correction_that_no_longer_fits_is_left),
         TEST(a_machines_earlier_design_decides_nothing),
+        TEST(who_is_asked_gets_something_to_read),
         TEST(a_comment_that_nobody_can_follow_is_told),
         TEST(a_correction_that_is_sent_back_stays),
         TEST(a_case_that_cannot_be_read_is_told),
