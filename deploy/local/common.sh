@@ -26,12 +26,8 @@ setting() { # name → value on stdout
 folder() { # name, default
     local path
     path=$(setting "$1")
-    case ${path:=$2} in
-    \~/*) path=$HOME/${path#??} ;;
-    /*) ;;
-    *) path=$PWD/${path#./} ;;
-    esac
-    printf '%s' "$path"
+    case ${path:=$2} in \~/*) path=$HOME/${path#??} ;; esac
+    realpath -ms -- "$path" | tr -d '\n' # absolute, and one spelling of it
 }
 
 NUVYN_HOME=$(folder NUVYN_HOME "$HOME/.cache/nuvyn")

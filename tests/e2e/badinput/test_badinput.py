@@ -406,7 +406,7 @@ class Bldr(Case):
         self.assertFalse(os.path.exists(self.path("home")))
 
     def test_settings_of_an_env_file(self):
-        self.write(".env", "# ours\nexport NUVYN_STATE = \"a state\"  # here\nNUVYN_OUTPUT=~/results # there\r\n")
+        self.write(".env", "# ours\nexport NUVYN_STATE = \"./a state//\"  # here\nNUVYN_OUTPUT=~/results # there\r\n")
         done = run("bash", "-euc", f'. "{self.CHECKOUT}/deploy/local/common.sh"; echo "$NUVYN_STATE|$OUTPUT_DIR"',
                    env={**ENVIRONMENT, "ROOT": self.CHECKOUT, "HOME": "/somewhere"}, cwd=self.folder)
         self.assertEqual(done.stdout, f"{self.folder}/a state|/somewhere/results\n", done.stderr)
