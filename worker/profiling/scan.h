@@ -12,7 +12,11 @@
 #include "worker/profiling/profile.h"
 #include "worker/profiling/source.h"
 
-enum { SCAN_REJECTS = 20, SCAN_BLOCK = 1 << 20, SCAN_FIRST_BLOCKS = 4 };
+enum {
+    SCAN_REJECTS = 20,
+    SCAN_BLOCK = 1 << 19,
+    SCAN_FIRST_BLOCKS = 8
+}; /* a block stays in the cache from reading to counting */
 
 typedef struct scan_reject {
     size_t file;

@@ -299,7 +299,8 @@ static bool fill(source_t *source, source_block_t *block, bool first, nv_error_t
         size_t whole = ask ? whole_records(source, block->data + start, length - start, &open) : 0;
         if (whole) {
             keep_carry(source, block->data + start + whole, length - start - whole);
-            memmove(block->data, block->data + start, whole);
+            if (start)
+                memmove(block->data, block->data + start, whole);
             block->length = whole;
             return true;
         }
