@@ -1,9 +1,9 @@
 #include "worker/profiling/colstats.h"
 
 #include <assert.h>
-#include <math.h>
 #include <string.h>
 
+#include "worker/profiling/colstats_parts.h"
 #include "worker/profiling/texthash.h"
 
 enum {
@@ -143,7 +143,7 @@ static inline uint64_t prefix_of(const char *text, size_t length)
     return __builtin_bswap64(prefix);
 }
 
-static void widen_text_range(colstats_t *stats, const char *text, size_t length)
+void colstats_widen(colstats_t *stats, const char *text, size_t length)
 {
     if (!stats->any || text_compare(text, length, stats->min_text.text, stats->min_text.length) < 0)
         keep_short(&stats->min_text, text, length);
@@ -158,7 +158,7 @@ static inline void add_text_range(colstats_t *stats, const char *text, size_t le
 {
     uint64_t prefix = prefix_of(text, length);
     if (!stats->any || prefix <= stats->min_prefix || prefix >= stats->max_prefix)
-        widen_text_range(stats, text, length);
+        colstats_widen(stats, text, length);
 }
 
 static inline void add_sample(colstats_t *stats, double number, int64_t count)
@@ -193,8 +193,7 @@ static inline void add_number(colstats_t *stats, const parsed_t *value, int64_t 
     add_sample(stats, number, count);
 }
 
-/* From the log to estimating: what was logged goes into the sketch. */
-static void give_up_log(colstats_t *stats)
+void colstats_give_up_log(colstats_t *stats)
 {
     if (!stats->hll)
         stats->hll = NV_NEW(stats->ctx, hll_t);
@@ -209,7 +208,7 @@ static void judge_log(colstats_t *stats)
 {
     stats->log_check += 4 * LOG_STEP;
     if (!stats->exact && kmv_estimate(&stats->kmv) < 0.9 * (double)stats->log.n)
-        give_up_log(stats);
+        colstats_give_up_log(stats);
 }
 
 static inline void add_distinct(colstats_t *stats, uint64_t hash)
@@ -218,7 +217,7 @@ static inline void add_distinct(colstats_t *stats, uint64_t hash)
         stats->kmv = kmv_make(stats->ctx);
     kmv_add(&stats->kmv, hash);
     if (!stats->log.dropped && !hashlog_add(&stats->log, hash))
-        give_up_log(stats);
+        colstats_give_up_log(stats);
     if (stats->log.dropped)
         hll_add(stats->hll, hash);
     else if ((int64_t)stats->log.n >= stats->log_check)
@@ -230,7 +229,7 @@ static void filter_hot(colstats_t *stats, uint64_t hash)
     stats->hot_filter[(hash >> 6) % COLSTATS_FILTER] |= UINT64_C(1) << (hash & 63);
 }
 
-static void filter_all_hot(colstats_t *stats)
+void colstats_filter_hot(colstats_t *stats)
 {
     memset(stats->hot_filter, 0, sizeof stats->hot_filter);
     for (size_t i = 0; i < stats->hot.n_entries; i++)
@@ -247,7 +246,7 @@ static void keep_hot(colstats_t *stats, const char *text, size_t length, uint64_
 {
     if (stats->hot.n_entries >= stats->hot.max_entries) {
         dict_prune(&stats->hot, stats->hot.max_entries / 2);
-        filter_all_hot(stats);
+        colstats_filter_hot(stats);
     }
     if (dict_add_new(&stats->hot, text, utf8_cut(text, length, COLSTATS_TEXT), hash, count))
         filter_hot(stats, hash);
@@ -544,92 +543,4 @@ void colstats_take_batch(colstats_t *stats, const colstats_batch_t *batch)
     }
     show(stats->parser, batch, &shown);
     batch_identities(stats, batch, shown.fields, shown.hashes);
-}
-
-static void merge_range(colstats_t *into, const colstats_t *from)
-{
-    if (!from->any)
-        return;
-    if (into->parser->type == NV__VALUE_TYPE__VALUE_TYPE_STRING) {
-        add_text_range(into, from->min_text.text, from->min_text.length);
-        add_text_range(into, from->max_text.text, from->max_text.length);
-        return;
-    }
-    if (!into->any) {
-        into->min = from->min;
-        into->max = from->max;
-        into->shift = from->shift;
-        into->any = true;
-    }
-    if (parsed_compare(into->parser, &from->min, &into->min) < 0)
-        into->min = from->min;
-    if (parsed_compare(into->parser, &from->max, &into->max) > 0)
-        into->max = from->max;
-    /* sum of (v - a)² from sums about b: Σ(v-b)² + 2(b-a)Σ(v-b) + n(b-a)² */
-    double move = from->shift - into->shift;
-    double n = (double)from->ok;
-    into->sum_squares += from->sum_squares + 2 * move * from->sum + n * move * move;
-    into->sum += from->sum + n * move;
-}
-
-static void merge_dict(dict_t *into, const dict_t *from, bool prune)
-{
-    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("merge");
-    dict_item_t *items = dict_ranked(scratch, from, from->n_entries);
-    for (size_t i = 0; i < from->n_entries; i++) {
-        const dict_entry_t *e = items[i].entry;
-        if (prune && into->n_entries >= into->max_entries)
-            dict_prune(into, into->max_entries / 2);
-        dict_add(into, e->text, e->length, e->hash, items[i].count);
-    }
-}
-
-static void merge_lengths(colstats_t *into, const colstats_t *from)
-{
-    if (!from->length_count)
-        return;
-    if (!into->length_count || from->length_min < into->length_min)
-        into->length_min = from->length_min;
-    if (from->length_max > into->length_max)
-        into->length_max = from->length_max;
-    into->length_count += from->length_count;
-    into->length_sum += from->length_sum;
-}
-
-/* Logs together, or sketches together. */
-static void merge_distinct(colstats_t *into, colstats_t *from)
-{
-    if (!into->log.dropped && !from->log.dropped) {
-        hashlog_merge(&into->log, &from->log);
-        return;
-    }
-    give_up_log(into);
-    give_up_log(from);
-    hll_merge(into->hll, from->hll);
-}
-
-void colstats_merge(colstats_t *into, colstats_t *from)
-{
-    merge_lengths(into, from);
-    merge_range(into, from);
-    into->nulls += from->nulls;
-    into->invalid += from->invalid;
-    into->ok += from->ok;
-    into->zero += from->zero;
-    into->negative += from->negative;
-    for (size_t i = 0; i < from->kmv.n; i++) {
-        if (!into->kmv.pending)
-            into->kmv = kmv_make(into->ctx);
-        kmv_add(&into->kmv, from->kmv.pending[i]);
-    }
-    merge_distinct(into, from);
-    merge_dict(&into->hot, &from->hot, true);
-    filter_all_hot(into);
-    merge_dict(&into->bad, &from->bad, false);
-    merge_dict(&into->patterns, &from->patterns, false);
-    /* Each lane's sample stands for its own count; report.c weighs them, so keep them as weights here. */
-    double each = from->reservoir.n ? (double)from->reservoir.seen / (double)from->reservoir.n : 0;
-    for (size_t i = 0; i < from->reservoir.n; i++)
-        NV_PUSH(into->ctx, into->weights, into->n_weights, into->weights_capacity) =
-            (weighted_t){from->reservoir.values[i], (int64_t)llround(each)};
 }
