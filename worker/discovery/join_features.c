@@ -326,18 +326,9 @@ static void emit_features(const dsc_state_t *state, const join_candidate_t *join
     state->options->feature_sink(state->options->feature_arg, line);
 }
 
-/* Nearly every table holds a handful of rows: a sample, or what a service exports of an account that hardly uses it. */
-static bool is_export(const dsc_schema_t *schema)
-{
-    int few = 0;
-    for (int t = 0; t < schema->n_tables; t++)
-        few += priors_few(&schema->tables[t]);
-    return few * 10 >= schema->n_tables * 8;
-}
-
 void joins_score(dsc_state_t *state)
 {
-    bool export = is_export(state->schema);
+    bool export = priors_export(state->schema);
     for (size_t i = 0; i < state->n_joins; i++) {
         join_candidate_t *join = &state->joins[i];
         double *f = join->features;

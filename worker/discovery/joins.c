@@ -181,6 +181,17 @@ void joins_enumerate(dsc_state_t *state)
     find_rivals(state, first);
 }
 
+/* "blockfloor" is the floor of a block. */
+static bool is_run_together(const name_words_t *from, const name_words_t *table, const name_words_t *to)
+{
+    char whole[NAME_WORDS_MAX * NAME_WORD_BYTES], front[sizeof whole], back[sizeof whole];
+    name_join(from, whole, sizeof whole);
+    name_join(table, front, sizeof front);
+    name_join(to, back, sizeof back);
+    size_t n = strlen(front);
+    return n >= 3 && strncmp(whole, front, n) == 0 && strcmp(whole + n, back) == 0;
+}
+
 /* Parts of a composite are often generic: "year_key" for "yearID", "teamIDwinner" for "teamID". */
 static double part_name_score(const dsc_state_t *state, const dsc_column_t *from, const dsc_column_t *to)
 {
@@ -196,6 +207,8 @@ static double part_name_score(const dsc_state_t *state, const dsc_column_t *from
         if (name_equal(&a, &b))
             return 0.9;
     }
+    if (is_run_together(&from->bare, &state->schema->tables[to->table].name, &to->bare))
+        return 0.97;
     bool starts = from->bare.n > to->bare.n && to->bare.n > 0;
     for (int i = 0; starts && i < to->bare.n; i++)
         starts = strcmp(from->bare.word[i], to->bare.word[i]) == 0;

@@ -444,6 +444,26 @@ static void prefer_counted_set(const dsc_state_t *state, table_keys_t *keys)
     }
 }
 
+/* "semester" is no time without its year: what identifies with the one alone does so in these rows only. */
+static void prefer_whole_time(const dsc_state_t *state, table_keys_t *keys)
+{
+    key_candidate_t *key = keys->chosen >= 0 ? &keys->list[keys->chosen] : NULL;
+    if (key == NULL || key->n < 2 || key->n == KEY_MAX)
+        return;
+    int columns[KEY_MAX],
+        year = priors_missing_year(&state->schema->tables[key->table], key->columns, key->n);
+    memcpy(columns, key->columns, sizeof columns);
+    columns[key->n] = year;
+    for (int k = 0; year >= 0 && k < keys->n; k++) {
+        if (!key_same_set(&keys->list[k], columns, key->n + 1))
+            continue;
+        keys->list[k].p += key->p;
+        key->p = 0;
+        keys->chosen = k;
+        return;
+    }
+}
+
 static void score_table(dsc_state_t *state, int t, const double *weights, bool joined)
 {
     table_keys_t *keys = &state->keys[t];
@@ -479,6 +499,7 @@ static void score_table(dsc_state_t *state, int t, const double *weights, bool j
     }
     emit_key(state, t, NULL, joined, keys->none_features, keys->p_none);
     prefer_counted_set(state, keys);
+    prefer_whole_time(state, keys);
 }
 
 void keys_score(dsc_state_t *state, bool with_joins)

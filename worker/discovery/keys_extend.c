@@ -215,6 +215,16 @@ static void propose_referring(dsc_state_t *state, proposals_t *out, const join_c
     }
 }
 
+static void propose_with(dsc_state_t *state, proposals_t *out, int t, const int *columns, int n, int more)
+{
+    int all[KEY_MAX];
+    if (more < 0 || n >= KEY_MAX)
+        return;
+    memcpy(all, columns, sizeof *all * (size_t)n);
+    all[n] = more;
+    propose_set(state, out, t, all, n + 1);
+}
+
 /* In a handful of rows: the ends of a link, and what stands before the loader's columns. */
 static void propose_of_shape(dsc_state_t *state, proposals_t *out, int t)
 {
@@ -222,8 +232,14 @@ static void propose_of_shape(dsc_state_t *state, proposals_t *out, int t)
     if (!priors_few(table) || table->made_up)
         return;
     prior_shape_t shape = priors_shape(state, t);
-    if (shape.link && shape.n_references <= KEY_MAX)
+    if (shape.link && shape.n_references <= KEY_MAX) {
         propose_set(state, out, t, shape.references, shape.n_references);
+        propose_with(state, out, t, shape.references, shape.n_references, shape.version);
+    }
+    if (shape.counter >= 0 && shape.n_references > 0)
+        propose_set(state, out, t, (int[]){shape.references[0], shape.counter}, 2);
+    if (shape.version > 0 && key_may_be(&table->columns[0]))
+        propose_set(state, out, t, (int[]){0, shape.version}, 2);
     int columns[KEY_MAX], n = 0;
     for (int c = 0; c < shape.n_leading; c++) {
         if (!key_may_be(&table->columns[c]))
@@ -306,6 +322,24 @@ static bool extend_down(dsc_state_t *state, asked_t *asked, int size, nv_error_t
     return count_proposals(state, &proposals, asked, err);
 }
 
+/* "semester" is no time without its year: what identifies with it does so with both, and in some rows without by accident. */
+static void complete_years(dsc_state_t *state)
+{
+    for (int t = 0; t < state->schema->n_tables; t++) {
+        table_keys_t *keys = &state->keys[t];
+        for (int k = 0, n = keys->n; k < n; k++) {
+            const key_candidate_t *part = &keys->list[k];
+            int columns[KEY_MAX],
+                year = priors_missing_year(&state->schema->tables[t], part->columns, part->n);
+            if (year < 0 || part->n < 2 || part->n == KEY_MAX || part->violations > 0)
+                continue;
+            memcpy(columns, part->columns, sizeof columns);
+            columns[part->n] = year;
+            (void)key_add(keys, t, columns, part->n + 1);
+        }
+    }
+}
+
 bool keys_extend(dsc_state_t *state, nv_error_t *err)
 {
     proposals_t proposals = {0};
@@ -327,6 +361,7 @@ bool keys_extend(dsc_state_t *state, nv_error_t *err)
     for (int size = SET_MAX; ok && size >= 2; size--)
         ok = extend_down(state, &asked, size, err);
     take_unique(state, &asked.sets, asked.counts);
+    complete_years(state);
     return ok;
 }
 
@@ -345,5 +380,6 @@ bool keys_extend_by_references(dsc_state_t *state, nv_error_t *err)
     if (!count_proposals(state, &proposals, &asked, err))
         return false;
     take_unique(state, &asked.sets, asked.counts);
+    complete_years(state);
     return true;
 }

@@ -93,14 +93,15 @@ static const char *const lists[LEXICON_N] = {
     [LEXICON_PERSON] =
         " employee staff user person people contact agent member player customer worker associate personnel "
         "consultant physician doctor teacher instructor salesperson owner seller admin ",
-    [LEXICON_PERSON_ROLE] = " manager mgr owner rep representative supervisor agent assignee reporter "
-                            "creator author approver reviewer buyer "
-                            "seller salesperson clerk cashier handler boss reports instructor coach captain "
-                            "lead head created updated modified "
-                            "assigned by approved requester submitter sender recipient receiver driver "
-                            "technician operator contact support "
-                            "staff salesrep batsman bowler striker fielder pitcher catcher goalie goalkeeper "
-                            "scorer umpire referee winner loser orderer ordered editor editors uploader ",
+    [LEXICON_PERSON_ROLE] =
+        " manager mgr mngr leader owner rep representative supervisor agent assignee reporter "
+        "creator author approver reviewer buyer "
+        "seller salesperson clerk cashier handler boss reports instructor coach captain "
+        "lead head created updated modified "
+        "assigned by approved requester submitter sender recipient receiver driver "
+        "technician operator contact support "
+        "staff salesrep batsman bowler striker fielder pitcher catcher goalie goalkeeper "
+        "scorer umpire referee winner loser orderer ordered editor editors uploader ",
     [LEXICON_SELF] = " parent manager mgr reports supervisor boss prev previous next original replaced "
                      "replaces child root "
                      "related linked upline referred referrer superior sup duplicate predecessor successor "
@@ -133,6 +134,7 @@ static const char *const lists[LEXICON_N] = {
         "state active created updated modified at on ",
     [LEXICON_HISTORY] = " history event log activity audit change transition snapshot tracking ",
     [LEXICON_TIME_PART] = " year season date month week quarter period ",
+    [LEXICON_WITHIN_YEAR] = " half semester term trimester quarter month week ",
     [LEXICON_TABLE_FORM] = " flat final extract copy denormalized denormalised history hist ",
     [LEXICON_LABEL] =
         " year month day zip postal phone line seq sequence number no version code century quarter week "
@@ -184,7 +186,7 @@ static const char *const synonyms[] = {
     " address addr location ",
     " team club home away opponent side winner loser franchise ",
     " city town place capital ",
-    " airport origin destination ",
+    " airport origin destination dest orig ",
     " film movie title show episode ",
     " driver racer ",
     " instructor teacher professor lecturer ",

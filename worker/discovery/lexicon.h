@@ -32,6 +32,7 @@ typedef enum lexicon {
     LEXICON_GENERIC,     /* name, type, status … : says nothing about which thing */
     LEXICON_HISTORY,   /* history, event, log: the last word of a table that records changes or happenings */
     LEXICON_TIME_PART, /* year, season, week: when, as a part of a natural key */
+    LEXICON_WITHIN_YEAR,    /* semester, quarter, half: no time without its year */
     LEXICON_LINK_QUALIFIER, /* type, category, active: how two things are linked, no thing itself */
     LEXICON_TABLE_FORM,     /* flat, final, history: how a table was written down, not what it holds */
     LEXICON_LABEL,          /* year, zip, line, version: whole numbers that name, not measure */

@@ -7,7 +7,7 @@
 
 #include <stddef.h>
 
-enum { JOIN_FEATURES = 76, KEY_FEATURES = 60, ROLE_FEATURES = 48, ROLE_CLASSES = 4, CHOICE_FEATURES = 52 };
+enum { JOIN_FEATURES = 76, KEY_FEATURES = 60, ROLE_FEATURES = 61, ROLE_CLASSES = 4, CHOICE_FEATURES = 52 };
 
 extern const double model_join_n1[JOIN_FEATURES];
 extern const double model_join_11[JOIN_FEATURES];
@@ -18,6 +18,8 @@ extern const double model_choice[CHOICE_FEATURES];
 extern const double model_key_alone[KEY_FEATURES];
 extern const double model_key_joined[KEY_FEATURES];
 extern const double model_role[ROLE_CLASSES][ROLE_FEATURES];
+/* Of tables of a handful of rows in an export, where references are named more often than found. */
+extern const double model_role_few[ROLE_CLASSES][ROLE_FEATURES];
 /* "synthetic sets …, cross-validated log loss …": what the weights were fitted on. */
 extern const char *const model_provenance;
 

@@ -15,6 +15,8 @@ typedef struct prior_shape {
         [KEY_MAX];    /* refer to another table or carry a word of this one's name: the ends of a link */
     int n_references; /* may exceed KEY_MAX */
     int n_named;      /* of those, carry a word of the table's name */
+    int version;      /* the column that dates a version in a history, -1: none */
+    int counter;      /* the column that counts within a reference, -1: none */
     int n_leading;    /* columns before the loader's own, 0: unknown; tools that load a key write it first */
     bool own_id;      /* an id of its own */
     bool link;        /* nothing but two or more references and at most one attribute of the link */
@@ -23,6 +25,10 @@ typedef struct prior_shape {
 
 prior_shape_t priors_shape(const dsc_state_t *state, int table);
 bool priors_few(const dsc_table_t *table);
+/* Nearly every table holds a handful of rows: a sample, or what a service exports of an account that hardly uses it. */
+bool priors_export(const dsc_schema_t *schema);
+/* The column of the year that a set of columns with a part of the year ("semester") lacks; -1: it lacks none. */
+int priors_missing_year(const dsc_table_t *table, const int *columns, int n);
 /* Adds to the scores of a table's key candidates, in their order. */
 void priors_of_keys(const dsc_state_t *state, int table, double *scores);
 /* The most that a join's probability may be; 1 where nothing speaks against it. */

@@ -171,6 +171,59 @@ static double names_of_others(const dsc_state_t *state, int t)
     return found;
 }
 
+static double cap(double value, double most)
+{
+    return fmin(value, most) / most;
+}
+
+/* Is the other table named as the lines of this one: "invoice_line_item" after "invoice"? */
+static bool is_named_line_of(const dsc_table_t *other, const dsc_table_t *table)
+{
+    if (other->name.n <= table->name.n || table->name.n == 0)
+        return false;
+    for (int i = 0; i < table->name.n; i++) {
+        if (name_word_similarity(other->name.word[i], table->name.word[i]) < 0.99)
+            return false;
+    }
+    return lexicon_has(LEXICON_LINE, other->name.word[table->name.n]);
+}
+
+/* What names say where so few rows prove nothing: a reference is one although its value is missing in the sample of its target. */
+static void named_features(const dsc_state_t *state, int t, const facts_of_table_t *x, double *f)
+{
+    const dsc_table_t *table = &state->schema->tables[t];
+    prior_shape_t shape = priors_shape(state, t);
+    int in = 0, event = 0;
+    bool header = false, lines = false;
+    for (int u = 0; u < state->schema->n_tables; u++) {
+        const dsc_table_t *other = &state->schema->tables[u];
+        bool refers = false;
+        for (int c = 0; c < other->n_columns && u != t; c++) {
+            const dsc_column_t *column = &other->columns[c];
+            refers = refers || (column->bare.keylike && column->bare.core > 0 &&
+                                name_speaks_of(&column->bare, &table->name) >= 0.95);
+        }
+        in += refers;
+        header = header || (u != t && is_named_line_of(other, table));
+        lines = lines || (u != t && is_named_line_of(table, other));
+    }
+    for (int i = 0; i < table->name.n; i++)
+        event += lexicon_has(LEXICON_EVENT, table->name.word[i]);
+    f[48] = header;
+    f[60] = lines;
+    f[49] = cap(shape.n_references, 5);
+    f[50] = cap(in, 5);
+    f[51] = shape.own_id;
+    f[52] = shape.link;
+    f[53] = shape.history;
+    f[54] = event > 0;
+    f[55] = shape.n_references >= 2 && x->event_date;
+    f[56] = shape.n_references >= 1 && x->measures > 0;
+    f[57] = !shape.own_id && shape.n_references >= 2;
+    f[58] = shape.n_references == 0;
+    f[59] = in > 0 && shape.n_references == 0;
+}
+
 static bool mentions_table(const dsc_table_t *table, lexicon_t list)
 {
     name_words_t name;
@@ -180,11 +233,6 @@ static bool mentions_table(const dsc_table_t *table, lexicon_t list)
             return true;
     }
     return false;
-}
-
-static double cap(double value, double most)
-{
-    return fmin(value, most) / most;
 }
 
 static void join_features(const dsc_table_t *table, const facts_of_table_t *x, double *f)
@@ -251,14 +299,15 @@ static bool role_features(const dsc_state_t *state, int t, double typical, doubl
     f[45] = x.version_key && x.measures > 0;
     f[46] = has_range_pair(table);
     f[47] = f[46] && !x.event_date && x.in == 0;
+    named_features(state, t, &x, f);
     return x.out > 0 || x.measures > 0 || x.dates > 0 || x.event_date;
 }
 
-static void emit_role(const dsc_state_t *state, int t, const double *f, const double *p)
+static void emit_role(const dsc_state_t *state, int t, bool few, const double *f, const double *p)
 {
     if (state->options->feature_sink == NULL || !state->emit)
         return;
-    char *line = nv_printf(state->ctx, "role\t%s", state->schema->tables[t].p->name);
+    char *line = nv_printf(state->ctx, "role\t%d\t%s", few, state->schema->tables[t].p->name);
     for (int i = 0; i < ROLE_CLASSES; i++)
         line = nv_printf(state->ctx, "%s\t%.6f", line, p[i]);
     for (int i = 0; i < ROLE_FEATURES; i++)
@@ -315,6 +364,14 @@ static const char *const feature_words[ROLE_FEATURES] = {
     [45] = "numbers by version",
     [46] = "has the bounds of a range",
     [47] = "a rate by range",
+    [48] = "another table holds its lines",
+    [49] = "columns named after other tables",
+    [50] = "other tables have columns named after it",
+    [54] = "its name tells of an event",
+    [55] = "names several things and an event date",
+    [56] = "numbers beside what it names",
+    [57] = "names several things and has no id",
+    [60] = "holds the lines of another table",
 };
 
 static Nv__Evidence **role_evidence(nv_mem_t *ctx, const double *f, int best, int second, size_t *n)
@@ -354,12 +411,14 @@ Nv__SourceRole **roles_decide(const dsc_state_t *state, nv_mem_t *ctx)
         NV__TABLE_ROLE__TABLE_ROLE_BRIDGE, NV__TABLE_ROLE__TABLE_ROLE_OTHER};
     int n = state->schema->n_tables;
     double typical = typical_rows(state->schema);
+    bool export = priors_export(state->schema);
     Nv__SourceRole **list = NV_NEW_ARRAY(ctx, Nv__SourceRole *, (size_t)n + 1);
     for (int t = 0; t < n; t++) {
         double f[ROLE_FEATURES], p[ROLE_CLASSES];
         bool has_matter = role_features(state, t, typical, f);
+        bool few = export && priors_few(&state->schema->tables[t]);
         for (int k = 0; k < ROLE_CLASSES; k++)
-            p[k] = model_dot(model_role[k], f, ROLE_FEATURES);
+            p[k] = model_dot((few ? model_role_few : model_role)[k], f, ROLE_FEATURES);
         priors_of_roles(state, t, p);
         if (!has_matter)
             p[0] -= 8; /* a fact has a measure, a reference or a date */
@@ -370,7 +429,7 @@ Nv__SourceRole **roles_decide(const dsc_state_t *state, nv_mem_t *ctx)
         second = best == 0 ? 1 : 0;
         for (int k = 0; k < ROLE_CLASSES; k++)
             second = k != best && p[k] > p[second] ? k : second;
-        emit_role(state, t, f, p);
+        emit_role(state, t, few, f, p);
         Nv__SourceRole *role = NV_NEW(ctx, Nv__SourceRole);
         nv__source_role__init(role);
         role->table = nv_strdup(ctx, state->schema->tables[t].p->name);

@@ -32,7 +32,7 @@ static char **split(nv_mem_t *ctx, const char *text, char separator, size_t *n)
     }
 }
 
-/* join, choice: kind unique n from cols to cols p f…, a choice ends with one without tables; key: kind joined table cols p f…; role: kind table p*4 f… */
+/* join, choice: kind unique n from cols to cols p f…, a choice ends with one without tables; key: kind joined table cols p f…; role: kind few table p*4 f… */
 static void on_features(void *arg, const char *line)
 {
     run_t *run = arg;
@@ -59,7 +59,7 @@ static void on_features(void *arg, const char *line)
         static const char *const roles[] = {"fact", "dimension", "bridge", "other"};
         int labels[4];
         for (int i = 0; i < 4; i++)
-            labels[i] = truth_role_label(run->truth, part[1], roles[i]);
+            labels[i] = truth_role_label(run->truth, part[2], roles[i]);
         printf("%s\t%d%d%d%d\t%s\n", run->set, labels[0], labels[1], labels[2], labels[3], line);
     }
 }

@@ -1,4 +1,4 @@
-/* design_fit FEATURES OUT.c: fits the weights of worker/discovery/model_weights.c from labelled features (design_features) and
+/* design_fit [--few | --roles] FEATURES OUT.c: fits the weights of worker/discovery/model_weights*.c from labelled features (design_features) and
  * prints cross-validated figures. Five folds by set, so that no set is judged by weights that saw it; the final weights see all.
  * Logistic regression and softmax choice, L2, Newton; deterministic. See README.md. */
 #include "common/core/error.h"
@@ -37,7 +37,7 @@ typedef struct data {
 
 typedef struct fit {
     nv_mem_t *ctx;
-    data_t join_n1, join_11, join_few, choice, key_alone, key_joined, role;
+    data_t join_n1, join_11, join_few, choice, key_alone, key_joined, role, role_few;
 } fit_t;
 
 typedef struct choice_state {
@@ -139,20 +139,27 @@ static void read_key(fit_t *fit, char **field, size_t *open)
     }
 }
 
-static void read_role(fit_t *fit, char **field)
+static void read_role_of(fit_t *fit, data_t *data, char **field)
 {
-    example_t *example = add_example(fit, &fit->role, field[0]);
+    example_t *example = add_example(fit, data, field[0]);
     for (int k = 0; k < ROLE_CLASSES; k++) {
         /* The declared role counts full, a defensible one a third. */
         double target = field[1][k] == '2' ? 1 : field[1][k] == '1' ? 1.0 / 3 : 0;
-        add_option(fit, &fit->role, field + 8, ROLE_FEATURES)->target = target;
+        add_option(fit, data, field + 9, ROLE_FEATURES)->target = target;
         example->n++;
     }
     double sum = 0;
     for (size_t i = 0; i < example->n; i++)
-        sum += fit->role.options[example->first + i].target;
+        sum += data->options[example->first + i].target;
     for (size_t i = 0; i < example->n && sum > 0; i++)
-        fit->role.options[example->first + i].target /= sum;
+        data->options[example->first + i].target /= sum;
+}
+
+static void read_role(fit_t *fit, char **field)
+{
+    read_role_of(fit, &fit->role, field);
+    if (field[3][0] == '1')
+        read_role_of(fit, &fit->role_few, field);
 }
 
 /* The fields of a line, cut in place. */
@@ -187,7 +194,7 @@ static bool read_features(fit_t *fit, const char *path, nv_error_t *err)
             read_choice(fit, field, &choice);
         else if (n == 7 + KEY_FEATURES && strcmp(field[2], "key") == 0)
             read_key(fit, field, &open);
-        else if (n == 8 + ROLE_FEATURES && strcmp(field[2], "role") == 0)
+        else if (n == 9 + ROLE_FEATURES && strcmp(field[2], "role") == 0)
             read_role(fit, field);
         else
             ok = nv_fail(err, NV_INVALID_ARGUMENT, "%s: a line of %d fields fits no model", path, n);
@@ -423,23 +430,10 @@ static void fit_and_write(const data_t *data, FILE *out, const char *declaration
         write_weights(out, declaration, w, (size_t)data->features);
 }
 
-static void write_few(fit_t *fit, FILE *out, double *w)
+static void write_roles(const data_t *data, FILE *out, const char *name, double *w)
 {
-    fit_and_write(&fit->join_few, out, "const double model_join_few[JOIN_FEATURES]", w);
-}
-
-static void write_all(fit_t *fit, FILE *out, double *w)
-{
-    fprintf(out,
-            "const char *const model_provenance = \"fitted on generated sets, %zu joins, %zu tables\";\n",
-            fit->join_n1.n_examples + fit->join_11.n_examples, fit->role.n_examples);
-    fit_and_write(&fit->join_n1, out, "const double model_join_n1[JOIN_FEATURES]", w);
-    fit_and_write(&fit->join_11, out, "const double model_join_11[JOIN_FEATURES]", w);
-    fit_and_write(&fit->choice, out, "const double model_choice[CHOICE_FEATURES]", w);
-    fit_and_write(&fit->key_alone, out, "const double model_key_alone[KEY_FEATURES]", w);
-    fit_and_write(&fit->key_joined, out, "const double model_key_joined[KEY_FEATURES]", w);
-    fit_and_write(&fit->role, out, "", w);
-    fprintf(out, "const double model_role[ROLE_CLASSES][ROLE_FEATURES] = {\n");
+    fit_and_write(data, out, "", w);
+    fprintf(out, "const double %s[ROLE_CLASSES][ROLE_FEATURES] = {\n", name);
     for (int k = 0; k < ROLE_CLASSES; k++) {
         fprintf(out, "  {");
         for (int i = 0; i < ROLE_FEATURES; i++)
@@ -449,12 +443,36 @@ static void write_all(fit_t *fit, FILE *out, double *w)
     fprintf(out, "};\n");
 }
 
+static void write_few(fit_t *fit, FILE *out, double *w)
+{
+    fit_and_write(&fit->join_few, out, "const double model_join_few[JOIN_FEATURES]", w);
+}
+
+static void write_both_roles(fit_t *fit, FILE *out, double *w)
+{
+    write_roles(&fit->role, out, "model_role", w);
+    write_roles(&fit->role_few, out, "model_role_few", w);
+}
+
+static void write_all(fit_t *fit, FILE *out, double *w)
+{
+    fprintf(out,
+            "const char *const model_provenance = \"fitted on generated sets, %zu joins, %zu tables\";\n",
+            fit->join_n1.n_examples + fit->join_11.n_examples, fit->key_alone.n_examples);
+    fit_and_write(&fit->join_n1, out, "const double model_join_n1[JOIN_FEATURES]", w);
+    fit_and_write(&fit->join_11, out, "const double model_join_11[JOIN_FEATURES]", w);
+    fit_and_write(&fit->choice, out, "const double model_choice[CHOICE_FEATURES]", w);
+    fit_and_write(&fit->key_alone, out, "const double model_key_alone[KEY_FEATURES]", w);
+    fit_and_write(&fit->key_joined, out, "const double model_key_joined[KEY_FEATURES]", w);
+}
+
 int main(int argc, char **argv)
 {
     nv_error_t err = NV_ERROR_INIT;
-    bool few = argc == 4 && strcmp(argv[1], "--few") == 0;
-    if (argc != 3 && !few) {
-        fprintf(stderr, "usage: design_fit [--few] FEATURES.tsv OUT.c\n");
+    bool few = argc == 4 && strcmp(argv[1], "--few") == 0,
+         roles = argc == 4 && strcmp(argv[1], "--roles") == 0;
+    if (argc != 3 && !few && !roles) {
+        fprintf(stderr, "usage: design_fit [--few | --roles] FEATURES.tsv OUT.c\n");
         return 64;
     }
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("fit");
@@ -468,6 +486,9 @@ int main(int argc, char **argv)
                  .choice = {.name = "choice of target", .features = CHOICE_FEATURES, .classes = 1},
                  .key_alone = {.name = "keys alone", .features = KEY_FEATURES, .classes = 1},
                  .key_joined = {.name = "keys with joins", .features = KEY_FEATURES, .classes = 1},
+                 .role_few = {.name = "roles of a handful of rows",
+                              .features = ROLE_FEATURES,
+                              .classes = ROLE_CLASSES},
                  .role = {.name = "roles", .features = ROLE_FEATURES, .classes = ROLE_CLASSES}};
     FILE *out = read_features(&fit, argv[argc - 2], &err) ? fopen(argv[argc - 1], "w") : NULL;
     if (out == NULL) {
@@ -478,6 +499,6 @@ int main(int argc, char **argv)
     fprintf(out, "/* Written by tests/bench/design/fit (see its README.md); do not edit. Cross-validated "
                  "figures stand above each table. */\n"
                  "#include \"worker/discovery/model.h\"\n\n/* clang-format off */\n");
-    (few ? write_few : write_all)(&fit, out, w);
+    (few ? write_few : roles ? write_both_roles : write_all)(&fit, out, w);
     return fclose(out) == 0 ? 0 : 1;
 }
