@@ -339,6 +339,8 @@ def inferred_members(target, members, referred_by):
 
     It has the surrogate key that the member will have, and gives way to the member when that arrives.
     """
+    if not referred_by:
+        return members.where("false").select(*map(column, target.key), F.lit(True).alias(target.inferred))
     types = {c.name: c.type for c in target.columns}
     referred = [table(r.silver).select(*[column(c).try_cast(types[k]).alias(k) for c, k in zip(r.columns, target.key)])
                 for r in referred_by]
