@@ -166,16 +166,16 @@ static void key_relations(const dsc_state_t *state, const join_candidate_t *join
     bool subset = inside >= 0.9995 && mine < 0.98 * theirs,
          superset = outside >= 0.9995 && theirs < 0.98 * mine;
     bool full = join->containment >= 0.9995, rival_full = rival->containment >= 0.9995;
-    f[5] = fmax(f[5], inside >= 0.9995 && outside >= 0.9995);
-    f[6] = fmax(f[6], subset && full);
-    f[7] = fmax(f[7], subset && !full);
-    f[8] = fmax(f[8], superset && rival_full);
-    f[9] = fmax(f[9], superset && !rival_full);
+    f[CF_SAME_KEYS] = fmax(f[CF_SAME_KEYS], inside >= 0.9995 && outside >= 0.9995);
+    f[CF_KEYS_SUBSET] = fmax(f[CF_KEYS_SUBSET], subset && full);
+    f[CF_KEYS_SUBSET_MISSING] = fmax(f[CF_KEYS_SUBSET_MISSING], subset && !full);
+    f[CF_KEYS_SUPERSET] = fmax(f[CF_KEYS_SUPERSET], superset && rival_full);
+    f[CF_KEYS_SUPERSET_MISSING] = fmax(f[CF_KEYS_SUPERSET_MISSING], superset && !rival_full);
     const table_keys_t *keys = &state->keys[join->to];
     /* The key of an extension is itself a reference. */
     for (int k = 0; k < keys->n; k++) {
         if (keys->list[k].n == 1 && keys->list[k].columns[0] == join->to_columns[0])
-            f[10] = fmax(f[10], keys->list[k].out[0]);
+            f[CF_KEY_REFERS] = fmax(f[CF_KEY_REFERS], keys->list[k].out[0]);
     }
 }
 
@@ -225,38 +225,39 @@ static void own_features(const dsc_state_t *state, const groups_t *groups, const
     const dsc_column_t *from = state_column(state, join->from, join->columns[0]);
     const dsc_table_t *target = &state->schema->tables[join->to];
     siblings_t s = groups->siblings[join - state->joins];
-    f[0] = logit(join->p) / 5;
-    f[1] = join->p;
-    f[11] = log1p(groups->popularity[join->to] - join->p) / 3;
-    f[12] = s.support;
-    f[13] = s.contained;
-    f[14] = s.reverse;
-    f[15] = s.n > 0;
-    f[16] = log10(1 + target->rows) / 6;
-    f[17] = log(1 + target->n_columns) / 3;
-    f[18] = schema_table_is(target, LEXICON_EVENT);
-    f[19] = join->from == join->to;
-    f[20] = join->unique_source;
-    f[21] = join->features[58];
-    f[22] = join->features[42];
-    f[23] = from->made_up;
-    f[24] = from->made_up * join->reverse;
-    f[25] = from->made_up * logit(join->p) / 5;
-    f[26] = (join->name < 0.4) * logit(join->p) / 5;
-    f[27] = join->n > 1;
-    f[44] = named_after(state, join);
-    f[38] = (join->name < 0.4) * s.contained;
+    f[CF_JOIN_SCORE] = logit(join->p) / 5;
+    f[CF_JOIN_P] = join->p;
+    f[CF_POPULARITY] = log1p(groups->popularity[join->to] - join->p) / 3;
+    f[CF_SIBLING_SUPPORT] = s.support;
+    f[CF_SIBLING_CONTAINED] = s.contained;
+    f[CF_SIBLING_REVERSE] = s.reverse;
+    f[CF_HAS_SIBLINGS] = s.n > 0;
+    f[CF_TARGET_ROWS] = log10(1 + target->rows) / 6;
+    f[CF_TARGET_COLUMNS] = log(1 + target->n_columns) / 3;
+    f[CF_TARGET_EVENT] = schema_table_is(target, LEXICON_EVENT);
+    f[CF_SELF] = join->from == join->to;
+    f[CF_UNIQUE_SOURCE] = join->unique_source;
+    f[CF_TARGET_EXTENDS] = join->features[JF_TARGET_EXTENDS];
+    f[CF_TO_PRIMARY] = join->features[JF_TO_PRIMARY];
+    f[CF_MADE_UP] = from->made_up;
+    f[CF_MADE_UP_REVERSE] = from->made_up * join->reverse;
+    f[CF_MADE_UP_SCORE] = from->made_up * logit(join->p) / 5;
+    f[CF_UNNAMED_SCORE] = (join->name < 0.4) * logit(join->p) / 5;
+    f[CF_COMPOSITE] = join->n > 1;
+    f[CF_NAMED_AFTER] = named_after(state, join);
+    f[CF_UNNAMED_SIBLING_CONTAINED] = (join->name < 0.4) * s.contained;
     /* An extension or subtype: what many refer to is rarely one. */
     double from_popularity = log1p(groups->popularity[join->from]) / 3;
-    f[40] = join->unique_source * from_popularity;
-    f[41] = join->unique_source * (f[11] - from_popularity);
-    f[42] = join->unique_source * (target->n_columns > state->schema->tables[join->from].n_columns);
-    f[39] = join->distance < 0 ? 0.12 : join->distance;
-    f[46] = join->n == 1 ? named_lead(state, join) * join->unique_source : 0;
-    f[47] = join->n == 1 ? log1p(key_popularity(state, join)) / 3 : 0;
-    f[48] = join->features[66];
-    f[50] = join->containment >= 0.9995;
-    f[49] = join->features[68];
+    f[CF_UNIQUE_POPULARITY] = join->unique_source * from_popularity;
+    f[CF_UNIQUE_POPULARITY_LEAD] = join->unique_source * (f[CF_POPULARITY] - from_popularity);
+    f[CF_UNIQUE_TARGET_WIDER] =
+        join->unique_source * (target->n_columns > state->schema->tables[join->from].n_columns);
+    f[CF_DISTANCE] = join->distance < 0 ? 0.12 : join->distance;
+    f[CF_UNIQUE_NAMED_LEAD] = join->n == 1 ? named_lead(state, join) * join->unique_source : 0;
+    f[CF_KEY_POPULARITY] = join->n == 1 ? log1p(key_popularity(state, join)) / 3 : 0;
+    f[CF_HEADLESS] = join->features[JF_HEADLESS];
+    f[CF_TIGHTEST] = join->containment >= 0.9995;
+    f[CF_NATURAL] = join->features[JF_NATURAL];
 }
 
 static void candidate_features(const dsc_state_t *state, const groups_t *groups, size_t g,
@@ -278,23 +279,23 @@ static void candidate_features(const dsc_state_t *state, const groups_t *groups,
         /* The tightest of those that hold every value: the immediate parent in a chain of subtypes. */
         if (rival->containment >= 0.9995 &&
             state->schema->tables[rival->to].records < 0.98 * state->schema->tables[join->to].records)
-            f[50] = 0;
+            f[CF_TIGHTEST] = 0;
         support = fmax(support, groups->siblings[rival - state->joins].support);
         affinity = fmax(affinity, named_after(state, rival));
         key_relations(state, join, rival, f);
     }
     if (rivals <= 0)
         return;
-    f[51] = f[50] * join->unique_source;
-    f[2] = join->p >= p;
-    f[3] = join->containment - containment;
-    f[4] = join->containment >= 0.9995 && containment < 0.9995;
-    f[28] = join->name - name;
-    f[29] = join->reverse - reverse;
-    f[30] = f[11] - log1p(popular) / 3;
-    f[31] = f[12] - support;
-    f[32] = log1p(rivals) / 3;
-    f[45] = f[44] - affinity;
+    f[CF_UNIQUE_TIGHTEST] = f[CF_TIGHTEST] * join->unique_source;
+    f[CF_LEADS] = join->p >= p;
+    f[CF_CONTAINMENT_LEAD] = join->containment - containment;
+    f[CF_ONLY_CONTAINED] = join->containment >= 0.9995 && containment < 0.9995;
+    f[CF_NAME_LEAD] = join->name - name;
+    f[CF_REVERSE_LEAD] = join->reverse - reverse;
+    f[CF_POPULARITY_LEAD] = f[CF_POPULARITY] - log1p(popular) / 3;
+    f[CF_SUPPORT_LEAD] = f[CF_SIBLING_SUPPORT] - support;
+    f[CF_RIVALS] = log1p(rivals) / 3;
+    f[CF_NAMED_AFTER_LEAD] = f[CF_NAMED_AFTER] - affinity;
 }
 
 static void none_features(const dsc_state_t *state, const groups_t *groups, size_t g, double *f)
@@ -305,11 +306,11 @@ static void none_features(const dsc_state_t *state, const groups_t *groups, size
     const dsc_column_t *from = state_column(state, first->from, first->columns[0]);
     for (size_t i = groups->first[g]; i < groups->first[g + 1]; i++)
         top = fmax(top, state->joins[groups->order[i]].p);
-    f[33] = 1;
-    f[34] = logit(top) / 5;
-    f[35] = from->bare.keylike;
-    f[36] = schema_mentions(from, LEXICON_MEASURE) && !from->bare.keylike;
-    f[37] = log1p((double)(groups->first[g + 1] - groups->first[g])) / 3;
+    f[CF_NONE] = 1;
+    f[CF_NONE_TOP_SCORE] = logit(top) / 5;
+    f[CF_NONE_KEYLIKE] = from->bare.keylike;
+    f[CF_NONE_MEASURE] = schema_mentions(from, LEXICON_MEASURE) && !from->bare.keylike;
+    f[CF_NONE_RIVALS] = log1p((double)(groups->first[g + 1] - groups->first[g])) / 3;
 }
 
 static void emit_choice(const dsc_state_t *state, const join_candidate_t *join, const double *f)

@@ -163,29 +163,29 @@ static void name_features(const dsc_state_t *state, const join_candidate_t *join
         measure += schema_mentions(from, LEXICON_MEASURE) && !from->bare.keylike ? 1.0 / join->n : 0;
     }
     double no_name = join->name < 0.4;
-    f[1] = sum.equal;
-    f[2] = sum.suffix;
-    f[3] = sum.jaccard;
-    f[4] = sum.jaro;
-    f[5] = sum.speaks;
-    f[6] = sum.speaks > 0.95 && sum.unused < 0.01;
-    f[7] = sum.synonym;
-    f[8] = keylike_from;
-    f[9] = keylike_to;
-    f[10] = sum.own;
-    f[11] = fmax(0, join->alternative - join->name);
-    f[12] = header;
-    f[13] = join->name;
-    f[14] = no_name;
-    f[15] = measure;
-    f[16] = sum.person;
-    f[17] = sum.self_hint;
-    f[18] = join->alternative > 0.6 && join->alternative > join->name + 0.05;
-    f[19] = sum.speaks * sum.unused;
-    f[66] = sum.headless;
-    f[67] = sum.labelled;
-    f[68] = sum.natural;
-    f[69] = sum.crossed;
+    f[JF_NAME_EQUAL] = sum.equal;
+    f[JF_NAME_SUFFIX] = sum.suffix;
+    f[JF_NAME_JACCARD] = sum.jaccard;
+    f[JF_NAME_JARO] = sum.jaro;
+    f[JF_SPEAKS] = sum.speaks;
+    f[JF_SPEAKS_FULLY] = sum.speaks > 0.95 && sum.unused < 0.01;
+    f[JF_SYNONYM] = sum.synonym;
+    f[JF_FROM_KEYLIKE] = keylike_from;
+    f[JF_TO_KEYLIKE] = keylike_to;
+    f[JF_SPEAKS_OF_OWN] = sum.own;
+    f[JF_BETTER_ALTERNATIVE] = fmax(0, join->alternative - join->name);
+    f[JF_HEADER_SHARE] = header;
+    f[JF_NAME] = join->name;
+    f[JF_UNNAMED] = no_name;
+    f[JF_MEASURE] = measure;
+    f[JF_PERSON] = sum.person;
+    f[JF_SELF_HINT] = sum.self_hint;
+    f[JF_CLEAR_ALTERNATIVE] = join->alternative > 0.6 && join->alternative > join->name + 0.05;
+    f[JF_SPEAKS_UNUSED] = sum.speaks * sum.unused;
+    f[JF_HEADLESS] = sum.headless;
+    f[JF_LABELLED] = sum.labelled;
+    f[JF_NATURAL] = sum.natural;
+    f[JF_CROSSED] = sum.crossed;
 }
 
 static void data_features(const dsc_state_t *state, const join_candidate_t *join, double *f)
@@ -195,29 +195,29 @@ static void data_features(const dsc_state_t *state, const join_candidate_t *join
     const dsc_table_t *source = &state->schema->tables[join->from],
                       *target = &state->schema->tables[join->to];
     bool no_name = join->name < 0.4;
-    f[20] = join->containment;
-    f[21] = join->containment >= 0.9995;
-    f[22] = fmax(0, 0.95 - join->containment) * 4;
-    f[23] = join->reverse;
-    f[24] = join->surprise / 40;
-    f[25] = join->surprise < 8 && no_name;
-    f[26] = join->distance < 0 ? 0.12 : join->distance;
-    f[27] = log10(1 + from->distinct) / 6;
-    f[28] = log10(1 + target->rows) / 6;
-    f[29] = fmin(3, fmax(-3, log10((1 + source->rows) / (1 + target->rows)))) / 3;
-    f[30] = from->kind == CLASS_INTEGER;
-    f[31] = from->kind == CLASS_TEXT;
-    f[32] = join->unique_source;
-    f[33] = from->index == 0 && join->unique_source && join->n == 1;
-    f[34] = from->null_share;
-    f[35] = from->distinct < 5;
-    f[36] = from->kind != to->kind;
+    f[JF_CONTAINMENT] = join->containment;
+    f[JF_CONTAINED] = join->containment >= 0.9995;
+    f[JF_NOT_CONTAINED] = fmax(0, 0.95 - join->containment) * 4;
+    f[JF_REVERSE] = join->reverse;
+    f[JF_SURPRISE] = join->surprise / 40;
+    f[JF_COINCIDENCE] = join->surprise < 8 && no_name;
+    f[JF_DISTANCE] = join->distance < 0 ? 0.12 : join->distance;
+    f[JF_FROM_DISTINCT] = log10(1 + from->distinct) / 6;
+    f[JF_TO_ROWS] = log10(1 + target->rows) / 6;
+    f[JF_ROWS_RATIO] = fmin(3, fmax(-3, log10((1 + source->rows) / (1 + target->rows)))) / 3;
+    f[JF_INTEGER] = from->kind == CLASS_INTEGER;
+    f[JF_TEXT] = from->kind == CLASS_TEXT;
+    f[JF_UNIQUE_SOURCE] = join->unique_source;
+    f[JF_UNIQUE_FIRST] = from->index == 0 && join->unique_source && join->n == 1;
+    f[JF_NULL_SHARE] = from->null_share;
+    f[JF_FEW_VALUES] = from->distinct < 5;
+    f[JF_KINDS_DIFFER] = from->kind != to->kind;
     double la = from->p->length_mean, lb = to->p->length_mean;
-    f[37] = fmin(2, fabs(log((1 + la) / (1 + lb))));
-    f[38] = join->reverse >= 0.9 && join->surprise < 8;
-    f[39] = no_name * join->reverse;
-    f[40] = join->surprise >= 20;
-    f[41] = to->density > 0.9 && to->points[0] <= 1 && from->points[0] <= 1;
+    f[JF_LENGTHS_DIFFER] = fmin(2, fabs(log((1 + la) / (1 + lb))));
+    f[JF_WHOLE_COINCIDENCE] = join->reverse >= 0.9 && join->surprise < 8;
+    f[JF_UNNAMED_REVERSE] = no_name * join->reverse;
+    f[JF_SURPRISING] = join->surprise >= 20;
+    f[JF_BOTH_RUN] = to->density > 0.9 && to->points[0] <= 1 && from->points[0] <= 1;
 }
 
 /* "ss_item_sk" and "i_item_sk" end in the same word for a key; "order_number" and "c_customer_sk" do not. */
@@ -267,39 +267,39 @@ static void structure_features(const dsc_state_t *state, const join_candidate_t 
         if (own->list[k].n == 1 && own->list[k].columns[0] == join->columns[0])
             own_key = own->list[k].p;
     }
-    f[42] = priors_natural_key(state, join) ? fmax(primary, natural_key) : primary;
-    f[43] = to->index == 0;
-    f[44] = join->from == join->to;
-    f[45] = join->from == join->to && f[17] < 0.5;
-    f[46] = from->made_up || to->made_up;
-    f[47] = f[46] * join->surprise / 40;
-    f[48] = f[46] * join->reverse;
-    f[49] = join->n > 1;
-    f[50] = own_key;
-    f[51] = own_key * (join->alternative < join->name ? 1 : 0);
-    f[52] = join->vacuous;
-    f[53] = join->vacuous * join->name;
-    f[54] = from->kind == CLASS_DATE;
-    f[55] = join->to_key_unique ? 0 : 1;
-    f[56] = fmax(0, join->rival_speaks - join->speaks);
-    f[57] = join->rival_speaks > 0 ? fmax(0, join->speaks - join->rival_speaks) : 0;
-    f[58] = target_extends(state, join);
+    f[JF_TO_PRIMARY] = priors_natural_key(state, join) ? fmax(primary, natural_key) : primary;
+    f[JF_TO_FIRST] = to->index == 0;
+    f[JF_SELF] = join->from == join->to;
+    f[JF_SELF_UNHINTED] = join->from == join->to && f[JF_SELF_HINT] < 0.5;
+    f[JF_MADE_UP] = from->made_up || to->made_up;
+    f[JF_MADE_UP_SURPRISE] = f[JF_MADE_UP] * join->surprise / 40;
+    f[JF_MADE_UP_REVERSE] = f[JF_MADE_UP] * join->reverse;
+    f[JF_COMPOSITE] = join->n > 1;
+    f[JF_FROM_PRIMARY] = own_key;
+    f[JF_FROM_PRIMARY_NAMED] = own_key * (join->alternative < join->name ? 1 : 0);
+    f[JF_VACUOUS] = join->vacuous;
+    f[JF_VACUOUS_NAME] = join->vacuous * join->name;
+    f[JF_DATE] = from->kind == CLASS_DATE;
+    f[JF_TO_REPEATS] = join->to_key_unique ? 0 : 1;
+    f[JF_RIVAL_LEAD] = fmax(0, join->rival_speaks - join->speaks);
+    f[JF_RIVAL_LAG] = join->rival_speaks > 0 ? fmax(0, join->speaks - join->rival_speaks) : 0;
+    f[JF_TARGET_EXTENDS] = target_extends(state, join);
     bool keys_named = from->bare.keylike && to->bare.keylike, unnamed = join->name < 0.4;
-    f[59] = keys_named && same_key_word(from, to);
-    f[60] = keys_named && !same_key_word(from, to);
-    f[61] = unnamed * f[60];
-    f[62] =
+    f[JF_SAME_KEY_WORD] = keys_named && same_key_word(from, to);
+    f[JF_OTHER_KEY_WORD] = keys_named && !same_key_word(from, to);
+    f[JF_UNNAMED_OTHER_KEY_WORD] = unnamed * f[JF_OTHER_KEY_WORD];
+    f[JF_UNNAMED_STRONG_KEY] =
         unnamed * (from->bare.keylike && lexicon_has(LEXICON_STRONG_KEY, from->bare.word[from->bare.n - 1]));
-    f[63] = unnamed * f[59];
-    f[64] = unnamed * from->specific * (join->surprise < 8);
-    f[65] = unnamed * from->specific * from->bare.keylike;
+    f[JF_UNNAMED_SAME_KEY_WORD] = unnamed * f[JF_SAME_KEY_WORD];
+    f[JF_UNNAMED_SPECIFIC_COINCIDENCE] = unnamed * from->specific * (join->surprise < 8);
+    f[JF_UNNAMED_SPECIFIC_KEY] = unnamed * from->specific * from->bare.keylike;
     bool ends = join->n == 1 && ends_agree(from, to);
-    f[70] = ends;
-    f[71] = ends * unnamed;
-    f[72] = join->n > 1 ? join->least_part : 0;
-    f[73] = join->n > 1 ? join->combined / 40 : 0;
-    f[74] = join->n > 1 && join->coverage >= 0.9995;
-    f[75] = f[45] * f[5];
+    f[JF_ENDS_AGREE] = ends;
+    f[JF_ENDS_AGREE_UNNAMED] = ends * unnamed;
+    f[JF_LEAST_PART] = join->n > 1 ? join->least_part : 0;
+    f[JF_COMBINED] = join->n > 1 ? join->combined / 40 : 0;
+    f[JF_COVERED] = join->n > 1 && join->coverage >= 0.9995;
+    f[JF_SELF_UNHINTED_SPEAKS] = f[JF_SELF_UNHINTED] * f[JF_SPEAKS];
 }
 
 char *joins_describe(const dsc_state_t *state, const char *kind, const join_candidate_t *join)
@@ -333,7 +333,7 @@ void joins_score(dsc_state_t *state)
         join_candidate_t *join = &state->joins[i];
         double *f = join->features;
         memset(f, 0, sizeof join->features);
-        f[0] = 1;
+        f[JF_BIAS] = 1;
         name_features(state, join, f);
         if (!join->vacuous)
             data_features(state, join, f);

@@ -216,27 +216,27 @@ static void column_features(const dsc_state_t *state, const key_candidate_t *key
         bool strong =
             column->bare.keylike && lexicon_has(LEXICON_STRONG_KEY, column->bare.word[column->bare.n - 1]);
         position += share * key->columns[i] / fmax(1, table->n_columns - 1);
-        f[8] += share * column->bare.keylike;
-        f[9] += share * strong;
-        f[10] += share * (column->kind == CLASS_INTEGER);
-        f[11] += share * (column->kind == CLASS_TEXT && column->p->length_mean > 20 &&
-                          strcmp(column->p->semantic, "uuid") != 0);
-        f[12] += share * (column->kind == CLASS_DATE);
-        f[13] += share * (!column->bare.keylike && schema_mentions(column, LEXICON_MEASURE));
-        f[14] += share * (!column->bare.keylike && schema_mentions(column, LEXICON_DESCRIPTIVE));
+        f[KF_KEYLIKE] += share * column->bare.keylike;
+        f[KF_STRONG_KEY_WORD] += share * strong;
+        f[KF_INTEGERS] += share * (column->kind == CLASS_INTEGER);
+        f[KF_LONG_TEXTS] += share * (column->kind == CLASS_TEXT && column->p->length_mean > 20 &&
+                                     strcmp(column->p->semantic, "uuid") != 0);
+        f[KF_DATES] += share * (column->kind == CLASS_DATE);
+        f[KF_MEASURES] += share * (!column->bare.keylike && schema_mentions(column, LEXICON_MEASURE));
+        f[KF_DESCRIPTIVE] += share * (!column->bare.keylike && schema_mentions(column, LEXICON_DESCRIPTIVE));
         bool out = key_names_other(state, column) && !speaks_of_own_table(state, column);
-        f[16] += share * out;
-        f[17] = fmax(f[17], key->n > 1 && schema_mentions(column, LEXICON_SEQUENCE));
-        f[23] += share * key->out[i];
+        f[KF_NAMES_OTHER] += share * out;
+        f[KF_SEQUENCE] = fmax(f[KF_SEQUENCE], key->n > 1 && schema_mentions(column, LEXICON_SEQUENCE));
+        f[KF_REFERS] += share * key->out[i];
         foreign += key->out[i] >= 0.5;
     }
-    f[5] = position;
-    f[21] = key->n == 1 ? f[16] : 0;
-    f[24] = key->n > 1 && foreign == key->n;
-    f[31] = key->n == 1 ? f[23] : 0;
-    f[32] = key->n > 1 ? f[17] * f[23] : 0;
-    f[33] = key->n > 1 ? f[13] + f[14] : 0;
-    f[34] = key->n > 1 && foreign == 0 && f[16] < 0.01;
+    f[KF_POSITION] = position;
+    f[KF_SINGLE_NAMES_OTHER] = key->n == 1 ? f[KF_NAMES_OTHER] : 0;
+    f[KF_ALL_REFER] = key->n > 1 && foreign == key->n;
+    f[KF_SINGLE_REFERS] = key->n == 1 ? f[KF_REFERS] : 0;
+    f[KF_SEQUENCE_REFERS] = key->n > 1 ? f[KF_SEQUENCE] * f[KF_REFERS] : 0;
+    f[KF_DESCRIBES] = key->n > 1 ? f[KF_MEASURES] + f[KF_DESCRIPTIVE] : 0;
+    f[KF_UNRELATED] = key->n > 1 && foreign == 0 && f[KF_NAMES_OTHER] < 0.01;
 }
 
 /* A smaller set is as good as unique: what was added to it only hides dirt. */
@@ -273,8 +273,8 @@ static void read_additions(const dsc_state_t *state, const table_keys_t *keys, c
         }
         if (other->n >= key->n || inside != other->n || other->violations <= 0 || other->uniqueness < 0.97)
             continue;
-        f[51] = fmax(f[51], counting > 0 && other->uniqueness < 0.9995);
-        f[52] = fmax(f[52], counting == 0);
+        f[KF_ADDS_COUNTER] = fmax(f[KF_ADDS_COUNTER], counting > 0 && other->uniqueness < 0.9995);
+        f[KF_ADDS_OTHER] = fmax(f[KF_ADDS_OTHER], counting == 0);
     }
 }
 
@@ -315,18 +315,18 @@ static int count_repeats(const dsc_state_t *state, const key_candidate_t *key)
 static void repeat_features(const dsc_state_t *state, const table_keys_t *keys, const key_candidate_t *key,
                             double *f)
 {
-    f[56] = fmin(key->repeats, 3) / 3;
+    f[KF_REPEATED] = fmin(key->repeats, 3) / 3;
     for (int k = 0; k < keys->n && key->repeats > 0; k++) {
         const key_candidate_t *other = &keys->list[k];
         if (other->n > key->n && shared_columns(key, other) == key->n)
-            f[57] = fmax(f[57], fmin(other->repeats, 3) / 3);
+            f[KF_INSIDE_REPEATED] = fmax(f[KF_INSIDE_REPEATED], fmin(other->repeats, 3) / 3);
     }
     for (int i = 0; i < key->n && key->n > 1; i++) {
         const dsc_column_t *column = state_column(state, key->table, key->columns[i]);
         const char *noun = column->bare.core > 0 ? column->bare.word[column->bare.core - 1] : "";
-        f[58] += (strcmp(noun, "date") == 0 || strcmp(noun, "time") == 0) && column->bare.keylike;
+        f[KF_DATE_KEY] += (strcmp(noun, "date") == 0 || strcmp(noun, "time") == 0) && column->bare.keylike;
     }
-    f[59] = key->n > 1 ? fmax(0, key->n - 2) * (f[50] > 0.5) : 0;
+    f[KF_COMPOSITE_REFERS_WIDE] = key->n > 1 ? fmax(0, key->n - 2) * (f[KF_COMPOSITE_REFERS] > 0.5) : 0;
 }
 
 static void key_features(const dsc_state_t *state, const key_candidate_t *key, const table_keys_t *keys,
@@ -338,39 +338,39 @@ static void key_features(const dsc_state_t *state, const key_candidate_t *key, c
     bool prefix = true;
     for (int i = 0; i < key->n; i++)
         prefix = prefix && key->columns[i] < key->n;
-    f[0] = 1;
-    f[1] = key->violations > 0;
-    f[2] = fmin(1, key->violations / fmax(1, table->records) * 5);
-    f[3] = key->null_share > 0;
-    f[4] = prefix;
-    f[6] = key->n == 1 && first->bare.core == 0 && first->bare.keylike;
-    f[7] = key->n == 1 && speaks_of_own_table(state, first);
+    f[KF_BIAS] = 1;
+    f[KF_VIOLATED] = key->violations > 0;
+    f[KF_VIOLATIONS] = fmin(1, key->violations / fmax(1, table->records) * 5);
+    f[KF_NULLS] = key->null_share > 0;
+    f[KF_PREFIX] = prefix;
+    f[KF_PLAIN_KEY_WORD] = key->n == 1 && first->bare.core == 0 && first->bare.keylike;
+    f[KF_OWN_NAME] = key->n == 1 && speaks_of_own_table(state, first);
     column_features(state, key, f);
-    f[15] = key->n - 1;
-    f[18] = log10(1 + table->rows) / 6;
-    f[19] = table->rows < 10 && key->n == 1 && !first->bare.keylike;
-    f[20] = log(1 + keys->n);
-    f[22] = key->referenced;
-    f[25] = key->n == 1 && first->kind == CLASS_INTEGER && first->density > 0.9;
-    f[26] = key->n == table->n_columns;
-    f[27] = first->made_up && key->n == 1 && key->columns[0] == 0;
-    f[28] = key->n == 1;
-    f[29] = key->n == 1 && first->p->constant_width;
-    f[30] = table->rows < 10;
-    f[35] = key->n == 1 && first->index == 0;
-    f[36] = key->n > 1 && prefix ? f[16] : 0;
-    f[37] = table->rows <= 0;
-    f[44] = contains_smaller(keys, key);
-    f[45] = table->rows <= 0 && key->n > 1;
-    f[46] = f[45] * f[16];
-    f[47] = key->n > 1 && f[12] > 0 && f[16] > 0;
-    f[48] = key->n == 1 ? f[7] * (first->unique >= 0.9995) : 0;
-    f[49] = key->n > 1 ? f[8] * f[4] : 0;
-    f[50] = key->composite_out;
+    f[KF_EXTRA_COLUMNS] = key->n - 1;
+    f[KF_ROWS] = log10(1 + table->rows) / 6;
+    f[KF_FEW_ROWS_UNKEYLIKE] = table->rows < 10 && key->n == 1 && !first->bare.keylike;
+    f[KF_CANDIDATES] = log(1 + keys->n);
+    f[KF_REFERENCED] = key->referenced;
+    f[KF_RUNS] = key->n == 1 && first->kind == CLASS_INTEGER && first->density > 0.9;
+    f[KF_ALL_COLUMNS] = key->n == table->n_columns;
+    f[KF_MADE_UP_FIRST] = first->made_up && key->n == 1 && key->columns[0] == 0;
+    f[KF_SINGLE] = key->n == 1;
+    f[KF_CONSTANT_WIDTH] = key->n == 1 && first->p->constant_width;
+    f[KF_FEW_ROWS] = table->rows < 10;
+    f[KF_SINGLE_FIRST] = key->n == 1 && first->index == 0;
+    f[KF_PREFIX_NAMES_OTHER] = key->n > 1 && prefix ? f[KF_NAMES_OTHER] : 0;
+    f[KF_EMPTY] = table->rows <= 0;
+    f[KF_CONTAINS_SMALLER] = contains_smaller(keys, key);
+    f[KF_EMPTY_COMPOSITE] = table->rows <= 0 && key->n > 1;
+    f[KF_EMPTY_NAMES_OTHER] = f[KF_EMPTY_COMPOSITE] * f[KF_NAMES_OTHER];
+    f[KF_DATED_REFERENCE] = key->n > 1 && f[KF_DATES] > 0 && f[KF_NAMES_OTHER] > 0;
+    f[KF_OWN_NAME_UNIQUE] = key->n == 1 ? f[KF_OWN_NAME] * (first->unique >= 0.9995) : 0;
+    f[KF_KEYLIKE_PREFIX] = key->n > 1 ? f[KF_KEYLIKE] * f[KF_PREFIX] : 0;
+    f[KF_COMPOSITE_REFERS] = key->composite_out;
     read_additions(state, keys, key, f);
     repeat_features(state, keys, key, f);
-    f[54] = key->n == 1 && first->bare.core > 0 ? first->header_share : 0;
-    f[55] = f[54] * f[5];
+    f[KF_HEADER_SHARE] = key->n == 1 && first->bare.core > 0 ? first->header_share : 0;
+    f[KF_HEADER_SHARE_POSITION] = f[KF_HEADER_SHARE] * f[KF_POSITION];
 }
 
 static void none_features(const dsc_state_t *state, int t, double *f)
@@ -384,12 +384,12 @@ static void none_features(const dsc_state_t *state, int t, double *f)
         keylike = keylike ||
                   (keys->list[k].n == 1 && state_column(state, t, keys->list[k].columns[0])->bare.keylike);
     }
-    f[38] = 1;
-    f[39] = log10(1 + table->rows) / 6;
-    f[40] = table->rows < 10;
-    f[41] = !single;
-    f[42] = single && !keylike;
-    f[43] = schema_table_is(table, LEXICON_LOG);
+    f[KF_NONE] = 1;
+    f[KF_NONE_ROWS] = log10(1 + table->rows) / 6;
+    f[KF_NONE_FEW_ROWS] = table->rows < 10;
+    f[KF_NONE_NO_SINGLE] = !single;
+    f[KF_NONE_NO_KEYLIKE] = single && !keylike;
+    f[KF_NONE_LOG] = schema_table_is(table, LEXICON_LOG);
 }
 
 static void emit_key(const dsc_state_t *state, int t, const key_candidate_t *key, bool joined,

@@ -10,6 +10,16 @@ double model_dot(const double *weights, const double *features, size_t n)
     return sum;
 }
 
+void model_role_scores(const double weights[ROLE_FEATURES][ROLE_CLASSES], const double *features,
+                       double *scores)
+{
+    for (int k = 0; k < ROLE_CLASSES; k++) {
+        scores[k] = 0;
+        for (int i = 0; i < ROLE_FEATURES; i++)
+            scores[k] += weights[i][k] * features[i];
+    }
+}
+
 double model_logistic(double score)
 {
     return 1 / (1 + exp(-score));

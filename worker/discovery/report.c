@@ -69,12 +69,12 @@ static void key_evidence(const dsc_state_t *state, nv_mem_t *ctx, const key_cand
     if (key->referenced >= 0.5)
         out->evidence[n++] = discovery_evidence(ctx, "reference", key->referenced,
                                                 "another table references it (P = %.2f)", key->referenced);
-    if (key->features[7] > 0)
+    if (key->features[KF_OWN_NAME] > 0)
         out->evidence[n++] =
             discovery_evidence(ctx, "name", 0.5, "its name means the identity of \"%s\"", table->p->name);
-    if (key->features[4] > 0)
+    if (key->features[KF_PREFIX] > 0)
         out->evidence[n++] = discovery_evidence(ctx, "position", 0.2, "stands first in the table");
-    if (key->n > 1 && key->features[24] > 0)
+    if (key->n > 1 && key->features[KF_ALL_REFER] > 0)
         out->evidence[n++] = discovery_evidence(ctx, "reference", 0.5, "every part references another table");
     out->n_evidence = n;
 }

@@ -209,19 +209,19 @@ static void named_features(const dsc_state_t *state, int t, const facts_of_table
     }
     for (int i = 0; i < table->name.n; i++)
         event += lexicon_has(LEXICON_EVENT, table->name.word[i]);
-    f[48] = header;
-    f[60] = lines;
-    f[49] = cap(shape.n_references, 5);
-    f[50] = cap(in, 5);
-    f[51] = shape.own_id;
-    f[52] = shape.link;
-    f[53] = shape.history;
-    f[54] = event > 0;
-    f[55] = shape.n_references >= 2 && x->event_date;
-    f[56] = shape.n_references >= 1 && x->measures > 0;
-    f[57] = !shape.own_id && shape.n_references >= 2;
-    f[58] = shape.n_references == 0;
-    f[59] = in > 0 && shape.n_references == 0;
+    f[RF_HEADER] = header;
+    f[RF_LINES] = lines;
+    f[RF_NAMED_REFERS] = cap(shape.n_references, 5);
+    f[RF_NAMED_REFERENCED] = cap(in, 5);
+    f[RF_OWN_ID] = shape.own_id;
+    f[RF_NAMED_LINK] = shape.link;
+    f[RF_HISTORY] = shape.history;
+    f[RF_NAMED_EVENT_PART] = event > 0;
+    f[RF_NAMED_REFERS_DATED] = shape.n_references >= 2 && x->event_date;
+    f[RF_NAMED_REFERS_MEASURED] = shape.n_references >= 1 && x->measures > 0;
+    f[RF_NAMED_REFERS_NO_ID] = !shape.own_id && shape.n_references >= 2;
+    f[RF_NAMED_REFERS_NOT] = shape.n_references == 0;
+    f[RF_NAMED_ONLY_REFERENCED] = in > 0 && shape.n_references == 0;
 }
 
 static bool mentions_table(const dsc_table_t *table, lexicon_t list)
@@ -237,18 +237,20 @@ static bool mentions_table(const dsc_table_t *table, lexicon_t list)
 
 static void join_features(const dsc_table_t *table, const facts_of_table_t *x, double *f)
 {
-    f[3] = cap(x->out, 5);
-    f[4] = cap(x->in, 5);
-    f[5] = x->out > 0 && x->in == 0;
-    f[6] = x->in > 0 && x->out == 0;
-    f[7] = x->in == 0 && x->out == 0;
-    f[8] = x->key_columns >= 2 && x->key_foreign == x->key_columns;
-    f[22] = f[8] && x->measures == 0 && !x->event_date;
-    f[23] = x->event_child;
-    f[26] = x->out > 0 ? fmax(-1, fmin(1, log10((1 + table->rows) / (1 + x->largest_parent)) / 3)) : 0;
-    f[27] = x->in > 0 ? fmax(-1, fmin(1, log10((1 + x->largest_child) / (1 + table->rows)) / 3)) : 0;
-    f[33] = table->n_columns <= 3 && x->in > 0 && x->out == 0;
-    f[37] = x->one_to_one > 0;
+    f[RF_REFERS] = cap(x->out, 5);
+    f[RF_REFERENCED] = cap(x->in, 5);
+    f[RF_ONLY_REFERS] = x->out > 0 && x->in == 0;
+    f[RF_ONLY_REFERENCED] = x->in > 0 && x->out == 0;
+    f[RF_ALONE] = x->in == 0 && x->out == 0;
+    f[RF_KEY_OF_REFERENCES] = x->key_columns >= 2 && x->key_foreign == x->key_columns;
+    f[RF_ONLY_LINKS] = f[RF_KEY_OF_REFERENCES] && x->measures == 0 && !x->event_date;
+    f[RF_EVENTS_REFER] = x->event_child;
+    f[RF_ROWS_TO_PARENT] =
+        x->out > 0 ? fmax(-1, fmin(1, log10((1 + table->rows) / (1 + x->largest_parent)) / 3)) : 0;
+    f[RF_ROWS_TO_CHILD] =
+        x->in > 0 ? fmax(-1, fmin(1, log10((1 + x->largest_child) / (1 + table->rows)) / 3)) : 0;
+    f[RF_SMALL_LIST] = table->n_columns <= 3 && x->in > 0 && x->out == 0;
+    f[RF_EXTENDS] = x->one_to_one > 0;
 }
 
 /* False when the table has nothing that a fact consists of. */
@@ -260,45 +262,45 @@ static bool role_features(const dsc_state_t *state, int t, double typical, doubl
     read_columns(state, t, &x);
     memset(f, 0, sizeof(double) * ROLE_FEATURES);
     bool event = schema_table_is(table, LEXICON_EVENT), entity = schema_table_is(table, LEXICON_ENTITY);
-    f[0] = 1;
-    f[1] = log10(1 + table->rows) / 6;
-    f[2] = fmax(-1, fmin(1, log10((1 + table->rows) / (1 + typical)) / 3));
+    f[RF_BIAS] = 1;
+    f[RF_ROWS] = log10(1 + table->rows) / 6;
+    f[RF_ROWS_RATIO] = fmax(-1, fmin(1, log10((1 + table->rows) / (1 + typical)) / 3));
     join_features(table, &x, f);
-    f[9] = log(1 + x.plain) / 3;
-    f[10] = cap(x.measures, 5);
-    f[11] = x.measures > 0;
-    f[12] = x.event_date;
-    f[13] = cap(x.dates, 4);
-    f[14] = cap(x.texts, 5);
-    f[15] = event && !entity;
-    f[16] = entity && !event;
-    f[17] = schema_table_is(table, LEXICON_LOG) || mentions_table(table, LEXICON_LOG);
-    f[18] = schema_table_is(table, LEXICON_LINE) &&
-            (x.out > 0 || (x.measures > 0 && priors_shape(state, t).n_references > 0));
-    f[19] = mentions_table(table, LEXICON_DIM_MARK);
-    f[20] = mentions_table(table, LEXICON_FACT_MARK);
-    f[21] = mentions_table(table, LEXICON_BRIDGE_MARK);
-    f[24] = x.person;
-    f[25] = table->rows <= 0;
-    f[28] = state->keys[t].chosen < 0;
-    f[29] = x.key_columns > 1;
-    f[30] = table->rows < 10;
-    f[31] = cap(names_of_others(state, t), 2);
-    f[32] = x.out >= 2 && x.plain <= 2;
-    f[34] = x.out >= 2 && x.event_date;
-    f[35] = x.out >= 1 && x.measures > 0 && !entity;
-    f[36] = x.snapshot && x.out > 0;
-    f[38] = x.year_key;
-    f[39] = x.named;
+    f[RF_PLAIN] = log(1 + x.plain) / 3;
+    f[RF_MEASURES] = cap(x.measures, 5);
+    f[RF_HAS_MEASURES] = x.measures > 0;
+    f[RF_EVENT_DATE] = x.event_date;
+    f[RF_DATES] = cap(x.dates, 4);
+    f[RF_TEXTS] = cap(x.texts, 5);
+    f[RF_NAMED_EVENT] = event && !entity;
+    f[RF_NAMED_ENTITY] = entity && !event;
+    f[RF_NAMED_LOG] = schema_table_is(table, LEXICON_LOG) || mentions_table(table, LEXICON_LOG);
+    f[RF_NAMED_LINE] = schema_table_is(table, LEXICON_LINE) &&
+                       (x.out > 0 || (x.measures > 0 && priors_shape(state, t).n_references > 0));
+    f[RF_MARKED_DIMENSION] = mentions_table(table, LEXICON_DIM_MARK);
+    f[RF_MARKED_FACT] = mentions_table(table, LEXICON_FACT_MARK);
+    f[RF_MARKED_BRIDGE] = mentions_table(table, LEXICON_BRIDGE_MARK);
+    f[RF_PERSON] = x.person;
+    f[RF_EMPTY] = table->rows <= 0;
+    f[RF_NO_KEY] = state->keys[t].chosen < 0;
+    f[RF_COMPOSITE_KEY] = x.key_columns > 1;
+    f[RF_FEW_ROWS] = table->rows < 10;
+    f[RF_NAMED_AFTER_OTHERS] = cap(names_of_others(state, t), 2);
+    f[RF_BARE_REFERENCES] = x.out >= 2 && x.plain <= 2;
+    f[RF_DATED_REFERENCES] = x.out >= 2 && x.event_date;
+    f[RF_MEASURED_REFERENCES] = x.out >= 1 && x.measures > 0 && !entity;
+    f[RF_LEVELS] = x.snapshot && x.out > 0;
+    f[RF_YEAR_KEY] = x.year_key;
+    f[RF_NAMED_ROWS] = x.named;
     bool alone = x.in == 0 && x.out == 0;
-    f[40] = x.version_key && x.measures == 0;
-    f[41] = alone && x.measures >= 2 && x.event_date;
-    f[42] = state->keys[t].chosen < 0 && !x.event_date;
-    f[43] = alone && x.measures == 0;
-    f[44] = x.in > 0 && x.out > 0 && x.named && !x.event_date;
-    f[45] = x.version_key && x.measures > 0;
-    f[46] = has_range_pair(table);
-    f[47] = f[46] && !x.event_date && x.in == 0;
+    f[RF_VERSION_KEY] = x.version_key && x.measures == 0;
+    f[RF_ALONE_DATED_NUMBERS] = alone && x.measures >= 2 && x.event_date;
+    f[RF_NO_KEY_NO_DATE] = state->keys[t].chosen < 0 && !x.event_date;
+    f[RF_ALONE_NO_NUMBERS] = alone && x.measures == 0;
+    f[RF_NAMED_BETWEEN] = x.in > 0 && x.out > 0 && x.named && !x.event_date;
+    f[RF_NUMBERS_BY_VERSION] = x.version_key && x.measures > 0;
+    f[RF_RANGE] = has_range_pair(table);
+    f[RF_RANGE_RATE] = f[RF_RANGE] && !x.event_date && x.in == 0;
     named_features(state, t, &x, f);
     return x.out > 0 || x.measures > 0 || x.dates > 0 || x.event_date;
 }
@@ -315,75 +317,22 @@ static void emit_role(const dsc_state_t *state, int t, bool few, const double *f
     state->options->feature_sink(state->options->feature_arg, line);
 }
 
-/* The three features that spoke most for the winner against the runner-up, in words. */
-static const char *const feature_words[ROLE_FEATURES] = {
-    [1] = "number of rows",
-    [2] = "rows against the other tables",
-    [3] = "references other tables",
-    [4] = "is referenced",
-    [5] = "references others and nothing references it",
-    [6] = "is referenced and references nothing",
-    [7] = "stands alone",
-    [8] = "its key consists of foreign keys",
-    [9] = "number of plain columns",
-    [10] = "additive numbers",
-    [11] = "has additive numbers",
-    [12] = "has the date of an event",
-    [13] = "has dates",
-    [14] = "descriptive columns",
-    [15] = "its name means an event",
-    [16] = "its name means a thing",
-    [17] = "its name means technical data",
-    [18] = "its name means lines of a parent",
-    [19] = "is marked as dimension",
-    [20] = "is marked as fact",
-    [21] = "is marked as a link",
-    [22] = "only links: no measures, no date",
-    [23] = "events reference it",
-    [24] = "describes people",
-    [25] = "is empty",
-    [26] = "rows against what it references",
-    [27] = "rows of what references it",
-    [28] = "has no key",
-    [29] = "its key is composite",
-    [30] = "has a handful of rows",
-    [31] = "is named after other tables",
-    [32] = "little beside references",
-    [33] = "a small list that others reference",
-    [34] = "several references and an event date",
-    [35] = "measures beside references",
-    [36] = "levels at a point in time",
-    [37] = "extends another table one to one",
-    [38] = "keyed by year or season",
-    [39] = "has a name or title",
-    [40] = "its key dates versions of a thing",
-    [41] = "stands alone with dates and numbers",
-    [42] = "neither key nor date",
-    [43] = "stands alone without numbers",
-    [44] = "named, between what it references and what references it",
-    [45] = "numbers by version",
-    [46] = "has the bounds of a range",
-    [47] = "a rate by range",
-    [48] = "another table holds its lines",
-    [49] = "columns named after other tables",
-    [50] = "other tables have columns named after it",
-    [54] = "its name tells of an event",
-    [55] = "names several things and an event date",
-    [56] = "numbers beside what it names",
-    [57] = "names several things and has no id",
-    [60] = "holds the lines of another table",
-};
+#define FEATURE_WORDS(id, words) [id] = words,
+static const char *const feature_words[ROLE_FEATURES] = {ROLE_FEATURE_LIST(FEATURE_WORDS)};
+#undef FEATURE_WORDS
 
-static Nv__Evidence **role_evidence(nv_mem_t *ctx, const double *f, int best, int second, size_t *n)
+/* The three features that spoke most for the winner against the runner-up, in words. */
+static Nv__Evidence **role_evidence(nv_mem_t *ctx, const double weights[ROLE_FEATURES][ROLE_CLASSES],
+                                    const double *f, int best, int second, size_t *n)
 {
     Nv__Evidence **list = NV_NEW_ARRAY(ctx, Nv__Evidence *, 3);
     bool used[ROLE_FEATURES] = {false};
     for (*n = 0; *n < 3;) {
         int top = -1;
         double most = 0.05;
-        for (int i = 1; i < ROLE_FEATURES; i++) {
-            double gain = f[i] * (model_role[best][i] - model_role[second][i]);
-            if (!used[i] && feature_words[i] != NULL && f[i] > 0 && gain > most) {
+        for (int i = RF_BIAS + 1; i < ROLE_FEATURES; i++) {
+            double gain = f[i] * (weights[i][best] - weights[i][second]);
+            if (!used[i] && f[i] > 0 && gain > most) {
                 most = gain;
                 top = i;
             }
@@ -417,8 +366,8 @@ Nv__SourceRole **roles_decide(const dsc_state_t *state, nv_mem_t *ctx)
         double f[ROLE_FEATURES], p[ROLE_CLASSES];
         bool has_matter = role_features(state, t, typical, f);
         bool few = export && priors_few(&state->schema->tables[t]);
-        for (int k = 0; k < ROLE_CLASSES; k++)
-            p[k] = model_dot((few ? model_role_few : model_role)[k], f, ROLE_FEATURES);
+        const double(*weights)[ROLE_CLASSES] = few ? model_role_few : model_role;
+        model_role_scores(weights, f, p);
         priors_of_roles(state, t, p);
         if (!has_matter)
             p[0] -= 8; /* a fact has a measure, a reference or a date */
@@ -435,7 +384,7 @@ Nv__SourceRole **roles_decide(const dsc_state_t *state, nv_mem_t *ctx)
         role->table = nv_strdup(ctx, state->schema->tables[t].p->name);
         role->role = roles[best];
         role->confidence = round(p[best] * 1e4) / 1e4;
-        role->evidence = role_evidence(ctx, f, best, second, &role->n_evidence);
+        role->evidence = role_evidence(ctx, weights, f, best, second, &role->n_evidence);
         list[t] = role;
     }
     return list;

@@ -25,8 +25,17 @@ typedef struct example {
     double weight;
 } example_t;
 
+#define FEATURE_TEXT(id, words) #id,
+static const char *const JOIN_ids[] = {JOIN_FEATURE_LIST(FEATURE_TEXT)};
+static const char *const CHOICE_ids[] = {CHOICE_FEATURE_LIST(FEATURE_TEXT)};
+static const char *const KEY_ids[] = {KEY_FEATURE_LIST(FEATURE_TEXT)};
+static const char *const ROLE_ids[] = {ROLE_FEATURE_LIST(FEATURE_TEXT)};
+#undef FEATURE_TEXT
+
 typedef struct data {
     const char *name;
+    const char *kind;       /* "JOIN": the constants are named after it */
+    const char *const *ids; /* of the features */
     int features;
     int classes; /* 1: weights shared by options; 4: role */
     bool logistic;
@@ -397,12 +406,25 @@ static double validate(const data_t *data, double ridge, FILE *report)
     return n > 0 ? loss / n : 0;
 }
 
-static void write_weights(FILE *out, const char *declaration, const double *w, size_t n)
+static void write_weights(const data_t *data, FILE *out, const char *name, const double *w)
 {
-    fprintf(out, "%s = {", declaration);
-    for (size_t i = 0; i < n; i++)
-        fprintf(out, "%s%.6f", i % 8 == 0 ? "\n    " : " ", w[i]), fputc(',', out);
-    fprintf(out, "\n};\n");
+    fprintf(out, "const double %s[%s_FEATURES] = {\n", name, data->kind);
+    for (int i = 0; i < data->features; i++)
+        fprintf(out, "    [%s] = %.6f,\n", data->ids[i], w[i]);
+    fprintf(out, "};\n");
+}
+
+/* A line a feature, with what it says for each class. */
+static void write_classes(const data_t *data, FILE *out, const char *name, const double *w)
+{
+    fprintf(out, "const double %s[%s_FEATURES][%s_CLASSES] = {\n", name, data->kind, data->kind);
+    for (int i = 0; i < data->features; i++) {
+        fprintf(out, "    [%s] = {", data->ids[i]);
+        for (int k = 0; k < data->classes; k++)
+            fprintf(out, "%s%.6f", k > 0 ? ", " : "", w[k * data->features + i]);
+        fprintf(out, "},\n");
+    }
+    fprintf(out, "};\n");
 }
 
 static double best_ridge(const data_t *data)
@@ -419,39 +441,25 @@ static double best_ridge(const data_t *data)
     return best;
 }
 
-static void fit_and_write(const data_t *data, FILE *out, const char *declaration, double *w)
+static void fit_and_write(const data_t *data, FILE *out, const char *name, double *w)
 {
     double ridge = best_ridge(data);
     fprintf(out, "/* ridge %.1f; five folds by set:\n", ridge);
     validate(data, ridge, out);
     fprintf(out, " */\n");
     train(data, -1, ridge, w);
-    if (data->classes == 1)
-        write_weights(out, declaration, w, (size_t)data->features);
-}
-
-static void write_roles(const data_t *data, FILE *out, const char *name, double *w)
-{
-    fit_and_write(data, out, "", w);
-    fprintf(out, "const double %s[ROLE_CLASSES][ROLE_FEATURES] = {\n", name);
-    for (int k = 0; k < ROLE_CLASSES; k++) {
-        fprintf(out, "  {");
-        for (int i = 0; i < ROLE_FEATURES; i++)
-            fprintf(out, "%s%.6f,", i % 8 == 0 ? "\n    " : " ", w[k * ROLE_FEATURES + i]);
-        fprintf(out, "\n  },\n");
-    }
-    fprintf(out, "};\n");
+    (data->classes == 1 ? write_weights : write_classes)(data, out, name, w);
 }
 
 static void write_few(fit_t *fit, FILE *out, double *w)
 {
-    fit_and_write(&fit->join_few, out, "const double model_join_few[JOIN_FEATURES]", w);
+    fit_and_write(&fit->join_few, out, "model_join_few", w);
 }
 
-static void write_both_roles(fit_t *fit, FILE *out, double *w)
+static void write_roles(fit_t *fit, FILE *out, double *w)
 {
-    write_roles(&fit->role, out, "model_role", w);
-    write_roles(&fit->role_few, out, "model_role_few", w);
+    fit_and_write(&fit->role, out, "model_role", w);
+    fit_and_write(&fit->role_few, out, "model_role_few", w);
 }
 
 static void write_all(fit_t *fit, FILE *out, double *w)
@@ -459,12 +467,18 @@ static void write_all(fit_t *fit, FILE *out, double *w)
     fprintf(out,
             "const char *const model_provenance = \"fitted on generated sets, %zu joins, %zu tables\";\n",
             fit->join_n1.n_examples + fit->join_11.n_examples, fit->key_alone.n_examples);
-    fit_and_write(&fit->join_n1, out, "const double model_join_n1[JOIN_FEATURES]", w);
-    fit_and_write(&fit->join_11, out, "const double model_join_11[JOIN_FEATURES]", w);
-    fit_and_write(&fit->choice, out, "const double model_choice[CHOICE_FEATURES]", w);
-    fit_and_write(&fit->key_alone, out, "const double model_key_alone[KEY_FEATURES]", w);
-    fit_and_write(&fit->key_joined, out, "const double model_key_joined[KEY_FEATURES]", w);
+    fit_and_write(&fit->join_n1, out, "model_join_n1", w);
+    fit_and_write(&fit->join_11, out, "model_join_11", w);
+    fit_and_write(&fit->choice, out, "model_choice", w);
+    fit_and_write(&fit->key_alone, out, "model_key_alone", w);
+    fit_and_write(&fit->key_joined, out, "model_key_joined", w);
 }
+
+/* A model to be fitted: JOIN, CHOICE, KEY or ROLE, whose features have the names of features.h. */
+#define MODEL(what, of, ...)                                                                                 \
+    {                                                                                                        \
+        .name = (what), .kind = #of, .ids = of##_ids, .features = of##_FEATURES, __VA_ARGS__                 \
+    }
 
 int main(int argc, char **argv)
 {
@@ -477,19 +491,14 @@ int main(int argc, char **argv)
     }
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("fit");
     fit_t fit = {.ctx = ctx,
-                 .join_n1 = {.name = "joins N:1", .features = JOIN_FEATURES, .classes = 1, .logistic = true},
-                 .join_11 = {.name = "joins 1:1", .features = JOIN_FEATURES, .classes = 1, .logistic = true},
-                 .join_few = {.name = "joins to a handful of rows",
-                              .features = JOIN_FEATURES,
-                              .classes = 1,
-                              .logistic = true},
-                 .choice = {.name = "choice of target", .features = CHOICE_FEATURES, .classes = 1},
-                 .key_alone = {.name = "keys alone", .features = KEY_FEATURES, .classes = 1},
-                 .key_joined = {.name = "keys with joins", .features = KEY_FEATURES, .classes = 1},
-                 .role_few = {.name = "roles of a handful of rows",
-                              .features = ROLE_FEATURES,
-                              .classes = ROLE_CLASSES},
-                 .role = {.name = "roles", .features = ROLE_FEATURES, .classes = ROLE_CLASSES}};
+                 .join_n1 = MODEL("joins N:1", JOIN, .classes = 1, .logistic = true),
+                 .join_11 = MODEL("joins 1:1", JOIN, .classes = 1, .logistic = true),
+                 .join_few = MODEL("joins to a handful of rows", JOIN, .classes = 1, .logistic = true),
+                 .choice = MODEL("choice of target", CHOICE, .classes = 1),
+                 .key_alone = MODEL("keys alone", KEY, .classes = 1),
+                 .key_joined = MODEL("keys with joins", KEY, .classes = 1),
+                 .role_few = MODEL("roles of a handful of rows", ROLE, .classes = ROLE_CLASSES),
+                 .role = MODEL("roles", ROLE, .classes = ROLE_CLASSES)};
     FILE *out = read_features(&fit, argv[argc - 2], &err) ? fopen(argv[argc - 1], "w") : NULL;
     if (out == NULL) {
         fprintf(stderr, "design_fit: %s\n", err.code != NV_OK ? err.message : strerror(errno));
@@ -499,6 +508,6 @@ int main(int argc, char **argv)
     fprintf(out, "/* Written by tests/bench/design/fit (see its README.md); do not edit. Cross-validated "
                  "figures stand above each table. */\n"
                  "#include \"worker/discovery/model.h\"\n\n/* clang-format off */\n");
-    (few ? write_few : roles ? write_both_roles : write_all)(&fit, out, w);
+    (few ? write_few : roles ? write_roles : write_all)(&fit, out, w);
     return fclose(out) == 0 ? 0 : 1;
 }
