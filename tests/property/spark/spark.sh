@@ -8,7 +8,7 @@ root=$(cd "$here/../../.." && pwd)
 PROPERTY_EXPORT=$(realpath "$1")
 PIPELINE_GENERATE=$(realpath "$2")
 shift 2
-PROPERTY_SEEDS=${*:-4 17}
+PROPERTY_SEEDS=${*:-4 17 59}
 export PROPERTY_EXPORT PIPELINE_GENERATE PROPERTY_SEEDS
 spark_scratch "$here"
 "$python" -W ignore -m unittest -v test_sample
