@@ -143,7 +143,7 @@ spark_java() {
 
 spark_environment() {
     spark_java
-    [ -f "$NUVYN_HOME/venv/.nuvyn-stamp" ] || deps_room "$NUVYN_HOME" 1500
+    [ -f "$NUVYN_HOME/venv/.nuvyn-stamp" ] || deps_room "$NUVYN_HOME" 1700
     bash "$ROOT/workspace/kernel/install.sh" 2>&1 | sed -u -e 's/\x1b\[[0-9;]*m//g' >&2 || die "Spark could not be installed (see above); the next call goes on from here"
 }
 
