@@ -81,7 +81,7 @@ static void print_relations(nv_mem_t *ctx, const Nv__Relations *relations, FILE 
         fprintf(out, "  %-28s %-9s %.2f  key (%s)\n", role->table, role_name(role->role), role->confidence,
                 key ? nv_join(ctx, ", ", key->columns, key->n_columns) : "none");
     }
-    fprintf(out, "\nJoins\n");
+    fprintf(out, "\nJoins%s\n", relations->n_joins ? "" : "\n  none: no column refers to another table");
     for (size_t i = 0; i < relations->n_joins; i++) {
         const Nv__Join *join = relations->joins[i];
         fprintf(out, "  %s(%s) -> %s(%s)  %.2f", join->from,
