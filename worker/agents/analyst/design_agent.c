@@ -20,8 +20,8 @@ typedef struct designing {
     Nv__Profile *profile;
     design_input_t input;
     Nv__StarSchema *human;
-    const char
-        *comment; /* of a person who sent the design back; "": nobody did since the last checks failed */
+    /* of a person who sent the design back; "": nobody did since the last checks failed */
+    const char *comment;
     const Nv__KnowledgeReply *cases;
     Nv__StarSchema *earlier; /* what the person was asked about */
     Nv__Sttm *earlier_sttm;

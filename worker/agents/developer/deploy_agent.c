@@ -151,9 +151,8 @@ static bool put_job(deployment_t *d, nv_error_t *err)
 static bool leave_description(deployment_t *d, Nv__Deployment *result, nv_error_t *err)
 {
     Nv__DeployedProject left = NV__DEPLOYED_PROJECT__INIT;
-    ProtobufCMessage *design = NULL;
-    if (task_input_count(d->task, "design") > 0 &&
-        !task_input(d->task, d->ctx, "design", 0, &nv__star_schema__descriptor, &design, err))
+    ProtobufCMessage *design;
+    if (!task_latest(d->task, d->ctx, "design", &nv__star_schema__descriptor, &design, err))
         return false;
     left.run_id = d->task->assignment->lease ? d->task->assignment->lease->run_id : left.run_id;
     left.design = (Nv__StarSchema *)design;

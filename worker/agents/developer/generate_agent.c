@@ -84,23 +84,20 @@ static bool has_note(const Nv__Project *project, const char *note)
 }
 
 /* What blamed the code of the round before; NULL where nothing did. */
-static const char *blamed_on_code(agent_task_t *task, nv_mem_t *ctx)
+static bool blamed_on_code(agent_task_t *task, nv_mem_t *ctx, const char **out, nv_error_t *err)
 {
-    nv_error_t err = NV_ERROR_INIT;
-    ProtobufCMessage *message;
-    if (task_input_count(task, "validation") > 0 &&
-        task_input(task, ctx, "validation", 0, &nv__validation__descriptor, &message, &err)) {
-        const Nv__Validation *validation = (const Nv__Validation *)message;
-        if (!validation->passed && strcmp(validation->blame, "generate") == 0)
-            return validation->critique;
-    }
-    if (task_input_count(task, "execution") > 0 &&
-        task_input(task, ctx, "execution", 0, &nv__execution__descriptor, &message, &err)) {
-        const Nv__Execution *execution = (const Nv__Execution *)message;
-        if (strcmp(execution->state, "SUCCESS") != 0)
-            return execution->message;
-    }
-    return NULL;
+    ProtobufCMessage *judged, *ran;
+    if (!task_latest(task, ctx, "validation", &nv__validation__descriptor, &judged, err) ||
+        !task_latest(task, ctx, "execution", &nv__execution__descriptor, &ran, err))
+        return false;
+    const Nv__Validation *validation = (const Nv__Validation *)judged;
+    const Nv__Execution *execution = (const Nv__Execution *)ran;
+    *out = NULL;
+    if (validation && !validation->passed && strcmp(validation->blame, "generate") == 0)
+        *out = validation->critique;
+    else if (execution && strcmp(execution->state, "SUCCESS") != 0)
+        *out = execution->message;
+    return true;
 }
 
 /* The code comes from the mapping alone. Where that gives the very code that failed, another round can only fail like the
@@ -108,16 +105,15 @@ static const char *blamed_on_code(agent_task_t *task, nv_mem_t *ctx)
 static bool refuse_repetition(agent_task_t *task, nv_mem_t *ctx, const char *code, nv_error_t *err)
 {
     ProtobufCMessage *before;
-    if (task_input_count(task, "project") == 0)
-        return true;
-    const char *critique = blamed_on_code(task, ctx);
-    if (critique == NULL)
-        return true;
-    if (!task_input(task, ctx, "project", 0, &nv__project__descriptor, &before, err))
+    const char *critique;
+    if (!task_latest(task, ctx, "project", &nv__project__descriptor, &before, err))
         return false;
-    if (!has_note((const Nv__Project *)before, code))
+    if (before == NULL || !has_note((const Nv__Project *)before, code))
         return true;
-    return nv_fail(err, NV_FAILED_PRECONDITION,
+    if (!blamed_on_code(task, ctx, &critique, err))
+        return false;
+    return critique == NULL ||
+           nv_fail(err, NV_FAILED_PRECONDITION,
                    "the mapping gives the same code that failed, so another round would fail again: %.2000s",
                    critique);
 }

@@ -2,6 +2,7 @@
 
 #include "common/core/json.h"
 #include "worker/agents/task/task.h"
+#include "worker/pushdown/remote_survey.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -10,11 +11,6 @@
 #include <sys/stat.h>
 
 enum { MANIFEST_MAX = 16 * 1024 * 1024 };
-
-static bool is_remote(const char *path)
-{
-    return strncmp(path, "/Volumes/", 9) == 0 || strstr(path, "://") != NULL;
-}
 
 /* The file's place below the project's folder: where its batch landed it, else as below the source folder; its bare name
  * where it stands elsewhere. */
@@ -133,7 +129,7 @@ static size_t count_files(const Nv__Sttm *sttm, size_t *remote)
     for (size_t i = 0; i < sttm->n_sources; i++)
         for (size_t k = 0; k < sttm->sources[i]->n_files; k++) {
             n++;
-            *remote += is_remote(sttm->sources[i]->files[k]->path);
+            *remote += source_kind(sttm->sources[i]->files[k]->path) != SOURCE_LOCAL;
         }
     return n;
 }

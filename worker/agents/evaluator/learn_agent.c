@@ -78,34 +78,22 @@ static const char *symptom_of(nv_mem_t *ctx, const char *critique)
     return nv_strndup(ctx, critique, length);
 }
 
-/* The failed checks of an earlier round, as they were given back to the Analyst or the Developer. */
-static const char *last_critique(agent_task_t *task, nv_mem_t *ctx, const char **out_stage, nv_error_t *err)
-{
-    size_t count = task_input_count(task, "critique");
-    if (count == 0)
-        return NULL;
-    ProtobufCMessage *message = NULL;
-    if (!task_input(task, ctx, "critique", count - 1, &nv__validation__descriptor, &message, err))
-        return NULL;
-    const Nv__Validation *earlier = (const Nv__Validation *)message;
-    *out_stage = earlier->blame[0] ? earlier->blame : "design";
-    return symptom_of(ctx, earlier->critique);
-}
-
+/* What the failed checks of an earlier round had said to the Analyst or the Developer, and how it ended. */
 static bool add_correction(agent_task_t *task, nv_mem_t *ctx, const run_record_t *record,
                            const Nv__Scorecard *card, nv_error_t *err)
 {
-    const char *stage = "design";
-    const char *symptom = last_critique(task, ctx, &stage, err);
-    if (err->code != NV_OK)
+    ProtobufCMessage *message;
+    if (!task_latest(task, ctx, "critique", &nv__validation__descriptor, &message, err))
         return nv_wrap(err, "critique of an earlier round");
-    if (!symptom || !symptom[0])
+    const Nv__Validation *earlier = (const Nv__Validation *)message;
+    const char *symptom = earlier ? symptom_of(ctx, earlier->critique) : "";
+    if (symptom[0] == '\0')
         return true;
     Nv__KnowledgeCase correction;
     if (!fill_case(ctx, record, card, &correction, err))
         return false;
     correction.kind = NV__CASE_KIND__CASE_KIND_CORRECTION;
-    correction.stage = nv_strdup(ctx, stage);
+    correction.stage = nv_strdup(ctx, earlier->blame[0] ? earlier->blame : "design");
     correction.symptom = nv_strdup(ctx, symptom);
     correction.lesson = nv_printf(ctx, "\"%s\" was mended in round %d", symptom, record->rounds);
     if (!task->ops->knowledge_add(task->host, &correction, err))

@@ -2,6 +2,7 @@
  * computes from the raw files what must be in the tables, asks the workspace what is in them, and compares. */
 #include "worker/agents/connection/connection.h"
 #include "worker/agents/task/task.h"
+#include "worker/pushdown/remote_survey.h"
 #include "worker/validation/oracle.h"
 #include "worker/validation/validation.h"
 
@@ -34,8 +35,8 @@ typedef struct validator {
     const char *no_oracle; /* why there is none; NULL: there is one */
     question_t *questions;
     size_t n_judged;
-    databricks_result_t
-        oracle_cells; /* the last answer of an oracle in the warehouse, or why there is none */
+    /* the last answer of an oracle in the warehouse, or why there is none */
+    databricks_result_t oracle_cells;
     nv_error_t oracle_failure;
     const char **unfit; /* per source: why its raw files do not tell what the tables must hold, or NULL */
     Nv__Validation *result;
@@ -62,8 +63,7 @@ static bool is_remote(const Nv__Sttm *sttm)
 {
     for (size_t i = 0; i < sttm->n_sources; i++)
         for (size_t k = 0; k < sttm->sources[i]->n_files; k++)
-            if (strncmp(sttm->sources[i]->files[k]->path, "/Volumes/", 9) == 0 ||
-                strstr(sttm->sources[i]->files[k]->path, "://"))
+            if (source_kind(sttm->sources[i]->files[k]->path) != SOURCE_LOCAL)
                 return true;
     return false;
 }
