@@ -11,8 +11,8 @@ typedef struct checker {
     sttm_problems_t *out;
     name_index_t *names; /* silver columns by source, columns by target; first of a name */
     name_index_t *used;  /* silver columns that some target reads, by source */
-    name_index_t *
-        unread; /* columns in sttm.unmapped, by the first entry of their table; the entry itself for all columns */
+    /* columns in sttm.unmapped, by the first entry of their table; the entry itself for all columns */
+    name_index_t *unread;
 } checker_t;
 
 static void problem(checker_t *k, const char *path, const char *fmt, ...) NV_PRINTF(3, 4);

@@ -10,8 +10,8 @@
 #include "nuvyn/sttm.pb-c.h"
 
 typedef struct sttm_problems {
-    char **
-        text; /* "sttm.targets[3].columns[2].transform.inputs[0].column: \"x\": expected a silver column of orders" */
+    /* "sttm.targets[3].columns[2].transform.inputs[0].column: \"x\": expected a silver column of orders" */
+    char **text;
     size_t n, cap;
 } sttm_problems_t;
 

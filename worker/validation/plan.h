@@ -13,8 +13,8 @@ typedef struct planner {
     nv_mem_t *ctx;
     const validation_input_t *in;
     sql_dialect_t warehouse; /* of the loaded tables */
-    sql_dialect_t
-        oracle; /* of the second computation: DuckDB here, Spark where only the workspace reaches the files */
+    /* of the second computation: DuckDB here, Spark where only the workspace reaches the files */
+    sql_dialect_t oracle;
     bool of_reference; /* planner_clean names the reference's silver tables */
     validation_plan_t *plan;
     size_t cap_setup;
@@ -22,8 +22,8 @@ typedef struct planner {
     size_t cap_groups;
     validation_group_t *group; /* the one being filled */
     size_t cap_checks;
-    nv_buf_t
-        joins; /* " LEFT JOIN …" per dimension: what the group's statement asks its table together with */
+    /* " LEFT JOIN …" per dimension: what the group's statement asks its table together with */
+    nv_buf_t joins;
 } planner_t;
 
 /* Quoted and with all its parts. */

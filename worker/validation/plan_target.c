@@ -3,6 +3,28 @@
 
 #include <string.h>
 
+char *planner_table(const planner_t *p, const Nv__SttmTarget *target)
+{
+    return sql_table(p->ctx, p->warehouse, p->in->catalog, p->in->schema, target->name);
+}
+
+char *planner_subject(const planner_t *p, const Nv__SttmTarget *target, const char *column)
+{
+    return nv_printf(p->ctx, "%s.%s", target->name, column);
+}
+
+bool planner_keeps_original(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    return model_is_history(target) && column->scd == NV__SCD_TYPE__SCD_TYPE_0;
+}
+
+bool planner_is_comparable(const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+{
+    return column->transform->op != NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP &&
+           target_computes(target, column) && column->type != NV__VALUE_TYPE__VALUE_TYPE_DOUBLE &&
+           !planner_keeps_original(target, column);
+}
+
 /* The rows of a table that stand for something known, and of a history the current ones. */
 static char *real_rows(const planner_t *p, const Nv__SttmTarget *target)
 {

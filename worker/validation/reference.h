@@ -15,8 +15,8 @@
 
 typedef struct reference_batch {
     int number; /* from 1; orders the batches */
-    const char
-        *time; /* ISO 8601, UTC: when the batch was first seen; dates versions that the data do not date */
+    /* ISO 8601, UTC: when the batch was first seen; dates versions that the data do not date */
+    const char *time;
     /* Taken by the sources whose file_pattern they match (path; columns, where the header is not the table's); NULL: the mapping's
      * own files. */
     const Nv__SourceFile *const *files;

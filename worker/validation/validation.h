@@ -26,8 +26,8 @@ typedef struct validation_input {
     size_t n_profiles;
     const char *catalog;
     const char *schema;
-    bool
-        duckdb_warehouse; /* the loaded tables stand in a DuckDB catalog, not in a Databricks one: for proofs */
+    /* the loaded tables stand in a DuckDB catalog, not in a Databricks one: for proofs */
+    bool duckdb_warehouse;
     /* The oracle too is SQL for the warehouse, because only the workspace reaches the raw files; what it computes stands
      * in tables nuvyn_proof_… beside those of the pipeline until the plan's cleanup has run. */
     bool pushed_down;
@@ -53,8 +53,8 @@ typedef struct validation_check {
     const char *blame;   /* where a failure is to be mended */
     validation_compare_t compare;
     const char *warehouse; /* scalar SQL over the group's table */
-    const char *
-        oracle; /* scalar SQL over the group's oracle relation; NULL where there is nothing to compare with */
+    /* scalar SQL over the group's oracle relation; NULL where there is nothing to compare with */
+    const char *oracle;
     size_t warehouse_at; /* column in the answers */
     size_t oracle_at;
 } validation_check_t;
