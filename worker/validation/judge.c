@@ -62,7 +62,7 @@ Nv__Check *validation_judge(nv_mem_t *ctx, const validation_group_t *group, cons
         out->message = nv_printf(ctx, "not compared with the raw files: %s", answers->not_comparable);
     else if (out->status == NV__CHECK_STATUS__CHECK_STATUS_PASS)
         out->message = nv_strdup(ctx, "");
-    else if (strcmp(out->name, "unknown_share") == 0)
+    else if (validation_is_unknown_share(out))
         out->message = nv_printf(ctx, "%s: %s rows refer to nothing that is there, so they point to -1",
                                  out->subject, out->actual);
     else if (!check->oracle)

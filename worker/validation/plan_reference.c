@@ -65,7 +65,7 @@ static size_t identity(const planner_t *p, const reference_t *r, const Nv__SttmC
  * refer as well, and the statement is about the others. */
 static void join_dimension(planner_t *p, reference_t *r, bool lookup)
 {
-    const Nv__SttmColumn **parts;
+    const Nv__SttmColumn **parts = NULL;
     size_t n = lookup ? identity(p, r, &parts) : 0;
     char *of = joined_name(p, r->column, -1);
     r->texts = nv_strdup(p->ctx, "");

@@ -17,6 +17,7 @@
 #include "nuvyn/quality.pb-c.h"
 #include "nuvyn/sttm.pb-c.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -96,6 +97,13 @@ typedef struct validation_answers {
 /* One check, judged; below ctx. id counts through the run. */
 Nv__Check *validation_judge(nv_mem_t *ctx, const validation_group_t *group, const validation_check_t *check,
                             const validation_answers_t *answers, size_t id);
+
+/* The check counts rows that refer to nothing that is there; it warns, and belongs to validation_unknowns. */
+bool validation_is_unknown_share(const Nv__Check *check);
+/* What those checks found, for people: a sentence per reference of the sources, which names every table it is reached from. Below
+ * ctx. */
+const char **validation_unknowns(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__Validation *validation,
+                                 size_t *out_count);
 
 /* passed, blame and critique out of the checks. */
 void validation_conclude(nv_mem_t *ctx, Nv__Validation *validation);

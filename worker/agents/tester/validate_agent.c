@@ -159,7 +159,7 @@ static bool consult_oracle(validator_t *v, nv_error_t *err)
 static void add_check(validator_t *v, Nv__Check *check)
 {
     NV_PUSH(v->ctx, v->result->checks, v->result->n_checks, v->cap_checks) = check;
-    if (check->status != NV__CHECK_STATUS__CHECK_STATUS_PASS)
+    if (check->status != NV__CHECK_STATUS__CHECK_STATUS_PASS && !validation_is_unknown_share(check))
         task_say(v->task, "finding", "%s", check->message);
 }
 
@@ -305,7 +305,10 @@ static void add_question(validator_t *v, databricks_statement_t *statements, siz
 
 static void tell_outcome(validator_t *v)
 {
-    size_t passed = 0, warned = 0;
+    size_t passed = 0, warned = 0, n_unknowns;
+    const char **unknowns = validation_unknowns(v->ctx, v->sttm, v->result, &n_unknowns);
+    for (size_t i = 0; i < n_unknowns; i++)
+        task_say(v->task, "finding", "%s", unknowns[i]);
     for (size_t i = 0; i < v->result->n_checks; i++) {
         passed += v->result->checks[i]->status == NV__CHECK_STATUS__CHECK_STATUS_PASS;
         warned += v->result->checks[i]->status == NV__CHECK_STATUS__CHECK_STATUS_WARN;

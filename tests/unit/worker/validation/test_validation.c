@@ -287,6 +287,47 @@ static void concludes(void **state)
     assert_non_null(strstr(validation.critique, "grain_unique of fact_order"));
 }
 
+/* Each orphan is told once, however many tables and dimensions are reached by it. */
+static void tells_unknowns_per_reference(void **state)
+{
+    const fixture_t *f = *state;
+    Nv__SttmInput input = NV__STTM_INPUT__INIT, *inputs[] = {&input};
+    input.source = (char *)"orders", input.source_column = (char *)"customer";
+    Nv__Transform lookup = NV__TRANSFORM__INIT;
+    lookup.op = NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP, lookup.inputs = inputs, lookup.n_inputs = 1;
+    Nv__SttmColumn customer = NV__STTM_COLUMN__INIT, address = NV__STTM_COLUMN__INIT;
+    customer.name = (char *)"customer_key", address.name = (char *)"address_key";
+    customer.transform = address.transform = &lookup;
+    Nv__SttmColumn *columns[] = {&customer, &address};
+    Nv__SttmTarget order = NV__STTM_TARGET__INIT, line = NV__STTM_TARGET__INIT;
+    order.name = (char *)"fact_order", line.name = (char *)"fact_line";
+    order.columns = line.columns = columns, order.n_columns = line.n_columns = 2;
+    Nv__SttmTarget *targets[] = {&order, &line};
+    Nv__Sttm sttm = NV__STTM__INIT;
+    sttm.targets = targets, sttm.n_targets = 2;
+    const char *subjects[] = {"fact_order.customer_key", "fact_order.address_key", "fact_line.customer_key",
+                              "fact_line.address_key"};
+    const char *rows[] = {"2", "2", "7", "9"};
+    Nv__Check checks[4], *list[4];
+    for (int i = 0; i < 4; i++) {
+        checks[i] = (Nv__Check)NV__CHECK__INIT;
+        checks[i].name = (char *)"unknown_share", checks[i].subject = (char *)subjects[i];
+        checks[i].actual = (char *)rows[i], checks[i].status = NV__CHECK_STATUS__CHECK_STATUS_WARN;
+        list[i] = &checks[i];
+    }
+    Nv__Validation validation = NV__VALIDATION__INIT;
+    validation.checks = list, validation.n_checks = 4;
+    size_t n;
+    const char **texts = validation_unknowns(f->ctx, &sttm, &validation, &n);
+    assert_int_equal(n, 1);
+    assert_string_equal(texts[0], "orders.customer: rows whose reference finds nothing point to the unknown "
+                                  "member (-1): 2 of fact_order, 7 of fact_line, 9 of fact_line.address_key");
+    checks[0].status = checks[1].status = checks[2].status = checks[3].status =
+        NV__CHECK_STATUS__CHECK_STATUS_PASS;
+    validation_unknowns(f->ctx, &sttm, &validation, &n);
+    assert_int_equal(n, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -299,6 +340,7 @@ int main(void)
         cmocka_unit_test(says_which_rules_it_does_not_follow),
         cmocka_unit_test(speaks_spark),
         cmocka_unit_test(concludes),
+        cmocka_unit_test(tells_unknowns_per_reference),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
