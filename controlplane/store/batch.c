@@ -241,23 +241,6 @@ static bool put_tasks(db_t *db, const store_batch_t *b, nv_error_t *err)
     return true;
 }
 
-static bool put_timers(db_t *db, const store_batch_t *b, nv_error_t *err)
-{
-    for (size_t i = 0; i < b->n_timers; i++) {
-        const store_timer_t *t = &b->timers[i];
-        bool ok = t->due_unix_ms < 0
-                      ? db_send(db, DB_TIMER_DELETE,
-                                DB_PARAMS(db_s(b->tenant), db_s(b->run_id), db_s(t->timer_id)), err)
-                      : db_send(db, DB_TIMER_PUT,
-                                DB_PARAMS(db_s(b->tenant), db_s(b->run_id), db_s(t->timer_id),
-                                          db_i(t->due_unix_ms), db_b(t->data)),
-                                err);
-        if (!ok)
-            return false;
-    }
-    return true;
-}
-
 static bool put_interrupts(db_t *db, const store_batch_t *b, nv_error_t *err)
 {
     for (size_t i = 0; i < b->n_interrupts; i++) {
@@ -298,8 +281,7 @@ static bool put_artifacts(db_t *db, const store_batch_t *b, nv_error_t *err)
 static bool put_all(db_t *db, const store_batch_t *b, nv_error_t *err)
 {
     return put_checkpoints(db, b, err) && put_pending(db, b, err) && put_events(db, b, err) &&
-           put_tasks(db, b, err) && put_timers(db, b, err) && put_interrupts(db, b, err) &&
-           put_artifacts(db, b, err);
+           put_tasks(db, b, err) && put_interrupts(db, b, err) && put_artifacts(db, b, err);
 }
 
 bool batch_apply_claimed(db_t *db, const store_batch_t *b, const batch_claim_t *claim, store_result_t *result,

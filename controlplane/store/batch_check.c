@@ -77,12 +77,8 @@ static bool check_tasks(const store_batch_t *batch, size_t *weight, nv_error_t *
     return true;
 }
 
-static bool check_waits(const store_batch_t *batch, nv_error_t *err)
+static bool check_interrupts(const store_batch_t *batch, nv_error_t *err)
 {
-    for (size_t i = 0; i < batch->n_timers; i++)
-        if (!check_name("timer id", batch->timers[i].timer_id, err) ||
-            !check_blob("timer", batch->timers[i].data, err))
-            return false;
     for (size_t i = 0; i < batch->n_interrupts; i++) {
         const store_interrupt_t *it = &batch->interrupts[i];
         if (!check_name("interrupt id", it->interrupt_id, err) ||
@@ -135,6 +131,6 @@ bool batch_check(const store_batch_t *batch, size_t *weight, nv_error_t *err)
     return check_name("tenant", batch->tenant, err) && check_name("run id", batch->run_id, err) &&
            check_optional("request id", batch->request_id, err) && check_epochs(batch, err) &&
            check_checkpoints(batch, weight, err) && check_events(batch, weight, err) &&
-           check_pending(batch, weight, err) && check_tasks(batch, weight, err) && check_waits(batch, err) &&
-           check_documents(batch, err);
+           check_pending(batch, weight, err) && check_tasks(batch, weight, err) &&
+           check_interrupts(batch, err) && check_documents(batch, err);
 }

@@ -51,10 +51,13 @@ static bool configure(postgres_t *db, nv_error_t *err)
              db->writer ? db->busy_ms : 0);
     if (!simple(db, sql, NULL, 0, err))
         return false;
-    if (db->writer && !simple(db,
-                              "SELECT set_config('synchronous_commit', 'on', false) "
-                              "WHERE current_setting('synchronous_commit') = 'off'",
-                              NULL, 0, err))
+    if (db->writer &&
+        !simple(db,
+                "SELECT set_config('synchronous_commit', 'on', false) "
+                "WHERE current_setting('synchronous_commit') = 'off';"
+                /* It goes by keys; a plan made while a table was small must not read all of it later. */
+                "SET enable_seqscan = off",
+                NULL, 0, err))
         return false;
     return simple(db, "SELECT CAST(pg_postmaster_start_time() AS TEXT)", db->started, sizeof db->started,
                   err);

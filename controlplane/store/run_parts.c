@@ -1,4 +1,4 @@
-/* Reading what hangs on a run: tasks, timers, interrupts, artifacts. */
+/* Reading what hangs on a run: tasks, interrupts, artifacts. */
 #include <string.h>
 
 #include "controlplane/store/internal.h"
@@ -43,45 +43,6 @@ bool store_task_list(store_t *store, nv_mem_t *ctx, const char *tenant, const ch
     if (!check_run_key(tenant, run_id, err) ||
         !rows_list(store, ctx, open_only ? DB_TASK_LIST_OPEN : DB_TASK_LIST,
                    DB_PARAMS(db_s(tenant), db_s(run_id)), push_task, &rows, err))
-        return false;
-    *out = rows.list;
-    *n = rows.count;
-    return true;
-}
-
-static bool push_timer(db_row_t *row, void *arg, nv_error_t *err)
-{
-    (void)err;
-    rows_t *rows = arg;
-    nv_mem_t *ctx = rows->ctx;
-    *(store_timer_t *)rows_push(rows, sizeof(store_timer_t)) = (store_timer_t){
-        .tenant = db_row_text(row, 0, ctx),
-        .run_id = db_row_text(row, 1, ctx),
-        .timer_id = db_row_text(row, 2, ctx),
-        .due_unix_ms = db_row_int(row, 3),
-        .data = db_row_copy(row, 4, ctx),
-    };
-    return true;
-}
-
-bool store_timer_list(store_t *store, nv_mem_t *ctx, const char *tenant, const char *run_id,
-                      store_timer_t **out, size_t *n, nv_error_t *err)
-{
-    rows_t rows;
-    if (!check_run_key(tenant, run_id, err) ||
-        !rows_list(store, ctx, DB_TIMER_LIST, DB_PARAMS(db_s(tenant), db_s(run_id)), push_timer, &rows, err))
-        return false;
-    *out = rows.list;
-    *n = rows.count;
-    return true;
-}
-
-bool store_timer_due(store_t *store, nv_mem_t *ctx, int64_t now_unix_ms, int limit, store_timer_t **out,
-                     size_t *n, nv_error_t *err)
-{
-    rows_t rows;
-    if (!rows_list(store, ctx, DB_TIMER_DUE, DB_PARAMS(db_i(now_unix_ms), db_i(list_limit(limit))),
-                   push_timer, &rows, err))
         return false;
     *out = rows.list;
     *n = rows.count;

@@ -192,9 +192,8 @@ typedef struct deletion {
 static bool apply_deletion(db_t *db, void *arg, nv_error_t *err)
 {
     static const db_statement_t parts[] = {
-        DB_RUN_DELETE_REQUESTS,   DB_RUN_DELETE_CHECKPOINTS, DB_RUN_DELETE_PENDING,
-        DB_RUN_DELETE_EVENTS,     DB_RUN_DELETE_TASKS,       DB_RUN_DELETE_TIMERS,
-        DB_RUN_DELETE_INTERRUPTS, DB_RUN_DELETE_ARTIFACTS,   DB_RUN_DELETE_DOCUMENTS,
+        DB_RUN_DELETE_REQUESTS, DB_RUN_DELETE_CHECKPOINTS, DB_RUN_DELETE_PENDING,   DB_RUN_DELETE_EVENTS,
+        DB_RUN_DELETE_TASKS,    DB_RUN_DELETE_INTERRUPTS,  DB_RUN_DELETE_ARTIFACTS, DB_RUN_DELETE_DOCUMENTS,
     };
     const deletion_t *d = arg;
     int64_t changes;

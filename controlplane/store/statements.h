@@ -45,10 +45,10 @@
       "AND (CAST($8 AS BIGINT) = 0 OR revision = $8) AND (CAST($9 AS BIGINT) = 0 OR last_event + 1 = $9) " \
       "RETURNING epoch, revision, last_event") \
     X(RUN_GET, "SELECT " RUN_COLUMNS " FROM runs" OF_RUN) \
-    X(RUN_LIST, "SELECT " RUN_COLUMNS " FROM runs WHERE tenant = $1 AND (created_ms, run_id) < ($2, $3) " \
+    X(RUN_LIST, "SELECT " RUN_COLUMNS " FROM runs WHERE tenant = $1 AND created_ms >= 0 AND (created_ms, run_id) < ($2, $3) " \
       "ORDER BY created_ms DESC, run_id DESC LIMIT $4") \
     X(RUN_LIST_STATE, "SELECT " RUN_COLUMNS " FROM runs WHERE tenant = $1 AND state = $2 " \
-      "AND (created_ms, run_id) < ($3, $4) ORDER BY created_ms DESC, run_id DESC LIMIT $5") \
+      "AND created_ms >= 0 AND (created_ms, run_id) < ($3, $4) ORDER BY created_ms DESC, run_id DESC LIMIT $5") \
     X(RUN_LIST_OPEN, "SELECT " RUN_COLUMNS " FROM runs WHERE finished_ms = 0 " \
       "AND (created_ms, tenant, run_id) > ($1, $2, $3) ORDER BY created_ms, tenant, run_id LIMIT $4") \
     X(RUN_LIST_FINISHED, "SELECT tenant, run_id, epoch, finished_ms FROM runs WHERE finished_ms > 0 " \
@@ -63,7 +63,6 @@
     X(RUN_DELETE_PENDING, "DELETE FROM pending" OF_RUN) \
     X(RUN_DELETE_EVENTS, "DELETE FROM events" OF_RUN) \
     X(RUN_DELETE_TASKS, "DELETE FROM tasks" OF_RUN) \
-    X(RUN_DELETE_TIMERS, "DELETE FROM timers" OF_RUN) \
     X(RUN_DELETE_INTERRUPTS, "DELETE FROM interrupts" OF_RUN) \
     X(RUN_DELETE_ARTIFACTS, "DELETE FROM artifacts" OF_RUN) \
     X(RUN_DELETE_DOCUMENTS, "DELETE FROM run_documents" OF_RUN) \
@@ -92,12 +91,6 @@
     X(TASK_LIST, "SELECT " TASK_COLUMNS " FROM tasks" OF_RUN " ORDER BY task_id") \
     X(TASK_LIST_OPEN, "SELECT " TASK_COLUMNS " FROM tasks" OF_RUN \
       " AND state NOT IN ('done', 'failed', 'cancelled') ORDER BY task_id") \
-    X(TIMER_PUT, "INSERT INTO timers (tenant, run_id, timer_id, due_ms, data) VALUES ($1, $2, $3, $4, $5) " \
-      "ON CONFLICT (tenant, run_id, timer_id) DO UPDATE SET due_ms = excluded.due_ms, data = excluded.data") \
-    X(TIMER_DELETE, "DELETE FROM timers" OF_RUN " AND timer_id = $3") \
-    X(TIMER_LIST, "SELECT tenant, run_id, timer_id, due_ms, data FROM timers" OF_RUN " ORDER BY due_ms, timer_id") \
-    X(TIMER_DUE, "SELECT tenant, run_id, timer_id, due_ms, data FROM timers WHERE due_ms <= $1 " \
-      "ORDER BY due_ms, tenant, run_id, timer_id LIMIT $2") \
     X(INTERRUPT_PUT, "INSERT INTO interrupts (tenant, " INTERRUPT_COLUMNS ") VALUES " \
       "($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) ON CONFLICT (tenant, run_id, interrupt_id) DO UPDATE SET " \
       "task_id = excluded.task_id, node = excluded.node, question = excluded.question, asked_ms = excluded.asked_ms, " \

@@ -172,14 +172,6 @@ typedef struct store_task {
     nv_bytes_t data;
 } store_task_t;
 
-typedef struct store_timer {
-    const char *tenant; /* out only */
-    const char *run_id; /* out only */
-    const char *timer_id;
-    int64_t due_unix_ms; /* in a batch, negative: removes the timer */
-    nv_bytes_t data;
-} store_timer_t;
-
 typedef struct store_interrupt {
     const char *run_id; /* out only */
     const char *interrupt_id;
@@ -234,8 +226,6 @@ typedef struct store_batch {
     size_t n_events;
     const store_task_t *tasks; /* inserted or replaced */
     size_t n_tasks;
-    const store_timer_t *timers;
-    size_t n_timers;
     const store_interrupt_t *interrupts; /* inserted or replaced */
     size_t n_interrupts;
     const store_artifact_t *artifacts; /* inserted or replaced; the document must exist in the tenant */
@@ -303,11 +293,6 @@ bool store_task_get(store_t *store, nv_mem_t *ctx, const char *tenant, const cha
                     const char *task_id, store_task_t *out, nv_error_t *err) NV_MUST_CHECK;
 bool store_task_list(store_t *store, nv_mem_t *ctx, const char *tenant, const char *run_id, bool open_only,
                      store_task_t **out, size_t *n, nv_error_t *err) NV_MUST_CHECK;
-bool store_timer_list(store_t *store, nv_mem_t *ctx, const char *tenant, const char *run_id,
-                      store_timer_t **out, size_t *n, nv_error_t *err) NV_MUST_CHECK;
-/* Timers of all tenants due at or before `now`, earliest first, at most limit (0: STORE_PAGE_MAX). */
-bool store_timer_due(store_t *store, nv_mem_t *ctx, int64_t now_unix_ms, int limit, store_timer_t **out,
-                     size_t *n, nv_error_t *err) NV_MUST_CHECK;
 bool store_interrupt_get(store_t *store, nv_mem_t *ctx, const char *tenant, const char *run_id,
                          const char *interrupt_id, store_interrupt_t *out, nv_error_t *err) NV_MUST_CHECK;
 /* run_id NULL or "": of all runs of the tenant. At most STORE_PAGE_MAX. */

@@ -30,7 +30,6 @@ typedef struct superstep {
     store_task_t tasks[TASKS];
     store_checkpoint_t checkpoint;
     store_pending_t pending;
-    store_timer_t timer;
     store_run_change_t change;
     store_batch_t batch;
 } superstep_t;

@@ -1,9 +1,9 @@
 /* Durable supersteps: latency and throughput of group commit, beside raw fdatasync of the same bytes on the same disk.
  *
- * Closed loop: each of n runs commits supersteps one after the other (a checkpoint delta, events, tasks, pending writes, a
- * timer), as fast as it can. After each round, the bytes that one transaction wrote are appended to a plain file and synced
- * as often, in the same folder: what the disk could do at best. Open loop: supersteps arrive at a fixed rate; the latency
- * counts from when each was due. Prints figures and ratios; exits 1 where a target is missed.
+ * Closed loop: each of n runs commits supersteps one after the other (a checkpoint delta, events, tasks, pending writes), as
+ * fast as it can. After each round, the bytes that one transaction wrote are appended to a plain file and synced as often, in
+ * the same folder: what the disk could do at best. Open loop: supersteps arrive at a fixed rate; the latency counts from when
+ * each was due. Prints figures and ratios; exits 1 where a target is missed.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -190,8 +190,6 @@ static bool closed_rows(store_t *store, const char *folder, double seconds, int 
     return ok;
 }
 
-/* What one core can do (steps per second of processor time, the server's included) and how long a step waits at the rate
- * that the target names for each core of this machine. */
 /* One row, and then the disk alone with as many bytes to each sync: nothing durable can be quicker than that. */
 static bool open_row(store_t *store, const char *folder, const char *name, double rate, double seconds,
                      int server_pid, samples_t *all, open_figures_t *f, nv_error_t *err)

@@ -99,7 +99,6 @@ void superstep_next(superstep_t *s)
     static const char delta[DELTA_BYTES];
     int64_t step = s->step + 1;
     fill_lists(s, step);
-    s->timer = (store_timer_t){.timer_id = "run", .due_unix_ms = step};
     s->checkpoint = (store_checkpoint_t){.seq = step,
                                          .parent = step - 1,
                                          .step = step,
@@ -120,7 +119,5 @@ void superstep_next(superstep_t *s)
                                .pending = &s->pending,
                                .n_pending = 1,
                                .clear_pending_through = step - 1,
-                               .timers = &s->timer,
-                               .n_timers = 1,
                                .prune_below = step % 64 == 1 ? step - 48 : 0};
 }

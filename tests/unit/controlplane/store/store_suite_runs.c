@@ -254,7 +254,7 @@ static void test_survives_reopening(void **state)
     assert_ok(f, store_ping(f->store, &f->err));
     store_status_t status;
     store_get_status(f->store, &status);
-    assert_int_equal(status.schema_version, 3);
+    assert_int_equal(status.schema_version, 4);
 }
 
 int suite_runs(void)

@@ -1,4 +1,4 @@
-/* What a superstep commits: all of it or nothing, checkpoints, pending writes, tasks, timers, interrupts. */
+/* What a superstep commits: all of it or nothing, checkpoints, pending writes, tasks, interrupts. */
 #include "controlplane/store/documents.h"
 #include "store_suite.h"
 
@@ -9,7 +9,6 @@ void suite_full_batch(fixture_t *f, store_batch_t *batch)
     static store_checkpoint_t checkpoint;
     static store_event_t event;
     static store_task_t task;
-    static store_timer_t timer;
     static store_pending_t pending;
     static store_interrupt_t interrupt;
     static store_artifact_t artifact;
@@ -37,7 +36,6 @@ void suite_full_batch(fixture_t *f, store_batch_t *batch)
                           .lease_until_unix_ms = 99,
                           .updated_unix_ms = 5,
                           .data = nv_bytes("T", 1)};
-    timer = (store_timer_t){.timer_id = "run", .due_unix_ms = 50, .data = nv_bytes("X", 1)};
     pending = (store_pending_t){.step = 2, .task_id = "t0", .data = nv_bytes("P", 1)};
     interrupt = (store_interrupt_t){.interrupt_id = "i1",
                                     .task_id = "t9",
@@ -57,8 +55,6 @@ void suite_full_batch(fixture_t *f, store_batch_t *batch)
         .n_events = 1,
         .tasks = &task,
         .n_tasks = 1,
-        .timers = &timer,
-        .n_timers = 1,
         .pending = &pending,
         .n_pending = 1,
         .interrupts = &interrupt,
@@ -87,14 +83,7 @@ static void test_superstep_roundtrip(void **state)
     assert_string_equal(task.item, "orders");
     assert_string_equal(task.idempotency_token, "tok");
     assert_int_equal(task.lease_until_unix_ms, 99);
-    store_timer_t *timers;
     size_t n;
-    assert_ok(f, store_timer_due(f->store, f->ctx, 50, 0, &timers, &n, &f->err));
-    assert_int_equal(n, 1);
-    assert_string_equal(timers[0].tenant, "acme");
-    assert_string_equal(timers[0].run_id, "r1");
-    assert_ok(f, store_timer_due(f->store, f->ctx, 49, 0, &timers, &n, &f->err));
-    assert_int_equal(n, 0);
     store_interrupt_t *interrupts;
     assert_ok(f, store_interrupt_list(f->store, f->ctx, "acme", NULL, true, &interrupts, &n, &f->err));
     assert_int_equal(n, 1);
@@ -127,9 +116,6 @@ void suite_assert_untouched(fixture_t *f)
     assert_int_equal(n, 0);
     store_checkpoint_t *checkpoints;
     assert_ok(f, store_checkpoint_list(f->store, f->ctx, "acme", "r1", &checkpoints, &n, &f->err));
-    assert_int_equal(n, 0);
-    store_timer_t *timers;
-    assert_ok(f, store_timer_list(f->store, f->ctx, "acme", "r1", &timers, &n, &f->err));
     assert_int_equal(n, 0);
     store_artifact_t *artifacts;
     assert_ok(f, store_artifact_list(f->store, f->ctx, "acme", "r1", &artifacts, &n, &f->err));
@@ -250,7 +236,7 @@ static void test_pending_and_clear(void **state)
     assert_int_equal(list[0].step, 2);
 }
 
-static void test_tasks_timers_interrupts_change(void **state)
+static void test_tasks_interrupts_change(void **state)
 {
     fixture_t *f = *state;
     suite_create_run(f, "acme", "r1");
@@ -258,7 +244,6 @@ static void test_tasks_timers_interrupts_change(void **state)
     suite_full_batch(f, &batch);
     assert_ok(f, store_commit(f->store, &batch, NULL, &f->err));
     store_task_t task = {.task_id = "t1", .state = "done"};
-    store_timer_t timer = {.timer_id = "run", .due_unix_ms = -1};
     store_interrupt_t answer = {.interrupt_id = "i1",
                                 .node = "approve",
                                 .question = "?",
@@ -270,8 +255,6 @@ static void test_tasks_timers_interrupts_change(void **state)
     store_batch_t next = suite_change_of("r1");
     next.tasks = &task;
     next.n_tasks = 1;
-    next.timers = &timer;
-    next.n_timers = 1;
     next.interrupts = &answer;
     next.n_interrupts = 1;
     assert_ok(f, store_commit(f->store, &next, NULL, &f->err));
@@ -281,9 +264,6 @@ static void test_tasks_timers_interrupts_change(void **state)
     assert_int_equal(n, 0);
     assert_ok(f, store_task_list(f->store, f->ctx, "acme", "r1", false, &tasks, &n, &f->err));
     assert_int_equal(n, 1);
-    store_timer_t *timers;
-    assert_ok(f, store_timer_due(f->store, f->ctx, INT64_MAX, 0, &timers, &n, &f->err));
-    assert_int_equal(n, 0);
     store_interrupt_t *interrupts;
     assert_ok(f, store_interrupt_list(f->store, f->ctx, "acme", "r1", true, &interrupts, &n, &f->err));
     assert_int_equal(n, 0);
@@ -301,6 +281,6 @@ int suite_supersteps(void)
                                        SUITE_CASE(test_checkpoint_chain_and_prune),
                                        SUITE_CASE(test_chain_with_a_hole_is_data_loss),
                                        SUITE_CASE(test_pending_and_clear),
-                                       SUITE_CASE(test_tasks_timers_interrupts_change)};
+                                       SUITE_CASE(test_tasks_interrupts_change)};
     return cmocka_run_group_tests_name("store: supersteps", tests, NULL, NULL);
 }

@@ -1,4 +1,5 @@
 /* The suite on a real PostgreSQL server. NUVYN_PG_BIN chooses another one, such as one with pgvector. */
+#include "controlplane/store/statements.h"
 #include "postgres_server.h"
 #include "store_suite.h"
 
@@ -35,12 +36,33 @@ static void test_no_server(void **state)
     assert_null(strstr(f->err.message, "hunter2"));
 }
 
+/* The plan of a step's compare-and-set, as it is cached while nothing is known about the table. */
+static void test_a_run_is_found_by_its_key(void **state)
+{
+    static const char *const script[] = {"SET plan_cache_mode = force_generic_plan",
+                                         "SET enable_seqscan = off",
+                                         "EXPLAIN EXECUTE advance(0, 0, 0, NULL, 'acme', 'r1', 1, 0, 0)"};
+    fixture_t *f = *state;
+    PGconn *conn = PQconnectdb(f->url + strlen("postgresql:"));
+    PQclear(PQprepare(conn, "advance", db_statement_sql(DB_RUN_ADVANCE), 0, NULL));
+    PGresult *plan = NULL;
+    for (size_t i = 0; i < sizeof script / sizeof *script; i++) {
+        PQclear(plan);
+        plan = PQexec(conn, script[i]);
+    }
+    assert_int_equal(PQresultStatus(plan), PGRES_TUPLES_OK);
+    assert_non_null(strstr(PQgetvalue(plan, 1, 0), "runs_pkey"));
+    PQclear(plan);
+    PQfinish(conn);
+}
+
 static int suite_server(void)
 {
     const struct CMUnitTest tests[] = {
         SUITE_CASE(test_newer_schema_is_refused),
         SUITE_CASE(test_two_control_planes),
         SUITE_CASE(test_no_server),
+        SUITE_CASE(test_a_run_is_found_by_its_key),
     };
     return cmocka_run_group_tests_name("store: server", tests, NULL, NULL);
 }
