@@ -1,5 +1,7 @@
 #include "worker/evaluation/scorecard.h"
 
+#include "worker/evaluation/data_quality.h"
+
 #include <string.h>
 
 /* One line of the card: what it measures, how much it counts, and the measurement (false: could not be
@@ -279,5 +281,6 @@ Nv__Scorecard *scorecard_make(nv_mem_t *ctx, const run_record_t *record)
     card->succeeded = analyze_only(record) ? record->review && record->review->passed
                                            : record->validation && record->validation->passed;
     card->findings = findings_list(ctx, record, &card->n_findings);
+    data_quality_measure(ctx, record, card);
     return card;
 }

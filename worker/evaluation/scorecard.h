@@ -3,7 +3,7 @@
  *
  * The score is the weighted mean of the lines that could be measured, times 100; a line that could not be
  * measured (the run ended before it) counts as 0, so a run that stopped early never looks better than one
- * that finished.
+ * that finished. It is of the design and the pipeline; how good the data were is told beside it (data_quality.h).
  */
 #ifndef WORKER_EVALUATION_SCORECARD_H
 #define WORKER_EVALUATION_SCORECARD_H

@@ -4,7 +4,7 @@
 #include "common/core/json.h"
 #include "nuvyn/design.pb-c.h"
 #include "nuvyn/sttm.pb-c.h"
-#include "worker/evaluation/scorecard.h"
+#include "worker/evaluation/data_quality.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -121,6 +121,7 @@ static void print_ending(const Nv__Scorecard *card, const analyze_options_t *opt
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("ending");
     fprintf(out, "\n%s\n", scorecard_method_text(ctx, card));
+    fprintf(out, "%s\n", data_quality_text(ctx, card));
     fprintf(out, "Score %.0f of 100 (of what an analysis can measure), %.1f s.\n", card->score,
             card->seconds);
     if (options->output_dir)

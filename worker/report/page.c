@@ -1,4 +1,5 @@
 #include "worker/report/page.h"
+#include "worker/evaluation/data_quality.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -34,6 +35,8 @@ static void put_facts(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record, 
                         count_kind(record->sttm, NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION);
     nv_buf_puts(buf, "<div class=\"facts\">\n");
     put_fact(buf, nv_printf(ctx, "%.0f", card->score), "score of 100");
+    if (card->n_data_lines > 0)
+        put_fact(buf, nv_printf(ctx, "%d", data_quality_shown(card)), "data quality of 100");
     put_fact(buf, nv_printf(ctx, "%zu", record->n_profiles), "source tables");
     put_fact(buf, nv_printf(ctx, "%zu", count_kind(record->sttm, NV__TARGET_KIND__TARGET_KIND_FACT)),
              "facts");
@@ -50,6 +53,8 @@ static void put_method(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record,
     if (scope[0])
         html_element(buf, "p", NULL, scope);
     html_element(buf, "p", "dim", scorecard_method_text(ctx, card));
+    html_element(buf, "p", card->data_score < DATA_QUALITY_LOW ? "warn" : "dim",
+                 data_quality_text(ctx, card));
 }
 
 static void put_header(nv_mem_t *ctx, nv_buf_t *buf, const run_record_t *record, const Nv__Scorecard *card)
@@ -116,20 +121,28 @@ static void put_findings(nv_buf_t *buf, const Nv__Scorecard *card)
     nv_buf_puts(buf, "</ul></section>\n");
 }
 
-static void put_score(nv_buf_t *buf, const Nv__Scorecard *card)
+static void put_lines(nv_buf_t *buf, const char *title, Nv__ScoreLine *const *lines, size_t count)
 {
     static const char *const titles[] = {"measure", ">value", ">weight", "detail", NULL};
-    nv_buf_puts(buf, "<section id=\"score\"><h2>Score</h2>");
-    html_table_open(buf, "score", titles);
-    for (size_t i = 0; i < card->n_lines; i++) {
+    html_table_open(buf, title, titles);
+    for (size_t i = 0; i < count; i++) {
         nv_buf_puts(buf, "<tr>");
-        html_element(buf, "td", NULL, card->lines[i]->name);
-        nv_buf_printf(buf, "<td class=\"n\">%.3f</td><td class=\"n\">%g</td>", card->lines[i]->value,
-                      card->lines[i]->weight);
-        html_element(buf, "td", "dim", card->lines[i]->detail);
+        html_element(buf, "td", NULL, lines[i]->name);
+        nv_buf_printf(buf, "<td class=\"n\">%.3f</td><td class=\"n\">%g</td>", lines[i]->value,
+                      lines[i]->weight);
+        html_element(buf, "td", "dim", lines[i]->detail);
         nv_buf_puts(buf, "</tr>\n");
     }
     html_table_close(buf);
+}
+
+static void put_score(nv_buf_t *buf, const Nv__Scorecard *card)
+{
+    nv_buf_puts(buf, "<section id=\"score\"><h2>Score</h2>");
+    put_lines(buf, "of the design and the pipeline: the weighted mean", card->lines, card->n_lines);
+    if (card->n_data_lines > 0)
+        put_lines(buf, "of the data: the lowest that counts, each of the table where it is lowest",
+                  card->data_lines, card->n_data_lines);
     nv_buf_puts(buf, "</section>\n");
 }
 

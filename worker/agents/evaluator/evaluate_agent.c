@@ -1,6 +1,7 @@
 /* The Evaluator: scores the run and writes what people get from it. */
 #include "worker/agents/evaluator/run_documents.h"
 #include "worker/evaluation/changes.h"
+#include "worker/evaluation/data_quality.h"
 #include "worker/report/report.h"
 
 #include <string.h>
@@ -142,6 +143,8 @@ static void tell_ending(agent_task_t *task, nv_mem_t *ctx, const run_record_t *r
     tell(task, scorecard_method_text(ctx, card));
     if (scorecard_scope_text(record)[0])
         tell(task, scorecard_scope_text(record));
+    if (data_quality_text(ctx, card)[0])
+        tell(task, data_quality_text(ctx, card));
     tell(task, nv_printf(ctx, "Score %.0f of 100.", card->score));
 }
 
@@ -168,7 +171,9 @@ bool agent_evaluate(agent_task_t *task, nv_mem_t *ctx, agent_result_t *out, nv_e
     tell_ending(task, ctx, &record, card);
     if (!store_all(task, ctx, &record, card, err) || !task_write(task, "scorecard", &card->base, err))
         return nv_wrap(err, "evaluate");
-    task_progress(task, "progress", 1, 1, "score %.0f of 100", card->score);
+    task_progress(task, "progress", 1, 1, "score %.0f of 100%s", card->score,
+                  card->n_data_lines > 0 ? nv_printf(ctx, ", data quality %d", data_quality_shown(card))
+                                         : "");
     out->outcome = "done";
     out->blame = "";
     return true;

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "worker/evaluation/scorecard.h"
+#include "worker/evaluation/data_quality.h"
 
 /* One source table with three columns: one mapped, one left out with a reason, one forgotten. */
 static Nv__ColumnProfile columns[3] = {NV__COLUMN_PROFILE__INIT, NV__COLUMN_PROFILE__INIT,
@@ -179,6 +179,57 @@ static void keys_are_named_whole(void **state)
     assert_string_equal(findings[1], "returns(order_id, line_no): 1 row points to no row of lines");
 }
 
+/* Half a file lost is half, however many other tables are sound. */
+static void the_data_are_as_good_as_their_worst_table(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    Nv__TableProfile sound = NV__TABLE_PROFILE__INIT, half = NV__TABLE_PROFILE__INIT;
+    sound.name = (char *)"customers", sound.row_count = 1000, sound.duplicate_row_count = 400;
+    half.name = (char *)"orders", half.row_count = 500, half.rejected_count = 500;
+    const Nv__TableProfile *tables[] = {&sound, &half};
+    run_record_t record = {.n_profiles = 2, .profiles = tables};
+    Nv__Scorecard *card = scorecard_make(ctx, &record);
+    assert_float_equal(card->data_score, 50, 1e-9);
+    assert_string_equal(data_quality_text(ctx, card), "WARNING: Data quality 50 of 100: orders: 500 of 1000 "
+                                                      "lines could not be read as rows.");
+    half.rejected_count = 1;
+    card = scorecard_make(ctx, &record);
+    assert_int_equal(data_quality_shown(card), 99); /* 100 is for data without a fault */
+    half.rejected_count = 0;
+    card = scorecard_make(ctx, &record);
+    assert_string_equal(data_quality_text(ctx, card),
+                        "Data quality 100 of 100: no row, value or reference is lost.");
+}
+
+static void lost_rows_values_and_references_count_alike(void **state)
+{
+    (void)state;
+    NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("test");
+    make_profile();
+    columns[1].invalid_count = 9;
+    columns[1].null_count = 10;
+    run_record_t record = {.n_profiles = 1, .profiles = profile_list};
+    assert_float_equal(scorecard_make(ctx, &record)->data_score, 90, 1e-9);
+    char *names[] = {(char *)"id"};
+    Nv__Join join = NV__JOIN__INIT, *joins[] = {&join};
+    join.from = (char *)"orders", join.to = (char *)"lines", join.columns = names, join.n_columns = 1;
+    join.orphans = 20;
+    Nv__Relations relations = NV__RELATIONS__INIT;
+    relations.joins = joins, relations.n_joins = 1;
+    record.relations = &relations;
+    assert_float_equal(scorecard_make(ctx, &record)->data_score, 80, 1e-9);
+    Nv__TableLoad load = NV__TABLE_LOAD__INIT, *loads[] = {&load};
+    load.table = (char *)"main.shop.orders", load.source_rows = 100, load.quarantined = 70;
+    Nv__Validation validation = NV__VALIDATION__INIT;
+    validation.tables = loads, validation.n_tables = 1;
+    record.validation = &validation;
+    Nv__Scorecard *card = scorecard_make(ctx, &record);
+    assert_float_equal(card->data_score, 30, 1e-9);
+    assert_non_null(
+        strstr(data_quality_text(ctx, card), "main.shop.orders: 70 of 100 rows are in quarantine"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -189,6 +240,8 @@ int main(void)
         cmocka_unit_test(findings_name_the_dirt_heaviest_first),
         cmocka_unit_test(a_table_without_rows_is_told_first),
         cmocka_unit_test(keys_are_named_whole),
+        cmocka_unit_test(the_data_are_as_good_as_their_worst_table),
+        cmocka_unit_test(lost_rows_values_and_references_count_alike),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
