@@ -77,14 +77,19 @@ static cell_t amount_cell(maker_t *m, int style)
 {
     int cents = 1 + dice_below(&m->dice, dice_chance(&m->dice, 0.1) ? 500000 : 20000);
     int whole = cents / 100, rest = cents % 100;
-    const char *means = nv_printf(m->ctx, "%d.%02d", whole, rest);
+    bool negative = cents % 7 == 0; /* in each style its own way: a sign, a minus behind, parentheses */
+    const char *means = nv_printf(m->ctx, "%s%d.%02d", negative ? "-" : "", whole, rest);
     if (style == 0)
         return (cell_t){.raw = means, .means = means};
     char sep = style == 1 ? '.' : ',', point = style == 1 ? ',' : '.';
     const char *grouped = whole >= 1000 ? nv_printf(m->ctx, "%d%c%03d", whole / 1000, sep, whole % 1000)
                                         : nv_printf(m->ctx, "%d", whole);
-    return (cell_t){.raw = nv_printf(m->ctx, style == 1 ? "%s%c%02d €" : "$%s%c%02d", grouped, point, rest),
-                    .means = means};
+    const char *raw = nv_printf(m->ctx, "%s%c%02d", grouped, point, rest);
+    if (style == 1)
+        raw = nv_printf(m->ctx, negative ? "%s-" : "%s €", raw);
+    else
+        raw = nv_printf(m->ctx, negative ? "$(%s)" : "$%s", raw);
+    return (cell_t){.raw = raw, .means = means};
 }
 
 static cell_t text_cell(maker_t *m, int i)

@@ -47,6 +47,10 @@ static bool unforeseen(const Nv__SttmSourceColumn *column, const char *text)
     const char *mark = strpbrk(text, ".,"), *next = mark ? strpbrk(mark + 1, ".,") : NULL;
     if (column->type == NV__VALUE_TYPE__VALUE_TYPE_DATE)
         return !has_format(column->parse, mark ? "%d.%m.%Y" : "%Y-%m-%d");
+    if (column->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL &&
+        ((strchr(text, '(') && !column->parse->negative_parentheses) ||
+         (mark && strchr(mark, '-') && !column->parse->trailing_minus)))
+        return true;
     return column->type == NV__VALUE_TYPE__VALUE_TYPE_DECIMAL && next &&
            strncmp(column->parse->group_separator, mark, 1) != 0;
 }

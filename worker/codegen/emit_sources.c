@@ -32,12 +32,18 @@ static void put_parse(nv_mem_t *ctx, nv_buf_t *buf, const Nv__ParseRule *parse)
         nv_buf_printf(buf, "%sgroup=%s", between, py_string(ctx, parse->group_separator));
         between = ", ";
     }
-    if (parse && parse->percent) {
-        nv_buf_printf(buf, "%spercent=True", between);
+    const struct {
+        const char *name;
+        bool on;
+    } flags[] = {{"percent", parse && parse->percent},
+                 {"parentheses", parse && parse->negative_parentheses},
+                 {"trailing_minus", parse && parse->trailing_minus}};
+    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
+        if (!flags[i].on)
+            continue;
+        nv_buf_printf(buf, "%s%s=True", between, flags[i].name);
         between = ", ";
     }
-    if (parse && parse->negative_parentheses)
-        nv_buf_printf(buf, "%sparentheses=True", between);
     nv_buf_putc(buf, ')');
 }
 

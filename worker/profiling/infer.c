@@ -16,7 +16,7 @@ static const double identifier_dirt_share = 0.005;
 /* What all the evidence says, kind by kind. */
 typedef struct tally {
     int64_t total, text, sure_null, maybe_null, truthy, falsy, number, zero_one, datetime, time;
-    int64_t leading_zero, over_int64, ymd, exponent, percent, parentheses, infinite;
+    int64_t leading_zero, ymd, infinite;
     int64_t near[NEAR_KINDS];
     bool single_letters_only; /* every boolean word is one letter */
 } tally_t;
@@ -27,11 +27,7 @@ static void tally_number(tally_t *tally, const evidence_entry_t *e)
     tally->number += e->count;
     tally->zero_one += flags & NUMBER_ZERO_ONE ? e->count : 0;
     tally->leading_zero += flags & NUMBER_LEADING_ZERO ? e->count : 0;
-    tally->over_int64 += flags & NUMBER_OVER_INT64 ? e->count : 0;
     tally->ymd += flags & NUMBER_YMD ? e->count : 0;
-    tally->exponent += flags & NUMBER_EXPONENT ? e->count : 0;
-    tally->percent += flags & NUMBER_PERCENT ? e->count : 0;
-    tally->parentheses += flags & NUMBER_PARENTHESES ? e->count : 0;
 }
 
 static void tally_word(tally_t *tally, const evidence_entry_t *e)

@@ -55,7 +55,7 @@ static bool plain_number(const char *text, size_t length, value_class_t *out)
             (uint8_t)(1U << NUMBER_POINT | 1U << NUMBER_COMMA_GROUPS | 1U << NUMBER_BLANK_POINT |
                       1U << NUMBER_APOSTROPHE_POINT | (unsigned)group << NUMBER_POINT_GROUPS);
     } else {
-        number.flags = (uint8_t)class_whole_flags(text, length);
+        number.flags = (uint16_t)class_whole_flags(text, length);
     }
     number.int_digits[0] = (uint8_t)(point - zeros);
     number.int_digits[1] = (uint8_t)(point - zeros + fraction);
@@ -82,8 +82,8 @@ static bool is_foreign(char c)
 static bool surely_text(const char *text, size_t length)
 {
     unsigned char last = (unsigned char)text[length - 1];
-    bool tail = (last >= '0' && last <= '9') || last == '%' || last == ')' || last == 'Z' || last == 'M' ||
-                last == 'm';
+    bool tail = (last >= '0' && last <= '9') || last == '%' || last == ')' || last == '-' || last == 'Z' ||
+                last == 'M' || last == 'm';
     if (length > VALUE_CLASS_MAX || (length > 19 && !tail))
         return true;
     for (size_t i = 0; i < length; i++)

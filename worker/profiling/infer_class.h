@@ -7,12 +7,12 @@
 #include "worker/profiling/number.h"
 #include "worker/profiling/words.h"
 
-/* Bits 0-3 kind. TEXT: 8-11 near. NUMBER: 8-15 notations, 16-23 flags, 24-31 currency. DATETIME and TIME: 8-31 dates, 32-35 time,
+/* Bits 0-3 kind. TEXT: 8-11 near. NUMBER: 8-15 notations, 16-31 flags, 32-39 currency. DATETIME and TIME: 8-31 dates, 32-35 time,
  * 36-37 gap, 38-39 zone. WORD: 8-15 word, 16-19 word kind. Key 0 is an empty slot. */
 enum class_kind { CLASS_EMPTY, CLASS_TEXT, CLASS_NUMBER, CLASS_DATETIME, CLASS_TIME, CLASS_WORD };
 
 /* What a text would be, were it written a little differently. */
-enum class_near { NEAR_NOTHING, NEAR_MINUS_BEHIND, NEAR_ZONE_NAMED, NEAR_LONG_NUMBER, NEAR_KINDS };
+enum class_near { NEAR_NOTHING, NEAR_ZONE_NAMED, NEAR_LONG_NUMBER, NEAR_KINDS };
 
 static inline enum class_kind class_kind(uint64_t key)
 {
@@ -24,11 +24,11 @@ static inline unsigned class_notations(uint64_t key)
 }
 static inline unsigned class_number_flags(uint64_t key)
 {
-    return (unsigned)(key >> 16) & 255;
+    return (unsigned)(key >> 16) & 0xFFFF;
 }
 static inline unsigned class_currency(uint64_t key)
 {
-    return (unsigned)(key >> 24) & 255;
+    return (unsigned)(key >> 32) & 255;
 }
 static inline datetime_class_t class_datetime(uint64_t key)
 {
@@ -49,7 +49,7 @@ static inline enum word_kind class_word_kind(uint64_t key)
 static inline value_class_t class_of_number(const number_class_t *number)
 {
     return (value_class_t){.key = CLASS_NUMBER | (uint64_t)number->notations << 8 |
-                                  (uint64_t)number->flags << 16 | (uint64_t)number->currency << 24,
+                                  (uint64_t)number->flags << 16 | (uint64_t)number->currency << 32,
                            .digits = class_pack_digits(number->int_digits, number->frac_digits)};
 }
 static inline enum class_near class_near(uint64_t key)

@@ -20,14 +20,22 @@ static bool is_long_number(const char *text, size_t length)
     return true;
 }
 
-static bool is_minus_behind(const char *text, size_t length)
+/* "CET", or "America/New_York". */
+static bool is_zone_name(const char *text, size_t length)
 {
-    number_class_t number;
-    return length > 1 && text[length - 1] == '-' && is_digit(text[0]) && is_digit(text[length - 2]) &&
-           number_classify(text, length - 1, &number);
+    bool capitals = length == 3 || length == 4;
+    bool slash = false;
+    for (size_t i = 0; i < length; i++) {
+        bool capital = text[i] >= 'A' && text[i] <= 'Z';
+        if (!capital && !(text[i] >= 'a' && text[i] <= 'z') && text[i] != '/' && text[i] != '_')
+            return false;
+        capitals &= capital;
+        slash |= text[i] == '/';
+    }
+    return capitals || slash;
 }
 
-/* "2024-01-31 10:20[:30] CET", with three or four capitals. */
+/* "2024-01-31 10:20[:30]", a blank, and the name of a time zone. */
 static bool is_zone_named(const char *text, size_t length)
 {
     static const char shape[] = "0000-00-00 00:00";
@@ -40,27 +48,18 @@ static bool is_zone_named(const char *text, size_t length)
     size_t at = SHAPE;
     if (text[at] == ':' && is_digit(text[at + 1]) && is_digit(text[at + 2]))
         at += 3;
-    size_t letters = length - at - 1;
-    if (at >= length || text[at++] != ' ' || letters < 3 || letters > 4)
-        return false;
-    for (; at < length; at++)
-        if (text[at] < 'A' || text[at] > 'Z')
-            return false;
-    return true;
+    return at < length && text[at] == ' ' && is_zone_name(text + at + 1, length - at - 1);
 }
 
 enum class_near class_near_of(const char *text, size_t length)
 {
     if (length > VALUE_CLASS_MAX)
         return is_long_number(text, length) ? NEAR_LONG_NUMBER : NEAR_NOTHING;
-    if (is_minus_behind(text, length))
-        return NEAR_MINUS_BEHIND;
     return is_zone_named(text, length) ? NEAR_ZONE_NAMED : NEAR_NOTHING;
 }
 
 static void tell_near(nv_mem_t *ctx, const infer_kinds_t *kinds, infer_result_t *out)
 {
-    long long minus = kinds->near[NEAR_MINUS_BEHIND];
     long long large = kinds->near[NEAR_LONG_NUMBER];
     long long zoned = kinds->near[NEAR_ZONE_NAMED];
     long long infinite = kinds->infinite;
@@ -70,12 +69,6 @@ static void tell_near(nv_mem_t *ctx, const infer_kinds_t *kinds, infer_result_t 
                       "kept as text: %lld values name their time zone by letters, as \"2024-01-31 10:20:30 "
                       "CET\" does; only Z and offsets such as +02:00 are read",
                       zoned);
-    else if (minus >= large && minus >= infinite)
-        out->warning =
-            nv_printf(ctx,
-                      "kept as text: %lld values have their minus sign behind the digits, as \"3.50-\" "
-                      "does; only a sign before them or parentheses are read",
-                      minus);
     else if (infinite >= large)
         out->warning = nv_printf(
             ctx, "kept as text: %lld values are infinite (\"inf\"), which no decimal holds", infinite);
@@ -86,7 +79,7 @@ static void tell_near(nv_mem_t *ctx, const infer_kinds_t *kinds, infer_result_t 
 
 void infer_tell_text(nv_mem_t *ctx, const infer_kinds_t *kinds, infer_result_t *out)
 {
-    int64_t near_number = kinds->infinite + kinds->near[NEAR_MINUS_BEHIND] + kinds->near[NEAR_LONG_NUMBER];
+    int64_t near_number = kinds->infinite + kinds->near[NEAR_LONG_NUMBER];
     const struct {
         enum class_kind kind;
         int64_t count, near;

@@ -98,6 +98,8 @@ static void count_marks(nv_mem_t *ctx, const evidence_t *evidence, infer_result_
             infer_add_format(ctx, out, "%", e->count);
         if (flags & NUMBER_PARENTHESES)
             infer_add_format(ctx, out, "()", e->count);
+        if (flags & NUMBER_TRAILING_MINUS)
+            infer_add_format(ctx, out, "-", e->count);
     }
 }
 
@@ -111,6 +113,7 @@ int64_t infer_number(nv_mem_t *ctx, const evidence_t *evidence, infer_result_t *
     rule->group_separator = nv_strdup(ctx, number_group_separator(notation));
     rule->percent = (widths.flags & NUMBER_PERCENT) != 0;
     rule->negative_parentheses = (widths.flags & NUMBER_PARENTHESES) != 0;
+    rule->trailing_minus = (widths.flags & NUMBER_TRAILING_MINUS) != 0;
     for (size_t i = 0; number_currency(i); i++)
         if (widths.currencies >> i & 1)
             infer_add_string(ctx, &rule->currency_marks, &rule->n_currency_marks, number_currency(i));

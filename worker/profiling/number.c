@@ -64,6 +64,14 @@ static bool strip_parentheses(span_t *span)
     return true;
 }
 
+static bool strip_trailing_minus(span_t *span)
+{
+    if (span->end - span->at < 2 || span->end[-1] != '-')
+        return false;
+    span->end--;
+    return true;
+}
+
 /* A sign before the number; returns -1, 1, or 0 where there was none. */
 static int strip_sign(span_t *span)
 {
@@ -160,7 +168,8 @@ static bool read_shape(span_t span, shape_t *out)
     return !out->exponent || (read_exponent(&span) && span.at == span.end);
 }
 
-/* Does the shape follow the notation, with groups of exactly three digits? */
+/* Does the shape follow the notation, with groups of exactly three digits, or of two before the last one, as in India
+ * ("1,23,456")? */
 static bool fits(const shape_t *shape, int notation)
 {
     int groups = shape->count;
@@ -168,10 +177,12 @@ static bool fits(const shape_t *shape, int notation)
         groups--;
     if (groups == 0)
         return true;
-    if (shape->first < 1 || shape->first > 3)
+    int size = notation == NUMBER_COMMA_GROUPS && groups > 1 && shape->run[0] == 2 ? 2 : 3;
+    if (shape->first < 1 || shape->first > size)
         return false;
     for (int i = 0; i < groups; i++)
-        if (shape->separator[i] != notations[notation].group[0] || shape->run[i] != 3)
+        if (shape->separator[i] != notations[notation].group[0] ||
+            shape->run[i] != (i == groups - 1 ? 3 : size))
             return false;
     return true;
 }
@@ -211,10 +222,10 @@ static bool is_ymd(span_t span)
            datetime_exists(year, (s[4] - '0') * 10 + s[5] - '0', (s[6] - '0') * 10 + s[7] - '0');
 }
 
-static uint8_t integer_flags(span_t body, const shape_t *shape, int sign, bool bare)
+static uint16_t integer_flags(span_t body, const shape_t *shape, bool negative, bool bare)
 {
-    uint8_t flags = 0;
-    if (over_int64(body, shape->first - shape->zeros, sign < 0))
+    uint16_t flags = 0;
+    if (over_int64(body, shape->first - shape->zeros, negative))
         flags |= NUMBER_OVER_INT64;
     if (!bare)
         return flags;
@@ -250,14 +261,19 @@ bool number_classify(const char *text, size_t length, number_class_t *out)
     span_t span = {text, text + length};
     if (strip_parentheses(&span))
         out->flags |= NUMBER_PARENTHESES;
+    else if (strip_trailing_minus(&span))
+        out->flags |= NUMBER_TRAILING_MINUS;
     int sign = strip_sign(&span);
     out->currency = strip_any_currency(&span);
+    if (out->currency && !out->flags && strip_parentheses(&span))
+        out->flags |= NUMBER_PARENTHESES;
     if (out->currency && !sign)
         sign = strip_sign(&span);
+    bool negative = out->flags != 0;
+    if (sign && negative)
+        return false;
     if (strip_percent(&span))
         out->flags |= NUMBER_PERCENT;
-    if (sign && (out->flags & NUMBER_PARENTHESES))
-        return false;
     shape_t shape;
     if (!read_shape(span, &shape))
         return false;
@@ -267,7 +283,8 @@ bool number_classify(const char *text, size_t length, number_class_t *out)
     if (shape.exponent)
         out->flags |= NUMBER_EXPONENT;
     if (shape.count == 0 && !shape.exponent)
-        out->flags |= integer_flags(span, &shape, sign, (size_t)(span.end - span.at) == length);
+        out->flags |=
+            integer_flags(span, &shape, negative || sign < 0, (size_t)(span.end - span.at) == length);
     if (shape.count && !(out->notations & (1U << NUMBER_POINT | 1U << NUMBER_COMMA)))
         out->flags |= NUMBER_GROUPED;
     count_digits(&shape, '.', &out->int_digits[0], &out->frac_digits[0]);
@@ -275,22 +292,23 @@ bool number_classify(const char *text, size_t length, number_class_t *out)
     return out->notations != 0;
 }
 
-/* Takes off what the rule names around the digits; *sign gets -1 or 1. False for a sign within parentheses. */
+/* Takes off what the rule names around the digits; *sign gets -1 or 1. False where the sign is told twice. */
 static bool strip_by_rule(const number_rule_t *rule, span_t *span, int *sign)
 {
-    bool parentheses = rule->parentheses && strip_parentheses(span);
-    *sign = parentheses ? -1 : 1;
+    bool negative = (rule->parentheses && strip_parentheses(span)) ||
+                    (rule->trailing_minus && strip_trailing_minus(span));
     int explicit_sign = strip_sign(span);
-    for (size_t i = 0; i < rule->n_currency; i++)
-        if (strip_mark(span, rule->currency[i]))
-            break;
+    size_t mark = 0;
+    while (mark < rule->n_currency && !strip_mark(span, rule->currency[mark]))
+        mark++;
+    if (mark < rule->n_currency && rule->parentheses && !negative)
+        negative = strip_parentheses(span);
     if (!explicit_sign && rule->n_currency)
         explicit_sign = strip_sign(span);
     if (rule->percent)
         strip_percent(span);
-    if (explicit_sign)
-        *sign = explicit_sign;
-    return !parentheses || !explicit_sign;
+    *sign = negative ? -1 : explicit_sign ? explicit_sign : 1;
+    return !negative || !explicit_sign;
 }
 
 const int64_t number_small_powers[19] = {1,

@@ -35,11 +35,12 @@ enum number_flags {
     NUMBER_ZERO_ONE = 32,    /* exactly "0" or "1" */
     NUMBER_YMD = 64,         /* eight digits that are a date from 1900 to 2100, "20240131" */
     NUMBER_GROUPED = 128,    /* has a separator that only some notation reads as a group */
+    NUMBER_TRAILING_MINUS = 256,
 };
 
 typedef struct number_class {
     uint8_t notations; /* bit per notation that accepts the text strictly (groups of three) */
-    uint8_t flags;
+    uint16_t flags;
     uint8_t currency; /* 0: none, else 1 + index for number_currency */
     uint8_t int_digits
         [2]; /* significant digits before the separator; [0] point is decimal, [1] comma is decimal */
@@ -59,6 +60,7 @@ typedef struct number_rule {
     size_t n_currency;
     bool percent;
     bool parentheses;
+    bool trailing_minus;
 } number_rule_t;
 
 /* mantissa / 10^scale. False when the text does not follow the rule or has more than 38 digits. */

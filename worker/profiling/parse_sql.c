@@ -157,7 +157,8 @@ static const char *currency_pattern(const sql_t *sql)
     return nv_buf_text(&out);
 }
 
-/* The whole number, mirroring number.c: parentheses, sign, one currency mark at either end, sign, percent, digits. */
+/* The whole number, mirroring number.c: parentheses or a minus behind all, sign, one currency mark at either end, within it
+ * parentheses or a sign, percent, digits. */
 static const char *number_pattern(const sql_t *sql)
 {
     const char *body = nv_printf(sql->ctx, "%s%s", body_pattern(sql), sql->rule->percent ? "(?: *%)?" : "");
@@ -166,11 +167,14 @@ static const char *number_pattern(const sql_t *sql)
     nv_buf_printf(&out, "[-+]?%s", body);
     if (mark)
         nv_buf_printf(&out, "|(?:[-+]%s *|%s *[-+]?)%s|[-+]?%s *%s", mark, mark, body, body, mark);
-    if (sql->rule->negative_parentheses) {
-        nv_buf_printf(&out, "|[(]%s[)]", body);
-        if (mark)
-            nv_buf_printf(&out, "|[(]%s *%s[)]|[(]%s *%s[)]", mark, body, body, mark);
-    }
+    const char *bare =
+        mark ? nv_printf(sql->ctx, "(?:%s|%s *%s|%s *%s)", body, mark, body, body, mark) : body;
+    if (sql->rule->negative_parentheses)
+        nv_buf_printf(&out, "|[(]%s[)]", bare);
+    if (sql->rule->negative_parentheses && mark)
+        nv_buf_printf(&out, "|%s *[(]%s[)]|[(]%s[)] *%s", mark, body, body, mark);
+    if (sql->rule->trailing_minus)
+        nv_buf_printf(&out, "|%s-", bare);
     return nv_buf_text(&out);
 }
 
@@ -187,11 +191,11 @@ static const char *number_sql(const sql_t *sql)
                          nv_printf(sql->ctx, floating ? "[^0-9eE%s+-]" : "[^0-9%s]", comma ? "," : "."), "");
     if (comma)
         digits = nv_printf(sql->ctx, "replace(%s, ',', '.')", digits);
-    const char *negative =
-        floating ? nv_printf(sql->ctx, "%s LIKE '(%%'", sql->text)
-                 : nv_printf(sql->ctx, "%s LIKE '(%%' OR %s LIKE '%%-%%'", sql->text, sql->text);
+    const char *negative = nv_printf(
+        sql->ctx, floating ? "%s LIKE '%%(%%' OR %s LIKE '%%-'" : "%s LIKE '%%(%%' OR %s LIKE '%%-%%'",
+        sql->text, sql->text);
     if (floating)
-        digits = replace_all(sql, digits, "^[+]", "");
+        digits = replace_all(sql, digits, "^[+]|-$", "");
     const char *type = parse_type_sql(sql->ctx, sql->dialect, sql->column);
     const char *cast = sql->dialect == SQL_DUCKDB ? "TRY_CAST" : "try_cast";
     const char *value = nv_printf(sql->ctx, "%s(concat(CASE WHEN %s THEN '-' ELSE '' END, %s) AS %s)", cast,

@@ -27,6 +27,7 @@ parser_t parser_make(Nv__ValueType type, int precision, int scale, const Nv__Par
         .n_currency = rule->n_currency_marks,
         .percent = rule->percent,
         .parentheses = rule->negative_parentheses,
+        .trailing_minus = rule->trailing_minus,
     };
     const char *first = rule->n_datetime_formats ? rule->datetime_formats[0] : "";
     if (strcmp(first, "%Y-%m-%d") == 0)

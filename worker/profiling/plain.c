@@ -70,7 +70,7 @@ static inline void describe(const digits_t *digits, const char *text, const pars
         if (digits->fraction == 3 && digits->first <= 3)
             number.notations |= 1U << NUMBER_POINT_GROUPS;
     } else if (bare) {
-        number.flags = (uint8_t)class_whole_flags(text, (size_t)digits->whole);
+        number.flags = (uint16_t)class_whole_flags(text, (size_t)digits->whole);
     }
     number.currency = bare ? 0 : parser->currency;
     number.int_digits[0] = (uint8_t)(digits->whole - digits->zeros);

@@ -185,7 +185,7 @@ static bool is_plain_integer(const Nv__ColumnProfile *column)
             return false;
     }
     return rule->group_separator[0] == '\0' && rule->n_currency_marks == 0 && !rule->percent &&
-           !rule->negative_parentheses;
+           !rule->negative_parentheses && !rule->trailing_minus;
 }
 
 static char *value_sql(nv_mem_t *ctx, const Nv__ColumnProfile *column)

@@ -127,7 +127,8 @@ class Parse:
     true: tuple = ()
     false: tuple = ()
     percent: bool = False
-    parentheses: bool = False
+    parentheses: bool = False  # "(12.50)" and "$(12.50)" are negative
+    trailing_minus: bool = False  # "12.50-" is negative
 
 
 @dataclass(frozen=True)

@@ -78,6 +78,13 @@ def number_pattern(parse, type):
     return rf"^(?=.*\d)([+-]?{before}[+-]?){whole}{fraction}{exponent}{after}{percent}$"
 
 
+def unsigned(text, parse):
+    """The number without the parentheses or the minus behind it that make it negative."""
+    forms = [r"^([^\d%]*)\((.+)\)([^\d%]*)$"] * parse.parentheses + [r"^(.+)-$"] * parse.trailing_minus
+    groups = "".join(f"${n + 1}" for n in range(3 * parse.parentheses + parse.trailing_minus))
+    return F.regexp_replace(text, "|".join(forms), groups) if forms else text
+
+
 def parse_plain_number(text, type):
     """A number with nothing around it and a decimal point: what most exports write."""
     scale = int(re.search(r"(\d+)\)$", type).group(1)) if type.startswith("DECIMAL") else 0
@@ -88,9 +95,9 @@ def parse_plain_number(text, type):
 
 
 def parse_number(text, parse, type):
-    if parse.decimal == "." and not (parse.group or parse.currency or parse.percent or parse.parentheses):
+    if parse.decimal == "." and not (parse.group or parse.currency or parse.percent or parse.parentheses or parse.trailing_minus):
         return parse_plain_number(text, type)
-    bare = F.regexp_replace(text, r"^\((.+)\)$", "$1") if parse.parentheses else text
+    bare = unsigned(text, parse)
     pattern = number_pattern(parse, type)
     sign = F.regexp_replace(F.regexp_extract(bare, pattern, 1), "[^+-]", "")
     whole = F.regexp_extract(bare, pattern, 2)
@@ -101,7 +108,7 @@ def parse_number(text, parse, type):
         fits &= F.length(fraction) <= int(re.search(r"(\d+)\)$", type).group(1))
     digits = F.concat(sign, whole) if type == "BIGINT" else F.concat(sign, whole, F.lit("."), fraction, F.lit("0"), exponent)
     value = F.when(fits, digits.try_cast(type))
-    return F.when(bare == text, value).otherwise(-value) if parse.parentheses else value
+    return F.when(bare == text, value).when(sign == "", -value) if bare is not text else value
 
 
 def parsed(raw):
@@ -136,7 +143,7 @@ def in_force(source):
 def digits(c):
     """(digits before, digits after the point) of a raw number."""
     text = cleaned(column(c.name), c.parse)
-    bare = F.regexp_replace(text, r"^\((.+)\)$", "$1") if c.parse.parentheses else text
+    bare = unsigned(text, c.parse)
     pattern = number_pattern(c.parse, "DECIMAL")
     whole = F.regexp_extract(bare, pattern, 2)
     whole = F.replace(whole, F.lit(c.parse.group), F.lit("")) if c.parse.group else whole

@@ -74,13 +74,14 @@ static char *counts(nv_mem_t *ctx, Nv__ValueCount *const *values, size_t n, size
 
 static char *rule_text(nv_mem_t *ctx, const Nv__ParseRule *rule)
 {
-    return nv_printf(ctx, "nulls%s formats%s true%s false%s marks%s dec%s group%s %d%d%d",
+    return nv_printf(ctx, "nulls%s formats%s true%s false%s marks%s dec%s group%s %d%d%d%d",
                      list(ctx, rule->null_spellings, rule->n_null_spellings),
                      list(ctx, rule->datetime_formats, rule->n_datetime_formats),
                      list(ctx, rule->true_spellings, rule->n_true_spellings),
                      list(ctx, rule->false_spellings, rule->n_false_spellings),
                      list(ctx, rule->currency_marks, rule->n_currency_marks), rule->decimal_separator,
-                     rule->group_separator, rule->percent, rule->negative_parentheses, rule->trim);
+                     rule->group_separator, rule->percent, rule->negative_parentheses, rule->trailing_minus,
+                     rule->trim);
 }
 
 static void same_type(side_by_side_t *r, nv_mem_t *ctx, const char *t, const Nv__ColumnProfile *a,
