@@ -40,38 +40,35 @@ bool emit_silver(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_
     return notebook_finish(ctx, &notebook, out, err);
 }
 
-/* STAR = [...] and a call with the names of all tables. */
-static void put_all_tables(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm, const char *step,
-                           const char *call, const char *control)
+/* A step that is run by itself, over all tables of silver, bronze and the star. */
+static bool emit_upkeep(nv_mem_t *ctx, const Nv__Sttm *sttm, const char *step, const char *about,
+                        const char *call, Nv__ProjectFile **out, nv_error_t *err)
 {
-    notebook_cell(notebook, "");
-    nv_buf_puts(&notebook->text, "STAR = [\n");
+    notebook_t notebook = notebook_make(ctx, nv_printf(ctx, "notebooks/%s.py", step), step, about,
+                                        "nuvyn_sources nuvyn_upkeep");
+    notebook_cell(&notebook, "");
+    nv_buf_puts(&notebook.text, "STAR = [\n");
     for (size_t i = 0; i < sttm->n_targets; i++)
-        nv_buf_printf(&notebook->text, "    %s,\n", py_string(ctx, sttm->targets[i]->name));
-    nv_buf_printf(&notebook->text,
+        nv_buf_printf(&notebook.text, "    %s,\n", py_string(ctx, sttm->targets[i]->name));
+    nv_buf_printf(&notebook.text,
                   "]\nLAYERS = [name for source in SOURCES for name in (source.bronze, source.silver)]\n"
-                  "finish(\"%s\", %s(STAR + LAYERS + [%s]))\n",
-                  step, call, control);
+                  "finish(\"%s\", %s(STAR + LAYERS))\n",
+                  step, call);
+    return notebook_finish(ctx, &notebook, out, err);
 }
 
 bool emit_maintenance(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_error_t *err)
 {
-    notebook_t notebook = notebook_make(
-        ctx, "notebooks/95_maintenance.py", "95_maintenance",
-        "Compacts all tables and removes old files. Its own job, once a week; `retention_hours` "
-        "says how far back time travel reaches.",
-        "nuvyn_sources nuvyn_upkeep");
-    put_all_tables(ctx, &notebook, sttm, "95_maintenance", "maintain", "QUARANTINE, RUN_LOG");
-    return notebook_finish(ctx, &notebook, out, err);
+    return emit_upkeep(ctx, sttm, "95_maintenance",
+                       "Compacts all tables and removes old files. Its own job, once a week; "
+                       "`retention_hours` says how far back time travel reaches.",
+                       "maintain", out, err);
 }
 
 bool emit_rollback(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_error_t *err)
 {
-    notebook_t notebook = notebook_make(
-        ctx, "notebooks/96_rollback.py", "96_rollback",
-        "Undoes the batch `to_batch` and all after it, by Delta's time travel. Run by hand, while "
-        "no load is running.",
-        "nuvyn_sources nuvyn_upkeep");
-    put_all_tables(ctx, &notebook, sttm, "96_rollback", "roll_back", "QUARANTINE, LEDGER");
-    return notebook_finish(ctx, &notebook, out, err);
+    return emit_upkeep(ctx, sttm, "96_rollback",
+                       "Undoes the batch `to_batch` and all after it, by Delta's time travel. Run by "
+                       "hand, while no load is running.",
+                       "roll_back", out, err);
 }

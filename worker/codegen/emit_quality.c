@@ -210,7 +210,7 @@ bool emit_quality(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv
         notebook_make(ctx, "notebooks/90_quality.py", "90_quality",
                       "What must hold after every load: nothing lost on the way, keys unique, "
                       "references found, rules met. Every outcome is written to `nuvyn_run_log`.",
-                      "nuvyn_sources nuvyn_silver nuvyn_quality");
+                      "nuvyn_sources nuvyn_quality");
     notebook_cell(&notebook, "Raw tables");
     nv_buf_puts(&notebook.text, "checks = [Balance(source) for source in SOURCES]\nchecks += [\n");
     for (size_t i = 0; i < sttm->n_sources; i++)

@@ -113,13 +113,6 @@ class Reconciled:
             yield verdict(self.name, "fail", f"sum of {name} is that of {self.driving}.{of}: {given}", max(has, 1) if differs else 0, has)
 
 
-@functools.cache
-def silver_metrics():
-    """What the last load of silver in this batch counted, per source."""
-    logged = table(RUN_LOG).where((F.col("step") == "20_silver") & (F.col("batch_id") == BATCH_ID)).orderBy("logged_at")
-    return {r["subject"]: json.loads(r["metrics"]) for r in logged.collect()}
-
-
 @dataclass(frozen=True)
 class Balance:
     """source = loaded + quarantined + duplicates (+ dropped + deleting), counted in the tables and not taken from the load's word."""
@@ -130,8 +123,8 @@ class Balance:
     def name(self):
         return self.source.silver
 
-    def verdicts(self, seen, loaded, held):
-        said = silver_metrics()[self.source.name]
+    def verdicts(self, said, seen, loaded, held):
+        """said: what the last load of silver counted."""
         without = {outcome: said[outcome] for outcome in ("duplicates", "dropped", "deleting") if said[outcome]}
         missing = abs(seen - loaded - held - sum(without.values()))
         rest = "".join(f" + {count} {outcome}" for outcome, count in without.items())
@@ -148,7 +141,8 @@ def balanced(checks):
     counted.append(f"SELECT source, 'held', count(*) FROM {full_name(QUARANTINE)} GROUP BY source")
     through = {f"through_{n}": horizon(c.source.silver) for n, c in enumerate(checks)}
     found = {(r["source"], r["place"]): r["n"] for r in spark.sql(" UNION ALL ".join(counted), args=through).collect()}
-    return [outcome for c in checks for outcome in c.verdicts(*[
+    said = {c.source.name: json.loads(progress()[c.source.silver]["state"])["now"] for c in checks}
+    return [outcome for c in checks for outcome in c.verdicts(said[c.source.name], *[
         found.get((c.source.name, place), 0) for place in ("seen", "loaded", "held")])]
 
 

@@ -9,12 +9,21 @@ RETENTION_HOURS = int(parameter("retention_hours", "168"))  # how far back time 
 TO_BATCH = parameter("to_batch", "")                        # rollback: the batch that is to be undone, with all after it
 
 
+def with_refused(tables):
+    """Those of the tables that exist, and where their own rules refused rows."""
+    return list(filter(exists, [*tables, *(f"{name}_refused" for name in tables)]))
+
+
 def maintain(tables):
-    """Compacts the tables (liquid clustering included) and removes files that no version within the retention needs."""
-    for name in tables:
+    """Compacts the tables (liquid clustering included) and removes files that no version within the retention needs. So also the
+    control tables: each task adds a file to them, and each reads them."""
+    def compacted(name):
         spark.sql(f"OPTIMIZE {full_name(name)}")
         spark.sql(f"VACUUM {full_name(name)} RETAIN {RETENTION_HOURS} HOURS")
-    return {name: {"files": spark.sql(f"DESCRIBE DETAIL {full_name(name)}").first()["numFiles"]} for name in tables}
+        return {"files": spark.sql(f"DESCRIBE DETAIL {full_name(name)}").first()["numFiles"]}
+    tables = [*with_refused(tables), *CONTROL_TABLES]
+    with ThreadPoolExecutor(PARALLEL_LOADS) as pool:
+        return dict(zip(tables, pool.map(compacted, tables)))
 
 
 def roll_back(tables):
@@ -27,7 +36,7 @@ def roll_back(tables):
     if began is None:
         raise ValueError(f"to_batch: {TO_BATCH!r} is none of the batches in {BATCHES}")
     done = {}
-    for name in filter(exists, [PROGRESS, *tables, *(f"{name}_refused" for name in tables)]):
+    for name in [PROGRESS, *with_refused([*tables, QUARANTINE, LEDGER])]:
         before = F.when(F.col("timestamp") <= F.lit(began[0]).cast("timestamp"), F.col("version"))
         version, newest = spark.sql(f"DESCRIBE HISTORY {full_name(name)}").agg(F.max(before), F.max("version")).first()
         if version is None:

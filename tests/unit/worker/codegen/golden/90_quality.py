@@ -9,10 +9,6 @@
 
 # COMMAND ----------
 
-# MAGIC %run ./nuvyn_silver
-
-# COMMAND ----------
-
 # MAGIC %run ./nuvyn_quality
 
 # COMMAND ----------
