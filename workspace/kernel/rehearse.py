@@ -42,6 +42,7 @@ STATEMENTS = (
     "SELECT * FROM table_changes('bronze', 1)",
 )
 
+
 def views(spark, folder):
     """incoming: rows of a file; typed: what a pipeline makes of them."""
     path = str(folder / "sales.csv")
