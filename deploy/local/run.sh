@@ -16,7 +16,7 @@ check_choice() { # option, value
     --mode=full | --mode=analyze | --approve=auto | --approve=ask) ;;
     --mode=*) misused "run: --mode $2: expected full or analyze" ;;
     --approve=*) misused "run: --approve $2: expected auto or ask" ;;
-    --max-rounds=*) [[ $2 =~ ^[0-9]{1,2}$ ]] && [ "$2" -le 20 ] || misused "run: --max-rounds $2: expected a number from 0 to 20" ;;
+    --max-rounds=*) [[ $2 =~ ^[0-9]{1,2}$ ]] && [ "$2" -ge 1 ] && [ "$2" -le 20 ] || misused "run: --max-rounds $2: expected a number from 1 to 20" ;;
     *) [ -n "$2" ] || misused "run: $1: expected a value (see ./bldr run --help)" ;;
     esac
 }
