@@ -101,7 +101,10 @@ static void print_star(const Nv__Sttm *sttm, FILE *out)
         fprintf(out, "  %-28s %2zu columns%s%s\n", target->name, target->n_columns,
                 target->grain[0] ? "; " : "", target->grain);
     }
-    fprintf(out, "  %zu source columns or tables left out, each with its reason\n", sttm->n_unmapped);
+    if (sttm->n_unmapped == 0)
+        fputs("  every source column is in it\n", out);
+    else
+        fprintf(out, "  %zu source columns or tables left out; the mapping says why\n", sttm->n_unmapped);
 }
 
 static void print_findings(const Nv__Scorecard *card, bool has_report, FILE *out)
