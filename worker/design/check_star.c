@@ -115,6 +115,38 @@ static bool check_uses(checker_t *k, nv_mem_t *ctx, const char *path, Nv__Dimens
     return true;
 }
 
+static bool names_level(const Nv__DimensionDesign *dimension, const char *level)
+{
+    for (size_t i = 0; i < dimension->n_attributes; i++) {
+        if (strcmp(dimension->attributes[i]->name, level) == 0)
+            return true;
+    }
+    for (size_t i = 0; i < dimension->n_business_key; i++) {
+        if (strcmp(dimension->business_key[i], level) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool check_hierarchies(checker_t *k, const char *path, const Nv__DimensionDesign *dimension)
+{
+    for (size_t i = 0; i < dimension->n_hierarchies; i++) {
+        const Nv__Hierarchy *hierarchy = dimension->hierarchies[i];
+        if (hierarchy->n_levels < 2)
+            return nv_fail(k->err, NV_INVALID_ARGUMENT, "%s.hierarchies[%zu].levels: expected two or more",
+                           path, i);
+        for (size_t l = 0; l < hierarchy->n_levels; l++) {
+            if (!names_level(dimension, hierarchy->levels[l]->column))
+                return nv_fail(
+                    k->err, NV_INVALID_ARGUMENT,
+                    "%s.hierarchies[%zu].levels[%zu].column: \"%.100s\": expected an attribute or the "
+                    "business key of %s",
+                    path, i, l, hierarchy->levels[l]->column, dimension->name);
+        }
+    }
+    return true;
+}
+
 static bool check_dimension(checker_t *k, nv_mem_t *ctx, size_t i)
 {
     const Nv__DimensionDesign *dimension = k->star->dimensions[i];
@@ -134,6 +166,8 @@ static bool check_dimension(checker_t *k, nv_mem_t *ctx, size_t i)
         if (!check_join(k, nv_printf(ctx, "%s.flattened[%zu]", path, j), dimension->flattened[j]))
             return false;
     }
+    if (!check_hierarchies(k, path, dimension))
+        return false;
     char *effective = dimension->effective_from;
     return effective[0] == '\0' ||
            check_columns(k, nv_printf(ctx, "%s.effective_from", path), dimension->source, &effective, 1);

@@ -199,6 +199,7 @@ bool design_star(nv_mem_t *ctx, const design_input_t *input, Nv__StarSchema **ou
     star_split_flat(plan);
     star_gather_junk(plan);
     star_make_dimensions(plan);
+    star_find_hierarchies(plan);
     star_make_facts(plan);
     use_flat_dimensions(plan);
     star_link_histories(plan);

@@ -132,6 +132,21 @@ static void check_use(checker_t *k, const Nv__DimensionDesign *dimension)
                "no fact and no bridge refers to it: expected one, or the reason in its evidence");
 }
 
+/* Drilling up leads through other columns to no more members. */
+static void check_hierarchies(checker_t *k, const Nv__DimensionDesign *dimension)
+{
+    for (size_t h = 0; h < dimension->n_hierarchies; h++) {
+        const Nv__Hierarchy *hierarchy = dimension->hierarchies[h];
+        for (size_t i = 1; i < hierarchy->n_levels; i++) {
+            const Nv__HierarchyLevel *below = hierarchy->levels[i - 1], *above = hierarchy->levels[i];
+            if (strcmp(below->column, above->column) == 0 || above->members > below->members)
+                broken(k, dimension->name,
+                       "hierarchy: %s stands above %s: expected another level, of no more members",
+                       above->column, below->column);
+        }
+    }
+}
+
 /* A dimension is built once and shared; its parents are joined into it, or stand beside it with a reason. */
 static void check_dimension(checker_t *k, size_t at)
 {
@@ -147,6 +162,7 @@ static void check_dimension(checker_t *k, size_t at)
     if (dimension->n_business_key == 0)
         broken(k, dimension->name, "expected a business key");
     check_use(k, dimension);
+    check_hierarchies(k, dimension);
     for (size_t i = 0; i < dimension->n_outriggers; i++) {
         if (dimension->outriggers[i]->n_evidence == 0)
             broken(k, dimension->name, "outrigger %s: expected the reason in its evidence",

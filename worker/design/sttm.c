@@ -101,9 +101,11 @@ static int occurrence_of(const Nv__DimensionDesign *design, size_t at)
     return n;
 }
 
-static void attributes(target_builder_t *t, const Nv__DimensionDesign *design)
+/* The target column of each attribute; NULL where its source is not joined. */
+static const Nv__SttmColumn **attributes(target_builder_t *t, const Nv__DimensionDesign *design)
 {
     nv_mem_t *ctx = t->b->ctx;
+    const Nv__SttmColumn **columns = NV_NEW_ARRAY(ctx, const Nv__SttmColumn *, design->n_attributes + 1);
     for (size_t i = 0; i < design->n_attributes; i++) {
         const Nv__AttributeDesign *attribute = design->attributes[i];
         int ti = 0, c = 0;
@@ -114,6 +116,7 @@ static void attributes(target_builder_t *t, const Nv__DimensionDesign *design)
             continue;
         Nv__SttmColumn *column = sttm_copy(t, identifier_make(ctx, attribute->name, "column"), alias, source,
                                            NV__KEY_ROLE__KEY_ROLE_NONE);
+        columns[i] = column;
         column->scd = attribute->scd;
         column->description = nv_strdup(ctx, attribute->description);
         column->unknown_member =
@@ -129,6 +132,58 @@ static void attributes(target_builder_t *t, const Nv__DimensionDesign *design)
             column->pii = nv_strdup(ctx, attribute->pii);
         if (strcmp(alias, "d") != 0)
             column->nullable = true;
+    }
+    return columns;
+}
+
+static Nv__Hierarchy *add_hierarchy(target_builder_t *t, size_t n_levels)
+{
+    nv_mem_t *ctx = t->b->ctx;
+    size_t cap = t->out->n_hierarchies;
+    Nv__Hierarchy *out = NV_NEW(ctx, Nv__Hierarchy);
+    nv__hierarchy__init(out);
+    out->levels = NV_NEW_ARRAY(ctx, Nv__HierarchyLevel *, n_levels);
+    NV_PUSH(ctx, t->out->hierarchies, t->out->n_hierarchies, cap) = out;
+    return out;
+}
+
+static void add_level(target_builder_t *t, Nv__Hierarchy *to, const char *column, int64_t members)
+{
+    Nv__HierarchyLevel *level = NV_NEW(t->b->ctx, Nv__HierarchyLevel);
+    nv__hierarchy_level__init(level);
+    level->column = nv_strdup(t->b->ctx, column);
+    level->members = members;
+    to->levels[to->n_levels++] = level;
+}
+
+/* The target column of a level: that of its attribute, or of the business key. */
+static const char *level_column(const target_builder_t *t, const Nv__DimensionDesign *design,
+                                const Nv__SttmColumn *const *columns, const char *level)
+{
+    for (size_t i = 0; i < design->n_attributes; i++) {
+        if (columns[i] != NULL && strcmp(design->attributes[i]->name, level) == 0)
+            return columns[i]->name;
+    }
+    for (size_t i = 0; i < design->n_business_key && i < t->out->n_grain_columns; i++) {
+        if (strcmp(design->business_key[i], level) == 0)
+            return t->out->grain_columns[i];
+    }
+    return NULL;
+}
+
+static void hierarchies(target_builder_t *t, const Nv__DimensionDesign *design,
+                        const Nv__SttmColumn *const *columns)
+{
+    for (size_t i = 0; i < design->n_hierarchies; i++) {
+        const Nv__Hierarchy *hierarchy = design->hierarchies[i];
+        Nv__Hierarchy *out = add_hierarchy(t, hierarchy->n_levels);
+        out->evidence = hierarchy->evidence;
+        out->n_evidence = hierarchy->n_evidence;
+        for (size_t k = 0; k < hierarchy->n_levels; k++) {
+            const char *column = level_column(t, design, columns, hierarchy->levels[k]->column);
+            if (column != NULL)
+                add_level(t, out, column, hierarchy->levels[k]->members);
+        }
     }
 }
 
@@ -187,7 +242,7 @@ void sttm_write_dimension(sttm_builder_t *b, const Nv__DimensionDesign *design)
     business_keys(&t, design);
     for (size_t i = 0; i < design->n_flattened; i++)
         (void)sttm_join(&t, design->flattened[i]);
-    attributes(&t, design);
+    hierarchies(&t, design, attributes(&t, design));
     if (versioned)
         version_columns(&t, design);
     sttm_audit(&t);
@@ -197,6 +252,18 @@ void sttm_write_dimension(sttm_builder_t *b, const Nv__DimensionDesign *design)
     sttm_target_rule(&t, sttm_rule(b, NV__RULE_KIND__RULE_KIND_NOT_NULL, NV__SEVERITY__SEVERITY_FAIL,
                                    t.out->columns[0]->name, "every member of %s has a key", design->name));
     sttm_finish(&t);
+}
+
+/* Quarters and months are numbered from 1 in each year, so only "2025-03" lies between day and year. */
+static void calendar_hierarchy(target_builder_t *t)
+{
+    static const char *const levels[] = {"date", "year_month", "year"};
+    Nv__Hierarchy *out = add_hierarchy(t, sizeof levels / sizeof levels[0]);
+    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
+        for (size_t c = 0; c < t->out->n_columns; c++) {
+            if (strcmp(t->out->columns[c]->transform->constant, levels[i]) == 0)
+                add_level(t, out, t->out->columns[c]->name, 0);
+        }
 }
 
 void sttm_write_date(sttm_builder_t *b, const Nv__DateDimensionDesign *design)
@@ -245,6 +312,7 @@ void sttm_write_date(sttm_builder_t *b, const Nv__DateDimensionDesign *design)
     }
     t.out->grain_columns = NV_NEW_ARRAY(b->ctx, char *, 1);
     t.out->grain_columns[t.out->n_grain_columns++] = nv_strdup(b->ctx, "date_key");
+    calendar_hierarchy(&t);
     sttm_target_rule(&t, sttm_rule(b, NV__RULE_KIND__RULE_KIND_UNIQUE, NV__SEVERITY__SEVERITY_FAIL,
                                    "date_key", "one row per day"));
     sttm_finish(&t);

@@ -272,6 +272,18 @@ static void check_column(checker_t *k, size_t at, size_t c)
     check_rules(k, path, column->rules, column->n_rules, NULL, target);
 }
 
+static void check_hierarchies(checker_t *k, const char *path, const Nv__SttmTarget *target)
+{
+    for (size_t h = 0; h < target->n_hierarchies; h++) {
+        const Nv__Hierarchy *hierarchy = target->hierarchies[h];
+        for (size_t i = 0; i < hierarchy->n_levels; i++) {
+            if (find_column(k, target, hierarchy->levels[i]->column) == NULL)
+                problem(k, path, "hierarchies[%zu].levels[%zu]: \"%s\": expected a column of %s", h, i,
+                        hierarchy->levels[i]->column, target->name);
+        }
+    }
+}
+
 static void check_target(checker_t *k, size_t at)
 {
     const Nv__SttmTarget *target = k->sttm->targets[at];
@@ -301,6 +313,7 @@ static void check_target(checker_t *k, size_t at)
             problem(k, path, "cluster_by[%zu]: \"%s\": expected a column of %s", i, target->cluster_by[i],
                     target->name);
     }
+    check_hierarchies(k, path, target);
     check_joins(k, path, target);
     for (size_t c = 0; c < target->n_columns; c++)
         check_column(k, at, c);

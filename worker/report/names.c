@@ -1,5 +1,7 @@
 #include "worker/report/report.h"
 
+#include <inttypes.h>
+
 static const char *pick(const char *const *names, size_t count, unsigned index)
 {
     return index < count ? names[index] : "?";
@@ -87,4 +89,16 @@ char *report_rule_text(nv_mem_t *ctx, const Nv__QualityRule *rule)
         return nv_printf(ctx, "%s: %s", report_severity(rule->severity), rule->description);
     return nv_printf(ctx, "%s: %s(%s)", report_severity(rule->severity), report_rule_kind(rule->kind),
                      columns);
+}
+
+char *report_hierarchy(nv_mem_t *ctx, const Nv__Hierarchy *hierarchy)
+{
+    char *text = nv_strdup(ctx, "");
+    for (size_t i = 0; i < hierarchy->n_levels; i++) {
+        const Nv__HierarchyLevel *level = hierarchy->levels[i];
+        text = nv_printf(ctx, "%s%s%s", text, i ? " → " : "", level->column);
+        if (level->members > 0)
+            text = nv_printf(ctx, "%s (%" PRId64 ")", text, level->members);
+    }
+    return text;
 }

@@ -96,6 +96,15 @@ static void put_column(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmColumn *colum
     nv_buf_printf(buf, "<td class=\"n\">%.2f</td></tr>\n", column->confidence);
 }
 
+static void put_hierarchy(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Hierarchy *hierarchy)
+{
+    nv_buf_puts(buf, "<p>");
+    html_textf(buf, "Hierarchy: %s", report_hierarchy(ctx, hierarchy));
+    for (size_t i = 0; i < hierarchy->n_evidence; i++)
+        html_element(buf, "span", "dim", nv_printf(ctx, " because %s", hierarchy->evidence[i]->text));
+    nv_buf_puts(buf, "</p>\n");
+}
+
 static void put_target(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *target)
 {
     static const char *const titles[] = {"id",   "column", "type",        "role", "from",
@@ -107,6 +116,8 @@ static void put_target(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *targe
                target->grain[0] ? target->grain : report_load_strategy(target->load), target->n_columns);
     nv_buf_puts(buf, "</span></summary>");
     html_element(buf, "p", NULL, target->description);
+    for (size_t i = 0; i < target->n_hierarchies; i++)
+        put_hierarchy(ctx, buf, target->hierarchies[i]);
     html_table_open(buf, target->name, titles);
     for (size_t i = 0; i < target->n_columns; i++)
         put_column(ctx, buf, target->columns[i]);

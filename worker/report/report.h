@@ -32,6 +32,8 @@ const char *report_key_role(Nv__KeyRole role);
 const char *report_additivity(Nv__Additivity additivity);
 const char *report_load_strategy(Nv__LoadStrategy load);
 const char *report_scd(Nv__ScdType scd);
+/* "product_name (300) → category_name (17)"; below ctx. */
+char *report_hierarchy(nv_mem_t *ctx, const Nv__Hierarchy *hierarchy);
 const char *report_rule_kind(Nv__RuleKind kind);
 const char *report_severity(Nv__Severity severity);
 const char *report_status(Nv__CheckStatus status);

@@ -31,6 +31,8 @@ static void put_target(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *targe
                       nv_join(ctx, ", ", target->joins[i]->columns, target->joins[i]->n_columns),
                       target->joins[i]->source,
                       nv_join(ctx, ", ", target->joins[i]->to_columns, target->joins[i]->n_to_columns));
+    for (size_t i = 0; i < target->n_hierarchies; i++)
+        nv_buf_printf(buf, "- Hierarchy: %s\n", report_hierarchy(ctx, target->hierarchies[i]));
     nv_buf_puts(buf,
                 "\n| id | column | type | key | source | rule | SCD | additivity | default | confidence |\n"
                 "|---|---|---|---|---|---|---|---|---|---|\n");

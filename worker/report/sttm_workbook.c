@@ -164,6 +164,20 @@ static void add_columns(nv_mem_t *ctx, lxw_workbook *book, lxw_format *header, c
             put_mapping(ctx, &sheet, sttm->targets[t], sttm->targets[t]->columns[c]);
 }
 
+static void add_hierarchies(nv_mem_t *ctx, lxw_workbook *book, lxw_format *header, const Nv__Sttm *sttm)
+{
+    static const char *const titles[] = {"target", "levels, finest first (members)", "evidence", NULL};
+    sheet_t sheet = sheet_add(ctx, book, header, "Hierarchies", titles);
+    for (size_t t = 0; t < sttm->n_targets; t++)
+        for (size_t i = 0; i < sttm->targets[t]->n_hierarchies; i++) {
+            const Nv__Hierarchy *hierarchy = sttm->targets[t]->hierarchies[i];
+            put(&sheet, sttm->targets[t]->name);
+            put(&sheet, report_hierarchy(ctx, hierarchy));
+            put(&sheet, evidence_text(ctx, hierarchy->evidence, hierarchy->n_evidence));
+            next_row(&sheet);
+        }
+}
+
 static void add_joins(nv_mem_t *ctx, lxw_workbook *book, lxw_format *header, const Nv__Sttm *sttm)
 {
     static const char *const titles[] = {"from",        "columns", "to",       "to columns", "role",
@@ -267,6 +281,7 @@ static bool write_book(nv_mem_t *ctx, const Nv__Sttm *sttm, const char *path, nv
     add_sources(ctx, book, header, sttm);
     add_targets(ctx, book, header, sttm);
     add_columns(ctx, book, header, sttm);
+    add_hierarchies(ctx, book, header, sttm);
     add_joins(ctx, book, header, sttm);
     add_rules(ctx, book, header, sttm);
     add_unmapped(ctx, book, header, sttm);

@@ -104,6 +104,29 @@ static void check_history(planner_t *p, const Nv__SttmTarget *target)
         NULL);
 }
 
+/* Each member of a level belongs to one of the next: as many pairs as members. Of the data, because the design found it so in those
+ * that it knew. */
+static void check_hierarchies(planner_t *p, const Nv__SttmTarget *target)
+{
+    for (size_t h = 0; h < target->n_hierarchies; h++) {
+        const Nv__Hierarchy *hierarchy = target->hierarchies[h];
+        for (size_t i = 1; i < hierarchy->n_levels; i++) {
+            char *member = sql_identifier(p->ctx, p->warehouse, hierarchy->levels[i - 1]->column);
+            char *above = sql_identifier(p->ctx, p->warehouse, hierarchy->levels[i]->column);
+            planner_check(p, "hierarchy_holds",
+                          nv_printf(p->ctx, "%s.%s -> %s", target->name, hierarchy->levels[i - 1]->column,
+                                    hierarchy->levels[i]->column),
+                          "data", VALIDATION_WARN,
+                          nv_printf(p->ctx,
+                                    "count(DISTINCT CASE WHEN %s IS NOT NULL THEN %s(%s, %s) END) - "
+                                    "count(DISTINCT %s)",
+                                    member, p->warehouse == SQL_SPARK ? "struct" : "row", member, above,
+                                    member),
+                          NULL);
+        }
+    }
+}
+
 static void check_sum(planner_t *p, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
 {
     char *name = sql_identifier(p->ctx, p->warehouse, column->name);
@@ -341,6 +364,7 @@ void plan_target(planner_t *p, const Nv__SttmTarget *target)
         check_rows(p, target);
     check_keys(p, target);
     check_history(p, target);
+    check_hierarchies(p, target);
     check_not_null(p, target);
     for (size_t i = 0; i < target->n_columns; i++)
         check_column(p, target, target->columns[i]);
