@@ -25,12 +25,12 @@ static bool add_name(nv_mem_t *ctx, name_set_t *set, const char *name, const cha
     return true;
 }
 
-/* Table and column names become paths and identifiers in several systems. */
 static bool is_calendar_day(const char *text)
 {
     return strlen(text) == 10 && strcmp(text, MODEL_FIRST_DAY) >= 0 && strcmp(text, MODEL_LAST_DAY) <= 0;
 }
 
+/* Table and column names become paths and identifiers in several systems. */
 static bool check_identifier(const char *name, const char *where, nv_error_t *err)
 {
     if (!is_plain_name(name))
@@ -325,6 +325,41 @@ static bool check_markers(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTar
     return true;
 }
 
+static bool stands_before(const Nv__Sttm *sttm, const Nv__SttmTarget *target, const char *name)
+{
+    for (size_t i = 0; sttm->targets[i] != target; i++)
+        if (strcmp(sttm->targets[i]->name, name) == 0)
+            return true;
+    return false;
+}
+
+static bool depends_on(const Nv__SttmTarget *target, const char *name)
+{
+    for (size_t i = 0; i < target->n_depends_on; i++)
+        if (strcmp(target->depends_on[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* Tasks run side by side unless one depends on the other, and never in a circle: a dimension is loaded before what looks it up. */
+static bool check_order(const Nv__Sttm *sttm, const Nv__SttmTarget *target, const char *where,
+                        nv_error_t *err)
+{
+    for (size_t i = 0; i < target->n_depends_on; i++)
+        if (!stands_before(sttm, target, target->depends_on[i]))
+            return nv_fail(err, NV_INVALID_ARGUMENT,
+                           "%s.depends_on: \"%s\": expected a target that stands before", where,
+                           target->depends_on[i]);
+    for (size_t i = 0; i < target->n_columns; i++) {
+        const Nv__Transform *t = target->columns[i]->transform;
+        if (t->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP && !depends_on(target, t->dimension))
+            return nv_fail(err, NV_INVALID_ARGUMENT,
+                           "%s.depends_on: expected %s, which column %s is looked up in", where, t->dimension,
+                           target->columns[i]->name);
+    }
+    return true;
+}
+
 static bool check_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarget *target,
                          name_set_t *tables, nv_error_t *err)
 {
@@ -347,11 +382,7 @@ static bool check_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarg
         if (rule_refuses(target->rules[i]) && !rule_is_of_row(target->rules[i]))
             return nv_fail(err, NV_UNIMPLEMENTED, "%s.rules[%s]: only what one row breaks can keep it out",
                            where, target->rules[i]->id);
-    for (size_t i = 0; i < target->n_depends_on; i++)
-        if (!model_target(sttm, target->depends_on[i]) || strcmp(target->depends_on[i], target->name) == 0)
-            return nv_fail(err, NV_INVALID_ARGUMENT, "%s.depends_on: \"%s\" is no other target", where,
-                           target->depends_on[i]);
-    return true;
+    return check_order(sttm, target, where, err);
 }
 
 bool model_check(nv_mem_t *ctx, const Nv__Sttm *sttm, nv_error_t *err)

@@ -270,6 +270,16 @@ static void refuses_what_contradicts_itself(void **state)
     target(sttm, "fact_order_line")->columns[2]->transform->dimension = nv_strdup(ctx, "dim_nothing");
     expect_refusal(sttm, "is no dimension");
     sttm = mapping(ctx);
+    target(sttm, "dim_customer")->depends_on = target(sttm, "fact_order_line")->depends_on;
+    target(sttm, "dim_customer")->depends_on[0] = nv_strdup(ctx, "fact_order_line");
+    target(sttm, "dim_customer")->n_depends_on = 1;
+    expect_refusal(
+        sttm,
+        "sttm.targets[dim_customer].depends_on: \"fact_order_line\": expected a target that stands before");
+    sttm = mapping(ctx);
+    target(sttm, "fact_order_line")->n_depends_on = 0;
+    expect_refusal(sttm, "sttm.targets[fact_order_line].depends_on: expected dim_");
+    sttm = mapping(ctx);
     target(sttm, "dim_date")->columns[1]->transform->constant = nv_strdup(ctx, "phase_of_the_moon");
     expect_refusal(sttm, "phase_of_the_moon");
     sttm = mapping(ctx);
