@@ -248,7 +248,7 @@ static bool check_transform(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmT
         t->op == NV__TRANSFORM_OP__TRANSFORM_OP_COPY || t->op == NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP ||
         t->op == NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY || t->op == NV__TRANSFORM_OP__TRANSFORM_OP_CONCAT ||
         t->op == NV__TRANSFORM_OP__TRANSFORM_OP_COALESCE || t->op == NV__TRANSFORM_OP__TRANSFORM_OP_MULTIPLY;
-    bool of_dates = target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
+    bool of_dates = model_is_dates(target);
     if (from_inputs && !of_dates && t->n_inputs == 0)
         return nv_fail(err, NV_INVALID_ARGUMENT, "%s.transform.inputs: expected at least one", where);
     for (size_t i = 0; i < t->n_inputs && !of_dates; i++)
@@ -284,7 +284,7 @@ static bool check_kind(nv_mem_t *ctx, const Nv__SttmTarget *target, const char *
 {
     char **key;
     bool dimension = model_is_dimension(target);
-    bool dates = target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
+    bool dates = model_is_dates(target);
     if (!dates && model_key(ctx, target, &key) == 0)
         return nv_fail(err, NV_INVALID_ARGUMENT, "%s: neither business key nor grain columns", where);
     if ((dimension || dates) && !model_with_role(target, NV__KEY_ROLE__KEY_ROLE_SURROGATE))
@@ -367,8 +367,7 @@ static bool check_target(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__SttmTarg
     if (!check_identifier(target->name, nv_printf(ctx, "%s.name", where), err) ||
         !add_name(ctx, tables, target->name, where, err))
         return false;
-    if (target->kind != NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION &&
-        !model_source(sttm, target->driving_source))
+    if (!model_is_dates(target) && !model_source(sttm, target->driving_source))
         return nv_fail(err, NV_INVALID_ARGUMENT, "%s.driving_source: \"%s\" is no source", where,
                        target->driving_source);
     if (!check_joins(ctx, sttm, target, where, err) || !check_columns(ctx, sttm, target, where, err) ||

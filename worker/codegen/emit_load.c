@@ -60,8 +60,7 @@ static void put_rows(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const N
         nv_buf_puts(&joins, "    .transform(changes.only)\n");
     for (size_t i = 0; i < target->n_columns; i++)
         if (emit_is_lookup(target->columns[i]))
-            nv_buf_printf(&joins, "    .transform(%s.join)\n",
-                          lookup_variable(ctx, target, target->columns[i]));
+            nv_buf_printf(&joins, "    .transform(%s.join)\n", lookup_variable(ctx, target->columns[i]));
     char *driving = py_string(ctx, model_source(sttm, target->driving_source)->silver_name);
     if (joins.length)
         nv_buf_printf(buf, "rows = (\n    silver(%s, \"d\")\n%s)\n", driving, nv_buf_text(&joins));
@@ -113,7 +112,7 @@ static void put_lookup_names(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget 
     for (size_t i = 0; i < target->n_columns; i++) {
         if (!emit_is_lookup(target->columns[i]))
             continue;
-        char *name = lookup_variable(ctx, target, target->columns[i]);
+        char *name = lookup_variable(ctx, target->columns[i]);
         line = nv_printf(ctx, "%s%s%s", line, *line ? ", " : "", name);
         lines = nv_printf(ctx, "%s        %s,\n", lines, name);
     }

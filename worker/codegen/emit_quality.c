@@ -53,13 +53,6 @@ static void put_source(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const
         put_table_rule(ctx, buf, sttm, source->silver_name, source->rules[i]);
 }
 
-static void add_rule(nv_mem_t *ctx, nv_buf_t *rules, const Nv__SttmTarget *target,
-                     const Nv__QualityRule *rule)
-{
-    if (rule_is_of_row(rule) && !rule_refuses(rule))
-        nv_buf_printf(rules, "        %s,\n", rule_declaration(ctx, rule, rule_target_type, target));
-}
-
 /* Members that stand for nothing known are held to no rule. */
 static char *real_members(nv_mem_t *ctx, const Nv__SttmTarget *target)
 {
@@ -140,15 +133,13 @@ static bool is_checked_anyway(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv__Stt
            is_surrogate(model_target(sttm, rule->ref_target), rule->ref_columns, rule->n_ref_columns);
 }
 
-static bool refuses(const Nv__SttmTarget *target, Nv__Severity severity)
+static bool refuses(nv_mem_t *ctx, const Nv__SttmTarget *target, Nv__Severity severity)
 {
-    for (size_t i = 0; i < target->n_rules; i++)
-        if (target->rules[i]->severity == severity)
+    const Nv__QualityRule *const *rules;
+    size_t n = rule_all(ctx, target, &rules);
+    for (size_t i = 0; i < n; i++)
+        if (rules[i]->severity == severity)
             return true;
-    for (size_t i = 0; i < target->n_columns; i++)
-        for (size_t k = 0; k < target->columns[i]->n_rules; k++)
-            if (target->columns[i]->rules[k]->severity == severity)
-                return true;
     return false;
 }
 
@@ -166,11 +157,11 @@ static void put_reconciled(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, c
 {
     bool rows_of_source = target->kind == NV__TARGET_KIND__TARGET_KIND_FACT ||
                           target->kind == NV__TARGET_KIND__TARGET_KIND_BRIDGE;
-    if (!rows_of_source || target->distinct_rows || refuses(target, NV__SEVERITY__SEVERITY_DROP))
+    if (!rows_of_source || target->distinct_rows || refuses(ctx, target, NV__SEVERITY__SEVERITY_DROP))
         return;
     nv_buf_printf(buf, "    Reconciled(%s, %s", py_string(ctx, target->name),
                   py_string(ctx, model_source(sttm, target->driving_source)->silver_name));
-    if (refuses(target, NV__SEVERITY__SEVERITY_QUARANTINE)) {
+    if (refuses(ctx, target, NV__SEVERITY__SEVERITY_QUARANTINE)) {
         nv_buf_printf(buf, ", refused=%s),\n", py_string(ctx, nv_printf(ctx, "%s_refused", target->name)));
         return;
     }
@@ -188,14 +179,14 @@ static void put_reconciled(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, c
 
 static void put_target(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmTarget *target)
 {
-    nv_buf_t rules = nv_buf_make(ctx, NOTEBOOK_MAX);
-    for (size_t i = 0; i < target->n_rules; i++)
-        add_rule(ctx, &rules, target, target->rules[i]);
-    for (size_t i = 0; i < target->n_columns; i++)
-        for (size_t k = 0; k < target->columns[i]->n_rules; k++)
-            add_rule(ctx, &rules, target,
-                     rule_of_column(ctx, target->columns[i]->rules[k], target->columns[i]));
-    put_rows(ctx, buf, target->name, real_members(ctx, target), &rules);
+    nv_buf_t counted = nv_buf_make(ctx, NOTEBOOK_MAX);
+    const Nv__QualityRule *const *rules;
+    size_t n = rule_all(ctx, target, &rules);
+    for (size_t i = 0; i < n; i++)
+        if (rule_is_of_row(rules[i]) && !rule_refuses(rules[i]))
+            nv_buf_printf(&counted, "        %s,\n",
+                          rule_declaration(ctx, rules[i], rule_target_type, target));
+    put_rows(ctx, buf, target->name, real_members(ctx, target), &counted);
     put_keys(ctx, buf, target);
     put_references(ctx, buf, sttm, target);
     put_reconciled(ctx, buf, sttm, target);

@@ -5,46 +5,36 @@
 
 #include <string.h>
 
+static void option(nv_buf_t *buf, const char *name, const char *value, bool given)
+{
+    if (given)
+        nv_buf_printf(buf, "%s%s=%s", buf->length ? ", " : "", name, value);
+}
+
+static void option_texts(nv_mem_t *ctx, nv_buf_t *buf, const char *name, char **texts, size_t n)
+{
+    option(buf, name, py_tuple(ctx, texts, n), n > 0);
+}
+
+/* Parse(name=value, …): what differs from the defaults. */
 static void put_parse(nv_mem_t *ctx, nv_buf_t *buf, const Nv__ParseRule *parse)
 {
-    const char *between = "";
-    nv_buf_puts(buf, "Parse(");
-    if (parse && !parse->trim) {
-        nv_buf_puts(buf, "trim=False");
-        between = ", ";
-    }
-#define PUT_LIST(name, field)                                                                                \
-    if (parse && parse->n_##field) {                                                                         \
-        nv_buf_printf(buf, "%s" name "=%s", between, py_tuple(ctx, parse->field, parse->n_##field));         \
-        between = ", ";                                                                                      \
-    }
-    PUT_LIST("nulls", null_spellings)
-    PUT_LIST("formats", datetime_formats)
-    PUT_LIST("currency", currency_marks)
-    PUT_LIST("true", true_spellings)
-    PUT_LIST("false", false_spellings)
-#undef PUT_LIST
-    if (parse && parse->decimal_separator[0] && strcmp(parse->decimal_separator, ".") != 0) {
-        nv_buf_printf(buf, "%sdecimal=%s", between, py_string(ctx, parse->decimal_separator));
-        between = ", ";
-    }
-    if (parse && parse->group_separator[0]) {
-        nv_buf_printf(buf, "%sgroup=%s", between, py_string(ctx, parse->group_separator));
-        between = ", ";
-    }
-    const struct {
-        const char *name;
-        bool on;
-    } flags[] = {{"percent", parse && parse->percent},
-                 {"parentheses", parse && parse->negative_parentheses},
-                 {"trailing_minus", parse && parse->trailing_minus}};
-    for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
-        if (!flags[i].on)
-            continue;
-        nv_buf_printf(buf, "%s%s=True", between, flags[i].name);
-        between = ", ";
-    }
-    nv_buf_putc(buf, ')');
+    static const Nv__ParseRule none = NV__PARSE_RULE__INIT;
+    const Nv__ParseRule *p = parse ? parse : &none;
+    nv_buf_t options = nv_buf_make(ctx, NOTEBOOK_MAX);
+    option(&options, "trim", "False", parse && !parse->trim);
+    option_texts(ctx, &options, "nulls", p->null_spellings, p->n_null_spellings);
+    option_texts(ctx, &options, "formats", p->datetime_formats, p->n_datetime_formats);
+    option_texts(ctx, &options, "currency", p->currency_marks, p->n_currency_marks);
+    option_texts(ctx, &options, "true", p->true_spellings, p->n_true_spellings);
+    option_texts(ctx, &options, "false", p->false_spellings, p->n_false_spellings);
+    option(&options, "decimal", py_string(ctx, p->decimal_separator),
+           p->decimal_separator[0] && strcmp(p->decimal_separator, ".") != 0);
+    option(&options, "group", py_string(ctx, p->group_separator), p->group_separator[0] != '\0');
+    option(&options, "percent", "True", p->percent);
+    option(&options, "parentheses", "True", p->negative_parentheses);
+    option(&options, "trailing_minus", "True", p->trailing_minus);
+    nv_buf_printf(buf, "Parse(%s)", nv_buf_text(&options));
 }
 
 /* The PARSES rule of a column, NULL where it has none: then the row is refused. */

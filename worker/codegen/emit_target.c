@@ -46,12 +46,11 @@ static void put_versions(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTarget *dim
                       spark_column(ctx, nv_strndup(ctx, t->as_of, (size_t)(dot - t->as_of)), dot + 1));
 }
 
-static void put_lookup(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmTarget *target,
-                       const Nv__SttmColumn *column)
+static void put_lookup(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const Nv__SttmColumn *column)
 {
     const Nv__Transform *t = column->transform;
     const Nv__SttmTarget *dimension = model_target(sttm, t->dimension);
-    char *variable = lookup_variable(ctx, target, column);
+    char *variable = lookup_variable(ctx, column);
     char **key;
     size_t n = model_key(ctx, dimension, &key);
     nv_buf_printf(buf,
@@ -76,7 +75,7 @@ static void put_lookups(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *stt
             continue;
         if (!any)
             notebook_cell(notebook, "Lookups");
-        put_lookup(ctx, &notebook->text, sttm, target, target->columns[i]);
+        put_lookup(ctx, &notebook->text, sttm, target->columns[i]);
         any = true;
     }
 }
@@ -177,19 +176,13 @@ static void put_dimension_columns(nv_mem_t *ctx, nv_buf_t *buf, const Nv__SttmTa
 /* rules=(…): those that keep a row out of the table. */
 const char *emit_refusing_rules(nv_mem_t *ctx, const Nv__SttmTarget *target)
 {
-    nv_buf_t rules = nv_buf_make(ctx, NOTEBOOK_MAX);
-    for (size_t i = 0; i < target->n_rules; i++)
-        if (rule_is_of_row(target->rules[i]) && rule_refuses(target->rules[i]))
-            nv_buf_printf(&rules, "        %s,\n",
-                          rule_declaration(ctx, target->rules[i], rule_target_type, target));
-    for (size_t i = 0; i < target->n_columns; i++)
-        for (size_t k = 0; k < target->columns[i]->n_rules; k++) {
-            const Nv__QualityRule *rule =
-                rule_of_column(ctx, target->columns[i]->rules[k], target->columns[i]);
-            if (rule_is_of_row(rule) && rule_refuses(rule))
-                nv_buf_printf(&rules, "        %s,\n", rule_declaration(ctx, rule, rule_target_type, target));
-        }
-    return nv_buf_text(&rules);
+    nv_buf_t buf = nv_buf_make(ctx, NOTEBOOK_MAX);
+    const Nv__QualityRule *const *rules;
+    size_t n = rule_all(ctx, target, &rules);
+    for (size_t i = 0; i < n; i++)
+        if (rule_is_of_row(rules[i]) && rule_refuses(rules[i]))
+            nv_buf_printf(&buf, "        %s,\n", rule_declaration(ctx, rules[i], rule_target_type, target));
+    return nv_buf_text(&buf);
 }
 
 static bool put_target(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm,

@@ -37,7 +37,7 @@ const Nv__SttmColumn *model_column(const Nv__SttmTarget *target, const char *nam
 const Nv__SttmTarget *model_date_dimension(const Nv__Sttm *sttm)
 {
     for (size_t i = 0; i < sttm->n_targets; i++)
-        if (sttm->targets[i]->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION)
+        if (model_is_dates(sttm->targets[i]))
             return sttm->targets[i];
     return NULL;
 }

@@ -111,3 +111,18 @@ Nv__QualityRule *rule_of_column(nv_mem_t *ctx, const Nv__QualityRule *rule, cons
     }
     return copy;
 }
+
+size_t rule_all(nv_mem_t *ctx, const Nv__SttmTarget *target, const Nv__QualityRule *const **out)
+{
+    size_t n = 0, most = target->n_rules;
+    for (size_t i = 0; i < target->n_columns; i++)
+        most += target->columns[i]->n_rules;
+    const Nv__QualityRule **rules = NV_NEW_ARRAY(ctx, const Nv__QualityRule *, most + 1);
+    for (size_t i = 0; i < target->n_rules; i++)
+        rules[n++] = target->rules[i];
+    for (size_t i = 0; i < target->n_columns; i++)
+        for (size_t k = 0; k < target->columns[i]->n_rules; k++)
+            rules[n++] = rule_of_column(ctx, target->columns[i]->rules[k], target->columns[i]);
+    *out = rules;
+    return n;
+}

@@ -14,6 +14,8 @@ char *rule_target_type(nv_mem_t *ctx, const void *target, const char *column);
 bool rule_is_of_row(const Nv__QualityRule *rule);
 /* A rule that stands at a column, with that column where it names none. */
 Nv__QualityRule *rule_of_column(nv_mem_t *ctx, const Nv__QualityRule *rule, const Nv__SttmColumn *column);
+/* The rules that stand at the table and at its columns, those as rule_of_column gives them; below ctx. */
+size_t rule_all(nv_mem_t *ctx, const Nv__SttmTarget *target, const Nv__QualityRule *const **out);
 /* The condition that a good row meets; for rules of a row only. */
 char *rule_condition(nv_mem_t *ctx, const Nv__QualityRule *rule, rule_type_fn type_of, const void *table);
 /* True for rules that keep a row out of the table: QUARANTINE, DROP. */

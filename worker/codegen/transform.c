@@ -7,9 +7,8 @@
 
 enum { EXPRESSION_MAX = 1024 * 1024 };
 
-char *lookup_variable(nv_mem_t *ctx, const Nv__SttmTarget *target, const Nv__SttmColumn *column)
+char *lookup_variable(nv_mem_t *ctx, const Nv__SttmColumn *column)
 {
-    (void)target; /* column names are plain and unique in their table, so theirs are too */
     return nv_printf(ctx, "%s_lookup", py_name(ctx, column->name));
 }
 
@@ -51,11 +50,6 @@ static char *audit(nv_mem_t *ctx, const Nv__Transform *t)
     return of_row ? nv_printf(ctx, "F.col(\"d._%s\")", t->constant) : NULL;
 }
 
-static bool is_date_dimension(const Nv__SttmTarget *target)
-{
-    return target->kind == NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION;
-}
-
 bool transform_expression(nv_mem_t *ctx, const Nv__SttmTarget *target, const Nv__SttmColumn *column,
                           char **out, nv_error_t *err)
 {
@@ -65,15 +59,15 @@ bool transform_expression(nv_mem_t *ctx, const Nv__SttmTarget *target, const Nv_
         *out = with_default(ctx, column, input(ctx, t, 0));
         return true;
     case NV__TRANSFORM_OP__TRANSFORM_OP_SURROGATE:
-        if (is_date_dimension(target))
+        if (model_is_dates(target))
             return calendar(ctx, "date_key", out, err);
         *out = NULL;
         return true;
     case NV__TRANSFORM_OP__TRANSFORM_OP_LOOKUP:
-        *out = nv_printf(ctx, "%s.key", lookup_variable(ctx, target, column));
+        *out = nv_printf(ctx, "%s.key", lookup_variable(ctx, column));
         return true;
     case NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY:
-        if (is_date_dimension(target))
+        if (model_is_dates(target))
             return calendar(ctx, "date_key", out, err);
         *out = nv_printf(ctx, "date_key(%s)", input(ctx, t, 0));
         return true;
@@ -94,7 +88,7 @@ bool transform_expression(nv_mem_t *ctx, const Nv__SttmTarget *target, const Nv_
     case NV__TRANSFORM_OP__TRANSFORM_OP_CALENDAR:
         return calendar(ctx, t->constant, out, err);
     case NV__TRANSFORM_OP__TRANSFORM_OP_AUDIT:
-        *out = is_date_dimension(target) ? NULL : audit(ctx, t);
+        *out = model_is_dates(target) ? NULL : audit(ctx, t);
         return true;
     default: /* SCD_FROM, SCD_TO, SCD_CURRENT */
         *out = NULL;

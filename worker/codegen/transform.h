@@ -4,8 +4,8 @@
 
 #include "worker/codegen/model.h"
 
-/* The variable that holds the lookup of a LOOKUP column; unique in its notebook. */
-char *lookup_variable(nv_mem_t *ctx, const Nv__SttmTarget *target, const Nv__SttmColumn *column);
+/* The variable that holds the lookup of a LOOKUP column; unique in its notebook, as column names are in their table. */
+char *lookup_variable(nv_mem_t *ctx, const Nv__SttmColumn *column);
 
 /* *out is NULL where the runtime fills the column (surrogate keys, validity, most audit columns). UNIMPLEMENTED names a
  * calendar attribute that is not known. */
