@@ -34,6 +34,25 @@ static bool is_glued(const dsc_column_t *column, const char *part, bool first)
     return n >= m + 3 && (strncmp(word + n - m, part, m) == 0 || (first && strncmp(word, part, m) == 0));
 }
 
+/* The same for EXTENDEDPRICE and TOTALPRICE, which are amounts. */
+static bool begins_with(const dsc_column_t *column, const char *part)
+{
+    return column->bare.n == 1 && strncmp(column->bare.word[0], part, strlen(part)) == 0;
+}
+
+/* "day_high", "52_week_low": the extreme of a price. */
+static bool is_extreme(const dsc_column_t *column)
+{
+    const char *last = column->bare.n > 1 ? column->bare.word[column->bare.n - 1] : "";
+    return strcmp(last, "high") == 0 || strcmp(last, "low") == 0;
+}
+
+/* Where something is describes it, although it is a number. */
+static bool is_coordinate(const dsc_column_t *column)
+{
+    return has_word(column, " latitude longitude lat lng lon ");
+}
+
 static bool is_number(const dsc_column_t *column)
 {
     return column->kind == CLASS_INTEGER || column->kind == CLASS_NUMBER;
@@ -67,7 +86,7 @@ const char *column_junk_reason(const plan_table_t *table, const dsc_column_t *co
 
 bool column_is_measure(const dsc_column_t *column)
 {
-    if (!is_number(column) || column->bare.keylike || column->loader)
+    if (!is_number(column) || column->bare.keylike || column->loader || is_coordinate(column))
         return false;
     if (column->kind == CLASS_INTEGER && (says(column, LEXICON_LABEL) || is_glued(column, "number", false)))
         return false;
@@ -92,9 +111,10 @@ Nv__Additivity column_additivity(const dsc_column_t *column, const char **reason
         return NV__ADDITIVITY__ADDITIVITY_SEMI;
     }
     /* A unit price or a rate stays one whatever it is called besides; "price" loses to "total_price". */
-    bool total = says(column, LEXICON_TOTAL);
+    bool total =
+        says(column, LEXICON_TOTAL) || begins_with(column, "extended") || begins_with(column, "total");
     bool price = schema_mentions(column, LEXICON_NON_ADDITIVE) || is_glued(column, "price", true) ||
-                 is_glued(column, "percent", false);
+                 is_glued(column, "percent", false) || is_extreme(column);
     if (price && !total) {
         *reason = "a price, rate, share, rank or position: a sum of it means nothing; weight or average it";
         return NV__ADDITIVITY__ADDITIVITY_NON;
@@ -128,8 +148,18 @@ const char *column_unit(const dsc_column_t *column)
         {" percent pct percentage discount_pct ", "%"},
         {" weight ", "weight"},
     };
+    static const struct {
+        const char *words, *unit;
+    } areas[] = {{" km ", "km²"},
+                 {" m meter meters metre metres ", "m²"},
+                 {" ft feet foot ", "ft²"},
+                 {" mi mile miles ", "mi²"}};
     if (column->p->parse != NULL && column->p->parse->n_currency_marks > 0)
         return column->p->parse->currency_marks[0];
+    for (size_t i = 0; has_word(column, " sq square ") && i < sizeof areas / sizeof areas[0]; i++) {
+        if (has_word(column, areas[i].words))
+            return areas[i].unit;
+    }
     for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
         if (has_word(column, units[i].words))
             return units[i].unit;

@@ -312,11 +312,30 @@ static void settle_levels(builder_t *b)
     }
 }
 
+/* A table of balances or holdings has nothing but levels, whatever its columns are called. */
+static void settle_balances(builder_t *b)
+{
+    const name_words_t *name = &b->plan->tables[b->table].t->name;
+    bool levels = false;
+    for (int i = 0; i < name->n; i++)
+        levels = levels || strcmp(name->word[i], "balance") == 0 || strcmp(name->word[i], "holding") == 0;
+    for (size_t i = 0; levels && i < b->out->n_measures; i++) {
+        Nv__MeasureDesign *measure = b->out->measures[i];
+        if (measure->additivity != NV__ADDITIVITY__ADDITIVITY_ADDITIVE)
+            continue;
+        measure->additivity = NV__ADDITIVITY__ADDITIVITY_SEMI;
+        measure->reason =
+            nv_strdup(b->plan->ctx, "the table holds levels: may be summed over everything but time");
+        b->semi++;
+    }
+}
+
 static void describe(builder_t *b)
 {
     nv_mem_t *ctx = b->plan->ctx;
     const plan_table_t *table = &b->plan->tables[b->table];
     const char *kind = "transaction";
+    settle_balances(b);
     if (b->out->n_measures == 0)
         kind = "factless";
     else if (b->semi > 0 && (is_dated_key(b) || b->out->n_dates == 0))

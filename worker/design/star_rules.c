@@ -83,14 +83,28 @@ static void check_measures(checker_t *k, const Nv__FactDesign *fact)
     }
 }
 
-static void check_fact(checker_t *k, const Nv__FactDesign *fact)
+/* A fact is of the kind that its measures and dates make it. */
+static void check_kind(checker_t *k, const Nv__FactDesign *fact)
 {
-    if (fact->n_grain_columns == 0 || fact->grain[0] == '\0')
-        broken(k, fact->name, "expected a declared grain and its columns");
+    bool level = false;
+    for (size_t i = 0; i < fact->n_measures; i++)
+        level = level || fact->measures[i]->additivity == NV__ADDITIVITY__ADDITIVITY_SEMI;
     if ((strcmp(fact->kind, "factless") == 0) != (fact->n_measures == 0))
         broken(k, fact->name,
                "%zu measures: expected a factless fact to have none, and one without to be called so",
                fact->n_measures);
+    if (strcmp(fact->kind, "periodic_snapshot") == 0 && !level)
+        broken(k, fact->name, "a periodic snapshot: expected a level, a measure that time does not add up");
+    if (strcmp(fact->kind, "accumulating") == 0 && fact->n_dates < 2)
+        broken(k, fact->name, "an accumulating snapshot of %zu dates: expected the steps of a process",
+               fact->n_dates);
+}
+
+static void check_fact(checker_t *k, const Nv__FactDesign *fact)
+{
+    if (fact->n_grain_columns == 0 || fact->grain[0] == '\0')
+        broken(k, fact->name, "expected a declared grain and its columns");
+    check_kind(k, fact);
     /* What links two facts (an issue and the one it blocks) keeps both their ids. */
     if (fact->n_measures == 0 && fact->n_dimensions == 0 && fact->n_dates == 0 && fact->n_degenerate < 2)
         broken(k, fact->name, "expected a measure, a dimension, a date or the ids of two facts");

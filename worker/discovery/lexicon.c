@@ -45,7 +45,7 @@ static const char *const lists[LEXICON_N] = {
     [LEXICON_NON_ADDITIVE] =
         " price rate percent pct percentage ratio score rating average avg mean median latitude longitude "
         "lat lng lon age temperature speed rank position grade margin unitprice listprice per index "
-        "probability share year month day discountpct taxrate min max ",
+        "probability share year month day discountpct taxrate min max yield humidity pressure ",
     [LEXICON_SNAPSHOT] = " balance stock level onhand hand qoh inventory headcount outstanding open capacity "
                          "backlog population ",
     [LEXICON_EVENT] =

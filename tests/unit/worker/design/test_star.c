@@ -333,12 +333,20 @@ static void test_measures_by_their_values(void **state)
 {
     (void)state;
     fixture_t *f = fixture_new();
-    char *sales = nv_strdup(f->ctx, "sale_id,saledate,quantity,discount,tax,PRICEEACH,ORDERLINENUMBER\n");
+    char *sales =
+        nv_strdup(f->ctx, "sale_id,saledate,quantity,discount,tax,PRICEEACH,ORDERLINENUMBER,EXTENDEDPRICE,"
+                          "day_high,latitude\n");
+    char *balances = nv_strdup(f->ctx, "account_no,booked_on,amount\n");
     char *stock = nv_strdup(f->ctx, "snapshot_date,shelf,on_hand,reserved,units_sold\n");
     for (int i = 1; i <= 30; i++) {
-        sales = nv_printf(f->ctx, "%s%d,2024-01-%02d,1,0.%02d,%d.50,%d.25,%d\n", sales, i, i, i, i, i, i % 7);
+        sales = nv_printf(f->ctx, "%s%d,2024-01-%02d,1,0.%02d,%d.50,%d.25,%d,%d.75,%d.1,4%d.5\n", sales, i, i,
+                          i, i, i, i % 7, i, i, i % 5);
         stock = nv_printf(f->ctx, "%s2024-01-%02d,s%d,%d,%d,%d\n", stock, i, i, i * 3, i * 2, i + 5);
+        balances = nv_printf(f->ctx, "%sA%d,2024-01-%02d,%d.10\n", balances, i % 3, i, i * 11);
     }
+    assert_true(fixture_csv(f, "account_balances", balances));
+    fixture_key(f, "account_balances", "account_no", "booked_on");
+    fixture_role(f, "account_balances", NV__TABLE_ROLE__TABLE_ROLE_FACT);
     assert_true(fixture_csv(f, "sales", sales));
     assert_true(fixture_csv(f, "stock", stock));
     fixture_key(f, "sales", "sale_id", NULL);
@@ -352,6 +360,12 @@ static void test_measures_by_their_values(void **state)
     assert_int_equal(additivity_of(sale, "tax"), NV__ADDITIVITY__ADDITIVITY_ADDITIVE);
     assert_int_equal(additivity_of(sale, "priceeach"), NV__ADDITIVITY__ADDITIVITY_NON);
     assert_int_equal(additivity_of(sale, "orderlinenumber"), NV__ADDITIVITY__ADDITIVITY_UNSPECIFIED);
+    assert_int_equal(additivity_of(sale, "extendedprice"), NV__ADDITIVITY__ADDITIVITY_ADDITIVE);
+    assert_int_equal(additivity_of(sale, "day_high"), NV__ADDITIVITY__ADDITIVITY_NON);
+    assert_int_equal(additivity_of(sale, "latitude"), NV__ADDITIVITY__ADDITIVITY_UNSPECIFIED);
+    const Nv__FactDesign *balance = fixture_fact(f, "fact_account_balance");
+    assert_string_equal(balance->kind, "periodic_snapshot");
+    assert_int_equal(additivity_of(balance, "amount"), NV__ADDITIVITY__ADDITIVITY_SEMI);
     assert_string_equal(level->kind, "periodic_snapshot");
     assert_int_equal(additivity_of(level, "reserved"), NV__ADDITIVITY__ADDITIVITY_SEMI);
     assert_int_equal(additivity_of(level, "units_sold"), NV__ADDITIVITY__ADDITIVITY_ADDITIVE);

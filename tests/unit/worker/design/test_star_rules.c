@@ -49,6 +49,31 @@ static void test_factless(void **state)
     expect_broken(f, "expected a factless fact to have none, and one without to be called so");
 }
 
+static void test_kinds(void **state)
+{
+    fixture_t *f = *state;
+    Nv__FactDesign *line = fixture_fact(f, "fact_order_item");
+    line->kind = nv_strdup(f->ctx, "periodic_snapshot");
+    expect_broken(f, "expected a level");
+    line->kind = nv_strdup(f->ctx, "accumulating");
+    line->n_dates = 1;
+    expect_broken(f, "an accumulating snapshot of 1 dates");
+}
+
+static void test_hierarchies(void **state)
+{
+    fixture_t *f = *state;
+    Nv__HierarchyLevel city = NV__HIERARCHY_LEVEL__INIT, country = NV__HIERARCHY_LEVEL__INIT;
+    Nv__HierarchyLevel *levels[] = {&city, &country};
+    Nv__Hierarchy hierarchy = NV__HIERARCHY__INIT, *hierarchies[] = {&hierarchy};
+    city.column = (char *)"city", city.members = 2;
+    country.column = (char *)"country_name", country.members = 5;
+    hierarchy.levels = levels, hierarchy.n_levels = 2;
+    Nv__DimensionDesign *customer = fixture_dimension(f, "dim_customer");
+    customer->hierarchies = hierarchies, customer->n_hierarchies = 1;
+    expect_broken(f, "country_name stands above city");
+}
+
 static void test_roles(void **state)
 {
     fixture_t *f = *state;
@@ -100,6 +125,8 @@ int main(void)
         TEST(test_header_amount_on_its_lines),
         TEST(test_additivity),
         TEST(test_factless),
+        TEST(test_kinds),
+        TEST(test_hierarchies),
         TEST(test_roles),
         TEST(test_conformed_dimension),
         TEST(test_unused_dimension),
