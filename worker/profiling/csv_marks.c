@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "worker/profiling/vectors.h"
+
 #ifdef __x86_64__
 #include <immintrin.h>
 
@@ -66,9 +68,10 @@ static void mark_by_16(const csv_dialect_t *d, const char *at, size_t n, csv_mar
 
 static csv_step_t widest(void)
 {
-    return __builtin_cpu_supports("avx512bw") ? CSV_BY_64
-           : __builtin_cpu_supports("avx2")   ? CSV_BY_32
-                                              : CSV_BY_16;
+    return NV_HAS_VECTORS(512, "avx512bw") ? CSV_BY_64
+           : NV_HAS_VECTORS(256, "avx2")   ? CSV_BY_32
+           : NV_HAS_VECTORS(128, "sse2")   ? CSV_BY_16
+                                           : CSV_BYTE;
 }
 #else
 static csv_step_t widest(void)

@@ -1,6 +1,7 @@
 #include "worker/profiling/texthash.h"
 
 #include "worker/profiling/sketch.h"
+#include "worker/profiling/vectors.h"
 
 #ifdef __x86_64__
 #include <immintrin.h>
@@ -154,7 +155,7 @@ __attribute__((target("avx512f,avx512dq"))) static size_t hash_wide(const csv_fi
 
 static size_t hash_some(const csv_field_t *texts, size_t n, uint64_t *out)
 {
-    bool wide = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq");
+    bool wide = NV_HAS_VECTORS(512, "avx512f") && NV_HAS_VECTORS(512, "avx512dq");
     return wide ? hash_wide(texts, n, out) : 0;
 }
 #else
