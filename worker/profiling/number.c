@@ -47,10 +47,14 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-static void strip_blanks(span_t *span)
+static void strip_blanks_before(span_t *span)
 {
     while (span->at < span->end && *span->at == ' ')
         span->at++;
+}
+
+static void strip_blanks_behind(span_t *span)
+{
     while (span->at < span->end && span->end[-1] == ' ')
         span->end--;
 }
@@ -89,13 +93,15 @@ static bool strip_mark(span_t *span, const char *mark)
     size_t have = (size_t)(span->end - span->at);
     if (!may || have <= n)
         return false;
-    if (memcmp(span->at, mark, n) == 0)
+    if (memcmp(span->at, mark, n) == 0) {
         span->at += n;
-    else if (memcmp(span->end - n, mark, n) == 0)
+        strip_blanks_before(span);
+    } else if (memcmp(span->end - n, mark, n) == 0) {
         span->end -= n;
-    else
+        strip_blanks_behind(span);
+    } else {
         return false;
-    strip_blanks(span);
+    }
     return true;
 }
 
@@ -104,7 +110,7 @@ static bool strip_percent(span_t *span)
     if (span->end - span->at < 2 || span->end[-1] != '%')
         return false;
     span->end--;
-    strip_blanks(span);
+    strip_blanks_behind(span);
     return true;
 }
 
@@ -403,11 +409,13 @@ bool number_parse_double(const number_rule_t *rule, const char *text, size_t len
     char buffer[128];
     size_t n = 0;
     if (span.at == span.end || (!is_digit(*span.at) && *span.at != rule->decimal))
-        return false; /* strtod would take "inf" and "0x1" */
+        return false;  /* strtod would take "inf" and "0x1" */
+    bool whole = true; /* groups are of the whole digits */
     for (; span.at < span.end; span.at++) {
         char c = *span.at;
-        if (rule->group[0] && c == rule->group[0])
+        if (whole && n && rule->group[0] && c == rule->group[0])
             continue;
+        whole &= is_digit(c);
         if (c == rule->decimal)
             c = '.';
         else if (!is_digit(c) && c != '-' && c != '+' && (c | 0x20) != 'e')

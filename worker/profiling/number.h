@@ -42,8 +42,8 @@ typedef struct number_class {
     uint8_t notations; /* bit per notation that accepts the text strictly (groups of three) */
     uint16_t flags;
     uint8_t currency; /* 0: none, else 1 + index for number_currency */
-    uint8_t int_digits
-        [2]; /* significant digits before the separator; [0] point is decimal, [1] comma is decimal */
+    /* significant digits before and behind the separator; [0]: the point is decimal, [1]: the comma is */
+    uint8_t int_digits[2];
     uint8_t frac_digits[2];
 } number_class_t;
 

@@ -200,6 +200,9 @@ static const char *number_sql(const sql_t *sql)
     const char *cast = sql->dialect == SQL_DUCKDB ? "TRY_CAST" : "try_cast";
     const char *value = nv_printf(sql->ctx, "%s(concat(CASE WHEN %s THEN '-' ELSE '' END, %s) AS %s)", cast,
                                   negative, digits, type);
+    if (floating) /* 1e400 is none */
+        value = nv_printf(
+            sql->ctx, "nullif(nullif(%s, CAST('Infinity' AS DOUBLE)), CAST('-Infinity' AS DOUBLE))", value);
     return nv_printf(sql->ctx, "CASE WHEN %s THEN %s END", matches(sql, number_pattern(sql)), value);
 }
 

@@ -75,14 +75,20 @@ def number_pattern(parse, type):
     fraction = "()" if type == "BIGINT" else rf"(?:{re.escape(parse.decimal)}(\d{'*' if type == 'DOUBLE' else '+'}))?"
     exponent = r"([eE][+-]?\d{1,3})?" if type == "DOUBLE" else "()"
     percent = "(?: *%)?" if parse.percent else ""
-    return rf"^(?=.*\d)([+-]?{before}[+-]?){whole}{fraction}{exponent}{after}{percent}$"
+    one_mark = f"(?!.*(?:{marks}).*(?:{marks}))" if marks else ""
+    return rf"^{one_mark}([+-]?{before}[+-]?)(?={re.escape(parse.decimal)}?\d){whole}{fraction}{exponent}{percent}{after}$"
 
 
 def unsigned(text, parse):
     """The number without the parentheses or the minus behind it that make it negative."""
-    forms = [r"^([^\d%]*)\((.+)\)([^\d%]*)$"] * parse.parentheses + [r"^(.+)-$"] * parse.trailing_minus
+    forms = [r"^([^\d%.,]*)\((.+)\)([^\d%.,]*)$"] * parse.parentheses + [r"^(.+)-$"] * parse.trailing_minus
     groups = "".join(f"${n + 1}" for n in range(3 * parse.parentheses + parse.trailing_minus))
     return F.regexp_replace(text, "|".join(forms), groups) if forms else text
+
+
+def finite(value, type):
+    """The value, where it is a number: 1e400 is none."""
+    return F.when(F.abs(value) != float("inf"), value) if type == "DOUBLE" else value
 
 
 def parse_plain_number(text, type):
@@ -91,7 +97,7 @@ def parse_plain_number(text, type):
     digits = r"\d+" if scale == 0 else rf"(\d+(\.\d{{1,{scale}}})?|\.\d{{1,{scale}}})"
     if type == "DOUBLE":
         digits = r"(\d+(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?"
-    return F.when(text.rlike(f"^[+-]?{digits}$"), text.try_cast(type))
+    return F.when(text.rlike(f"^[+-]?{digits}$"), finite(text.try_cast(type), type))
 
 
 def parse_number(text, parse, type):
@@ -107,7 +113,7 @@ def parse_number(text, parse, type):
     if type.startswith("DECIMAL"):
         fits &= F.length(fraction) <= int(re.search(r"(\d+)\)$", type).group(1))
     digits = F.concat(sign, whole) if type == "BIGINT" else F.concat(sign, whole, F.lit("."), fraction, F.lit("0"), exponent)
-    value = F.when(fits, digits.try_cast(type))
+    value = F.when(fits, finite(digits.try_cast(type), type))
     return F.when(bare == text, value).when(sign == "", -value) if bare is not text else value
 
 
