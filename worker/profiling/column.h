@@ -46,7 +46,8 @@ typedef struct column {
 
 column_t column_make(nv_mem_t *ctx, uint64_t seed, size_t max_entries, size_t max_bytes,
                      hashlog_budget_t *budget);
-/* Trims the fields where they are; behind each that is not empty TEXTHASH_SLACK bytes can be read. hashes: room for n; gets the hash of each trimmed text, 0 for an empty one. */
+/* Trims the fields where they are; behind each that is not empty TEXTHASH_SLACK bytes can be read. hashes: room for n; gets
+ * the hash of each trimmed text, 0 for an empty one. */
 void column_add(column_t *column, csv_field_t *fields, size_t n, uint64_t *hashes);
 /* ascii: all its texts are. */
 void column_begin_block(column_t *column, int64_t block, bool ascii);

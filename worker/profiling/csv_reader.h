@@ -21,8 +21,7 @@ typedef struct csv_reader {
     bool inner_newlines;            /* within quotes there are some */
     csv_marks_t marks[CSV_WINDOWS]; /* of the windows that come next */
     size_t n_marks, next_mark;
-    size_t
-        ahead; /* so many windows are looked at together: few after a record that was read the careful way */
+    size_t ahead; /* windows looked at together: few after a record that was read the careful way */
 } csv_reader_t;
 
 /* The text is borrowed. */

@@ -84,8 +84,7 @@ void hashlog_merge(hashlog_t *into, hashlog_t *from)
 enum { PART_BITS = 8, PARTS = 1 << PART_BITS, SUPER_MAX = 1 << 23 };
 
 typedef struct spread {
-    hashlog_counter_t
-        *room; /* hashes: of the super-part, ordered by part; slots: enough for its largest part */
+    hashlog_counter_t *room; /* hashes: the super-part's, ordered by part; slots: for its largest part */
     size_t starts[PARTS + 1];
 } spread_t;
 

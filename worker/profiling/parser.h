@@ -29,8 +29,7 @@ typedef struct parser {
     uint8_t currency_length; /* of that mark */
     uint8_t currency;        /* 1 + index of the only currency mark; 0: none, or several */
     double power;            /* 10^scale */
-    uint64_t
-        null_lengths; /* bit n: some null spelling has n bytes (bit 63: 63 or more); most values are told by it */
+    uint64_t null_lengths; /* bit n: some null spelling has n bytes (bit 63: 63 or more); tells most values */
 } parser_t;
 
 enum { PARSED_TEXT_MAX = 64 };
