@@ -40,6 +40,7 @@ typedef struct cli_command {
 extern const cli_command_t cli_certs_commands[];
 extern const cli_command_t cli_submit_commands[]; /* of the noun "run", too */
 extern const cli_command_t cli_run_commands[];
+extern const cli_command_t cli_fork_commands[]; /* of the noun "run", too */
 extern const cli_command_t cli_checkpoint_commands[];
 extern const cli_command_t cli_interrupt_commands[];
 extern const cli_command_t cli_artifact_commands[];
@@ -71,6 +72,9 @@ bool cli_connect(cli_t *cli, nv_error_t *err) NV_MUST_CHECK;
 /* One unary call; *reply lives below cli->ctx. method: "RunService/GetRun". */
 bool cli_call(cli_t *cli, const char *method, const ProtobufCMessage *request,
               const ProtobufCMessageDescriptor *output, void *reply, nv_error_t *err) NV_MUST_CHECK;
+/* The same of a method that takes a GetRunRequest and answers with a Run. */
+bool cli_get_run(cli_t *cli, const char *method, const char *run_id, Nv__Run **out,
+                 nv_error_t *err) NV_MUST_CHECK;
 /* A server stream. */
 bool cli_open(cli_t *cli, const char *method, const ProtobufCMessage *request,
               const ProtobufCMessageDescriptor *output, nv_rpc_reader_t **out, nv_error_t *err) NV_MUST_CHECK;

@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 static const cli_command_t *const nouns[] = {
-    cli_submit_commands,   cli_run_commands,     cli_checkpoint_commands, cli_interrupt_commands,
-    cli_artifact_commands, cli_worker_commands,  cli_pool_commands,       cli_tenant_commands,
-    cli_kb_commands,       cli_cluster_commands, cli_certs_commands,
+    cli_submit_commands,    cli_run_commands,      cli_fork_commands,    cli_checkpoint_commands,
+    cli_interrupt_commands, cli_artifact_commands, cli_worker_commands,  cli_pool_commands,
+    cli_tenant_commands,    cli_kb_commands,       cli_cluster_commands, cli_certs_commands,
 };
 enum { NOUNS = sizeof nouns / sizeof nouns[0] };
 
@@ -176,6 +176,28 @@ static void print_options(const nv_option_t *options, size_t n)
         printf(" --%s", options[i].name);
 }
 
+/* The nouns, or the verbs of one; a noun's commands may come from several tables. */
+static void print_words(const char *noun)
+{
+    const char *last = "";
+    for (size_t n = 0; n < NOUNS; n++)
+        for (const cli_command_t *c = nouns[n]; c->verb; c++) {
+            const char *word = noun ? c->verb : c->noun;
+            if ((!noun || strcmp(noun, c->noun) == 0) && strcmp(word, last) != 0)
+                printf(" %s", word);
+            last = word;
+        }
+    puts("' ;;");
+}
+
+static void print_command_options(const cli_command_t *command)
+{
+    printf("    *\" %s %s\") words='", command->noun, command->verb);
+    print_options(command->options, command->n_options);
+    print_options(global_options, GLOBAL_OPTIONS);
+    puts("' ;;");
+}
+
 /* A bash function that knows every noun, verb and option; made from the same tables as the commands. */
 static int completion(int argc, char **argv)
 {
@@ -185,22 +207,14 @@ static int completion(int argc, char **argv)
     }
     puts("_nuvynctl() {\n    local words\n    case \"$COMP_CWORD ${COMP_WORDS[1]} ${COMP_WORDS[2]}\" in");
     fputs("    \"1 \"*) words='completion help", stdout);
-    for (size_t n = 0; n < NOUNS; n++)
-        for (const cli_command_t *c = nouns[n]; c->verb; c++)
-            if (c == nouns[n] || strcmp(c->noun, c[-1].noun) != 0)
-                printf(" %s", c->noun);
-    puts("' ;;");
+    print_words(NULL);
     for (size_t n = 0; n < NOUNS; n++) {
-        printf("    \"2 %s \"*) words='", nouns[n]->noun);
-        for (const cli_command_t *c = nouns[n]; c->verb; c++)
-            printf("%s ", c->verb);
-        puts("' ;;");
-        for (const cli_command_t *c = nouns[n]; c->verb; c++) {
-            printf("    *\" %s %s\") words='", c->noun, c->verb);
-            print_options(c->options, c->n_options);
-            print_options(global_options, GLOBAL_OPTIONS);
-            puts("' ;;");
+        if (n == 0 || strcmp(nouns[n]->noun, nouns[n - 1]->noun) != 0) {
+            printf("    \"2 %s \"*) words='", nouns[n]->noun);
+            print_words(nouns[n]->noun);
         }
+        for (const cli_command_t *command = nouns[n]; command->verb; command++)
+            print_command_options(command);
     }
     puts("    esac\n    mapfile -t COMPREPLY < <(compgen -W \"$words\" -- \"${COMP_WORDS[COMP_CWORD]}\")\n}\n"
          "complete -o default -F _nuvynctl nuvynctl");

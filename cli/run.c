@@ -6,11 +6,11 @@
 #include <string.h>
 #include <time.h>
 
-static bool get_run(cli_t *cli, const char *method, Nv__Run **out, nv_error_t *err)
+bool cli_get_run(cli_t *cli, const char *method, const char *run_id, Nv__Run **out, nv_error_t *err)
 {
     Nv__GetRunRequest request = NV__GET_RUN_REQUEST__INIT;
     request.tenant = cli_tenant(cli);
-    request.run_id = nv_strdup(cli->ctx, cli_argument(cli, 0));
+    request.run_id = nv_strdup(cli->ctx, run_id);
     return cli_call(cli, method, &request.base, &nv__run__descriptor, out, err);
 }
 
@@ -92,7 +92,7 @@ static void print_nodes(cli_t *cli, const Nv__Run *run)
 static bool describe(cli_t *cli, nv_error_t *err)
 {
     Nv__Run *run = NULL;
-    if (!get_run(cli, "RunService/GetRun", &run, err))
+    if (!cli_get_run(cli, "RunService/GetRun", cli_argument(cli, 0), &run, err))
         return false;
     if (cli_print_json(cli, &run->base))
         return true;
@@ -120,7 +120,7 @@ static bool describe(cli_t *cli, nv_error_t *err)
     return true;
 }
 
-/* ---- watch, cancel, retry, fork, fetch ---- */
+/* ---- watch, cancel, retry, fetch ---- */
 
 static const nv_option_t watch_options[] = {
     {.name = "after",
@@ -141,7 +141,7 @@ static bool watch(cli_t *cli, nv_error_t *err)
 static bool cancel(cli_t *cli, nv_error_t *err)
 {
     Nv__Run *run = NULL;
-    if (!get_run(cli, "RunService/CancelRun", &run, err))
+    if (!cli_get_run(cli, "RunService/CancelRun", cli_argument(cli, 0), &run, err))
         return false;
     if (!cli_print_json(cli, &run->base))
         printf("%s: %s\n", run->run_id, strcmp(run->state, "running") == 0 ? "cancelling" : run->state);
@@ -151,37 +151,11 @@ static bool cancel(cli_t *cli, nv_error_t *err)
 static bool retry(cli_t *cli, nv_error_t *err)
 {
     Nv__Run *run = NULL;
-    if (!get_run(cli, "RunService/RetryRun", &run, err))
+    if (!cli_get_run(cli, "RunService/RetryRun", cli_argument(cli, 0), &run, err))
         return false;
     if (!cli_print_json(cli, &run->base))
         printf("%s: %s, from where %s stopped; that one stays as it is\n", run->run_id, run->state,
                cli_argument(cli, 0));
-    return true;
-}
-
-static const nv_option_t fork_options[] = {
-    {.name = "checkpoint",
-     .type = NV_OPTION_INT,
-     .min = 0,
-     .max = INT64_MAX,
-     .help = "superstep to branch from",
-     .required = true},
-    {.name = "request-id", .help = "the same id makes one fork, however often it is sent"},
-};
-
-static bool fork_run(cli_t *cli, nv_error_t *err)
-{
-    Nv__ForkRunRequest request = NV__FORK_RUN_REQUEST__INIT;
-    request.tenant = cli_tenant(cli);
-    request.run_id = nv_strdup(cli->ctx, cli_argument(cli, 0));
-    request.checkpoint = nv_config_int(cli->options, "checkpoint");
-    const char *given = cli_option(cli, "request-id");
-    request.request_id = given[0] ? nv_strdup(cli->ctx, given) : cli_random_id(cli->ctx);
-    Nv__Run *run = NULL;
-    if (!cli_call(cli, "RunService/ForkRun", &request.base, &nv__run__descriptor, &run, err))
-        return false;
-    if (!cli_print_json(cli, &run->base))
-        printf("%s\n", run->run_id);
     return true;
 }
 
@@ -250,14 +224,6 @@ const cli_command_t cli_run_commands[] = {
      .arguments = "RUN",
      .help = "a new run that takes a failed or cancelled one up where it stopped",
      .run = retry,
-     .min_arguments = 1,
-     .max_arguments = 1},
-    {.noun = "run",
-     .verb = "fork",
-     .arguments = "RUN",
-     .help = "branch a new run off a checkpoint",
-     .run = fork_run,
-     OPTIONS(fork_options),
      .min_arguments = 1,
      .max_arguments = 1},
     {.noun = "run",

@@ -77,11 +77,8 @@ static bool find_project(cli_t *cli, Nv__RunSpec *spec, nv_error_t *err)
     spec->increment_of = nv_strdup(cli->ctx, given);
     if (strncmp(given, "r-", 2) != 0)
         return true;
-    Nv__GetRunRequest request = NV__GET_RUN_REQUEST__INIT;
     Nv__Run *run = NULL;
-    request.tenant = cli_tenant(cli);
-    request.run_id = nv_strdup(cli->ctx, given);
-    if (!cli_call(cli, "RunService/GetRun", &request.base, &nv__run__descriptor, &run, err))
+    if (!cli_get_run(cli, "RunService/GetRun", given, &run, err))
         return nv_wrap(err, "--increment-of");
     if (!run->spec)
         return nv_fail(err, NV_FAILED_PRECONDITION, "--increment-of %s: the run does not say its project",

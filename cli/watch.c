@@ -33,8 +33,7 @@ typedef struct watch {
     bool colour;    /* and may be given colours (no-color.org) */
     bool in_tokens; /* model text is being written; a line break is owed */
     bool status_shown;
-    int64_t last; /* sequence number of the last event */
-    bool ended;
+    int64_t last;    /* sequence number of the last event */
     nv_mem_t *event; /* memory of the event at hand */
     node_t nodes[NODES_MAX];
     size_t n_nodes;
@@ -164,9 +163,6 @@ static void on_token(watch_t *watch, const Nv__RunEvent *event)
 
 static void on_run(watch_t *watch, const Nv__RunEvent *event)
 {
-    static const char *const ends[] = {"succeeded", "failed", "cancelled"};
-    for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++)
-        watch->ended |= strcmp(event->state, ends[i]) == 0;
     if (strcmp(event->state, "failed") == 0)
         line(watch, "✗", RED, nv_printf(watch->event, "run failed: %s", told(watch, event->text)));
     else if (strcmp(event->state, "succeeded") == 0)
@@ -276,17 +272,15 @@ static bool take(watch_t *watch, const Nv__RunEvent *event, nv_error_t *err)
         cli_print_json_line(&event->base);
     else
         render(watch, event);
-    if (watch->cli->json && strcmp(event->kind, "run") == 0)
-        watch->ended |= strcmp(event->state, "running") != 0 && strcmp(event->state, "waiting") != 0;
     return true;
 }
 
 /* Reads until the stream ends; false with the reason when it broke. */
-static bool read_stream(watch_t *watch, const char *run_id, nv_error_t *err)
+static bool read_stream(watch_t *watch, nv_error_t *err)
 {
     Nv__WatchRunRequest request = NV__WATCH_RUN_REQUEST__INIT;
     request.tenant = cli_tenant(watch->cli);
-    request.run_id = nv_strdup(watch->cli->ctx, run_id);
+    request.run_id = nv_strdup(watch->cli->ctx, watch->run_id);
     request.after = watch->last;
     nv_rpc_reader_t *reader = NULL;
     if (!cli_open(watch->cli, "RunService/WatchRun", &request.base, &nv__run_event__descriptor, &reader, err))
@@ -305,12 +299,9 @@ static bool read_stream(watch_t *watch, const char *run_id, nv_error_t *err)
     return ok;
 }
 
-static bool get_run(watch_t *watch, const char *run_id, Nv__Run **out, nv_error_t *err)
+static bool get_run(watch_t *watch, Nv__Run **out, nv_error_t *err)
 {
-    Nv__GetRunRequest request = NV__GET_RUN_REQUEST__INIT;
-    request.tenant = cli_tenant(watch->cli);
-    request.run_id = nv_strdup(watch->cli->ctx, run_id);
-    return cli_call(watch->cli, "RunService/GetRun", &request.base, &nv__run__descriptor, out, err);
+    return cli_get_run(watch->cli, "RunService/GetRun", watch->run_id, out, err);
 }
 
 static bool is_over(const Nv__Run *run)
@@ -319,10 +310,10 @@ static bool is_over(const Nv__Run *run)
 }
 
 /* One attempt: the stream to its end, then the run. *over: nothing more will come. */
-static bool follow_once(watch_t *watch, const char *run_id, Nv__Run **out, bool *over, nv_error_t *err)
+static bool follow_once(watch_t *watch, Nv__Run **out, bool *over, nv_error_t *err)
 {
     *over = false;
-    if (!read_stream(watch, run_id, err) || !get_run(watch, run_id, out, err))
+    if (!read_stream(watch, err) || !get_run(watch, out, err))
         return false;
     *over = is_over(*out) && watch->last >= (*out)->last_event;
     return true;
@@ -339,21 +330,35 @@ static bool is_terminal(void)
     return isatty(STDOUT_FILENO) && kind != NULL && strcmp(kind, "dumb") != 0;
 }
 
-/* Says which run it is and why it waits, if it does; a control plane that is away just now comes back in time. */
-static bool begin(watch_t *watch, const char *run_id, nv_error_t *err)
+/* Says which run it is and why it waits, if it does; where nothing else will be shown, to programs, too. */
+static void announce(watch_t *watch, const Nv__Run *run)
+{
+    cli_t *cli = watch->cli;
+    if (run->waits[0] && watch->last == run->last_event)
+        fprintf(stderr, "run %s waits: %s; event %" PRId64 " comes when it goes on\n", watch->run_id,
+                cli_safe(cli->ctx, run->waits), watch->last + 1);
+    else if (run->waits[0] && !cli->json)
+        line(watch, "!", YELLOW, nv_printf(cli->ctx, "waits: %s", cli_safe(cli->ctx, run->waits)));
+}
+
+/* A control plane that is away just now comes back in time. */
+static bool begin(watch_t *watch, nv_error_t *err)
 {
     cli_t *cli = watch->cli;
     Nv__Run *run = NULL;
-    if (!get_run(watch, run_id, &run, err)) {
+    if (!get_run(watch, &run, err)) {
         if (!lost_connection(err))
             return false;
         nv_error_clear(err);
     }
-    if (cli->json)
-        return true;
-    line(watch, "·", DIM, nv_printf(cli->ctx, "run %s", run_id));
-    if (run && run->waits[0])
-        line(watch, "!", YELLOW, nv_printf(cli->ctx, "waits: %s", cli_safe(cli->ctx, run->waits)));
+    if (run && watch->last > run->last_event)
+        return nv_fail(err, NV_INVALID_ARGUMENT,
+                       "--after %" PRId64 ": run %s has events up to %" PRId64 ": expected at most that",
+                       watch->last, watch->run_id, run->last_event);
+    if (!cli->json)
+        line(watch, "·", DIM, nv_printf(cli->ctx, "run %s", watch->run_id));
+    if (run)
+        announce(watch, run);
     fflush(stdout);
     return true;
 }
@@ -364,11 +369,11 @@ bool cli_watch(cli_t *cli, const char *run_id, int64_t after, Nv__Run **out, nv_
     const char *no_colour = getenv("NO_COLOR");
     watch.colour = watch.live && (no_colour == NULL || no_colour[0] == '\0');
     int failures = 0;
-    if (!begin(&watch, run_id, err))
+    if (!begin(&watch, err))
         return false;
     for (bool over = false; !over;) {
         int64_t before = watch.last;
-        if (follow_once(&watch, run_id, out, &over, err)) {
+        if (follow_once(&watch, out, &over, err)) {
             failures = watch.last > before ? 0 : failures + 1;
         } else {
             if (!lost_connection(err) || ++failures > RECONNECTS_MAX)

@@ -58,10 +58,19 @@ bool cp_engine_cancel_run(cp_engine_t *engine, const char *tenant, const char *r
                           int timeout_ms, nv_error_t *err) NV_MUST_CHECK;
 /* A failed run again, as a new run that begins before the node that failed. */
 bool cp_engine_retry_run(cp_engine_t *engine, const char *tenant, const char *run_id, const char *new_run,
-                         int timeout_ms, nv_error_t *err) NV_MUST_CHECK;
-/* A new run from a checkpoint (step number) of another. */
-bool cp_engine_fork_run(cp_engine_t *engine, const char *tenant, const char *from_run, int64_t step,
-                        const char *new_run, const char *request_id, int timeout_ms,
+                         const char *by, int timeout_ms, nv_error_t *err) NV_MUST_CHECK;
+/* A new run from a checkpoint of another. Everything is borrowed for the call. */
+typedef struct cp_fork {
+    const char *tenant, *from_run, *new_run;
+    int64_t step;           /* of the checkpoint */
+    const char *request_id; /* NULL or "": none; used before: ALREADY_EXISTS */
+    const char *by;         /* whose doing it is: an SPIFFE ID */
+    /* The state that differs from the checkpoint's. */
+    const Nv__RunSpec *spec;           /* NULL: as it was */
+    Nv__DocumentRef *const *documents; /* names are those of channels; the tenant has them */
+    size_t n_documents;
+} cp_fork_t;
+bool cp_engine_fork_run(cp_engine_t *engine, const cp_fork_t *fork, int timeout_ms,
                         nv_error_t *err) NV_MUST_CHECK;
 
 typedef struct cp_answer {

@@ -121,6 +121,7 @@ typedef struct cp_change {
     cp_after_t after;
     bool create;
     const char *request_id;
+    const char *remark; /* for the first event of a run that begins; NULL: none */
     int64_t new_epoch;
     const Nv__TaskEvent *note; /* the NOTE effect's content */
     const char *worker;        /* whose doing it is, for events */

@@ -90,6 +90,9 @@ Nv__RunEvent *cp_event_of(nv_mem_t *ctx, const cp_run_t *run, const nv_graph_eff
     event->worker = static_text(change->worker ? change->worker : "");
     name_task(ctx, run, effect, event);
     switch (effect->news) {
+    case NV_NEWS_RUN_STARTED:
+        event->text = nv_strdup(ctx, change->remark ? change->remark : "");
+        break;
     case NV_NEWS_NOTE:
         describe_note(ctx, effect, change, event);
         break;

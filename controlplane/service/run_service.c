@@ -185,6 +185,51 @@ static bool cancel(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const Pr
     return cp_run_reply(service, ctx, tenant, asked->run_id, reply, err);
 }
 
+/* A message that a person hands in becomes a document of the tenant. */
+static bool store_message(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const char *name,
+                          const ProtobufCMessage *message, Nv__DocumentRef **out, nv_error_t *err)
+{
+    uint8_t *packed;
+    size_t length;
+    char *sha = nv_alloc(ctx, 65);
+    nv_pack(ctx, message, &packed, &length);
+    if (!store_document_put(service->store, tenant, packed, length, sha, err))
+        return nv_wrap(err, "%s", name);
+    Nv__DocumentRef *ref = *out = NV_NEW(ctx, Nv__DocumentRef);
+    nv__document_ref__init(ref);
+    ref->name = text(name);
+    ref->sha256 = sha;
+    ref->bytes = (int64_t)length;
+    ref->media_type = text("application/x-protobuf");
+    ref->message_type = text(message->descriptor->name);
+    return true;
+}
+
+/* What the fork begins with instead of what the checkpoint has: each field of RunState but the spec is a channel's document. */
+static bool store_state(cp_service_t *service, nv_mem_t *ctx, const Nv__RunState *state, cp_fork_t *fork,
+                        nv_error_t *err)
+{
+    const ProtobufCMessageDescriptor *type = &nv__run_state__descriptor;
+    if (!state)
+        return true;
+    if (state->spec && !check_spec(state->spec, err))
+        return nv_wrap(err, "state");
+    fork->spec = state->spec;
+    Nv__DocumentRef **documents = NV_NEW_ARRAY(ctx, Nv__DocumentRef *, type->n_fields);
+    fork->documents = documents;
+    for (unsigned i = 0; i < type->n_fields; i++) {
+        const ProtobufCMessage *value;
+        memcpy(&value, (const char *)state + type->fields[i].offset, sizeof value);
+        if (!value || value->descriptor == &nv__run_spec__descriptor)
+            continue;
+        if (!store_message(service, ctx, fork->tenant, type->fields[i].name, value,
+                           &documents[fork->n_documents], err))
+            return nv_wrap(err, "state");
+        fork->n_documents++;
+    }
+    return true;
+}
+
 static bool fork_run(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const ProtobufCMessage *request,
                      ProtobufCMessage **reply, nv_error_t *err)
 {
@@ -195,8 +240,15 @@ static bool fork_run(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const 
     if (!cp_tenant_of(call, asked->tenant, &tenant, err) || !cp_may_begin(service, tenant, err))
         return false;
     cp_new_run_id(run_id);
-    if (cp_engine_fork_run(service->engine, tenant, asked->run_id, asked->checkpoint, run_id,
-                           asked->request_id, cp_time_left(call), err))
+    cp_fork_t fork = {.tenant = tenant,
+                      .from_run = asked->run_id,
+                      .new_run = run_id,
+                      .step = asked->checkpoint,
+                      .request_id = asked->request_id,
+                      .by = call->peer->spiffe};
+    if (!store_state(service, ctx, asked->state, &fork, err))
+        return false;
+    if (cp_engine_fork_run(service->engine, &fork, cp_time_left(call), err))
         return cp_run_reply(service, ctx, tenant, run_id, reply, err);
     if (err->code == NV_ALREADY_EXISTS && *asked->request_id)
         return earlier_run(service, ctx, tenant, asked->request_id, reply, err);
@@ -213,29 +265,22 @@ static bool retry(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const Pro
     if (!cp_tenant_of(call, asked->tenant, &tenant, err) || !cp_may_begin(service, tenant, err))
         return false;
     cp_new_run_id(run_id);
-    return cp_engine_retry_run(service->engine, tenant, asked->run_id, run_id, cp_time_left(call), err) &&
+    return cp_engine_retry_run(service->engine, tenant, asked->run_id, run_id, call->peer->spiffe,
+                               cp_time_left(call), err) &&
            cp_run_reply(service, ctx, tenant, run_id, reply, err);
 }
 
-/* What comes with an answer becomes a document of the tenant. */
 static bool store_answer(cp_service_t *service, nv_mem_t *ctx, const char *name,
                          const ProtobufCMessage *message, cp_answer_t *answer, nv_error_t *err)
 {
     uint8_t *packed;
     size_t length;
-    char *sha = nv_alloc(ctx, 65);
-    Nv__DocumentRef ref = NV__DOCUMENT_REF__INIT;
-    nv_pack(ctx, message, &packed, &length);
-    if (!store_document_put(service->store, answer->tenant, packed, length, sha, err))
+    Nv__DocumentRef *ref;
+    if (!store_message(service, ctx, answer->tenant, name, message, &ref, err))
         return false;
-    ref.name = text(name);
-    ref.sha256 = sha;
-    ref.bytes = (int64_t)length;
-    ref.media_type = text("application/x-protobuf");
-    ref.message_type = text(message->descriptor->name);
-    nv_pack(ctx, &ref.base, &packed, &length);
+    nv_pack(ctx, &ref->base, &packed, &length);
     answer->document_ref = nv_bytes(packed, length);
-    answer->document_sha256 = sha;
+    answer->document_sha256 = ref->sha256;
     return true;
 }
 

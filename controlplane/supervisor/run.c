@@ -44,8 +44,9 @@ static nv_graph_write_t number(nv_channel_id_t channel, int64_t value)
     return (nv_graph_write_t){.channel = channel, .number = value};
 }
 
-bool nv_super_start(nv_super_run_t *run, const nv_super_spec_t *spec, int64_t now_ms,
-                    nv_graph_effects_t *effects, nv_error_t *err)
+enum { SPEC_WRITES = 4 };
+
+static bool write_spec(const nv_super_spec_t *spec, nv_graph_write_t out[SPEC_WRITES], nv_error_t *err)
 {
     int mode = choose(spec->mode, "full", "analyze");
     int approval = choose(spec->approval, "auto", "ask");
@@ -60,16 +61,67 @@ bool nv_super_start(nv_super_run_t *run, const nv_super_spec_t *spec, int64_t no
     if (spec->document.length > SPEC_MAX_BYTES)
         return nv_fail(err, NV_INVALID_ARGUMENT, "spec: %zu bytes, expected at most %d",
                        spec->document.length, SPEC_MAX_BYTES);
-    nv_graph_write_t writes[] = {
-        {.channel = CHANNEL_SPEC, .value = spec->document},
-        number(CHANNEL_MODE, mode == 0 ? MODE_FULL : MODE_ANALYZE),
-        number(CHANNEL_APPROVAL, approval == 0 ? APPROVAL_AUTO : APPROVAL_ASK),
-        number(CHANNEL_MAX_ROUNDS, spec->max_rounds ? spec->max_rounds : ROUNDS_DEFAULT),
-        number(CHANNEL_ROUNDS, 0),
-    };
-    nv_graph_event_t event = {
-        .kind = NV_EVENT_START, .writes = writes, .write_count = sizeof writes / sizeof *writes};
+    out[0] = (nv_graph_write_t){.channel = CHANNEL_SPEC, .value = spec->document};
+    out[1] = number(CHANNEL_MODE, mode == 0 ? MODE_FULL : MODE_ANALYZE);
+    out[2] = number(CHANNEL_APPROVAL, approval == 0 ? APPROVAL_AUTO : APPROVAL_ASK);
+    out[3] = number(CHANNEL_MAX_ROUNDS, spec->max_rounds ? spec->max_rounds : ROUNDS_DEFAULT);
+    return true;
+}
+
+bool nv_super_start(nv_super_run_t *run, const nv_super_spec_t *spec, int64_t now_ms,
+                    nv_graph_effects_t *effects, nv_error_t *err)
+{
+    nv_graph_write_t writes[SPEC_WRITES + 1];
+    if (!write_spec(spec, writes, err))
+        return false;
+    writes[SPEC_WRITES] = number(CHANNEL_ROUNDS, 0);
+    nv_graph_event_t event = {.kind = NV_EVENT_START, .writes = writes, .write_count = SPEC_WRITES + 1};
     return nv_graph_step(run->graph, &event, now_ms, effects, err);
+}
+
+/* "design" of "design", "profile" of "profile/orders"; *stem: its length. CHANNELS: no document channel is called so. */
+static nv_channel_id_t document_channel(const char *name, size_t *stem)
+{
+    *stem = strcspn(name, "/");
+    nv_channel_id_t channel = CHANNEL_FIRST_DOCUMENT;
+    while (channel < CHANNELS && (strlen(super_channel_names[channel]) != *stem ||
+                                  strncmp(super_channel_names[channel], name, *stem) != 0))
+        channel++;
+    return channel;
+}
+
+static bool has_keys(nv_channel_id_t channel)
+{
+    return channel == CHANNEL_PROFILE || channel == CHANNEL_CASE;
+}
+
+static bool write_document(const nv_super_document_t *document, nv_graph_write_t *out, nv_error_t *err)
+{
+    size_t stem;
+    nv_channel_id_t channel = document_channel(document->name, &stem);
+    if (channel == CHANNELS || has_keys(channel) || document->name[stem])
+        return nv_fail(err, NV_INVALID_ARGUMENT, "state.%.200s: a fork cannot change it", document->name);
+    if (document->reference.length == 0 || document->reference.length > REFERENCE_MAX_BYTES)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "state.%s: a reference of %zu bytes: expected 1 to %d",
+                       document->name, document->reference.length, REFERENCE_MAX_BYTES);
+    *out = (nv_graph_write_t){.channel = channel, .value = document->reference};
+    return true;
+}
+
+bool nv_super_fork(nv_super_run_t *run, const nv_super_spec_t *spec, const nv_super_document_t *documents,
+                   size_t count, int64_t now_ms, nv_graph_effects_t *effects, nv_error_t *err)
+{
+    nv_graph_write_t writes[SPEC_WRITES + CHANNELS];
+    size_t n = spec ? SPEC_WRITES : 0;
+    if (count > CHANNELS)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "state: %zu documents: expected at most %d", count,
+                       CHANNELS);
+    if (spec && !write_spec(spec, writes, err))
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (!write_document(&documents[i], &writes[n++], err))
+            return false;
+    return nv_graph_fork(run->graph, NV_GRAPH_NONE, 0, writes, n, now_ms, effects, err);
 }
 
 bool nv_super_continue(nv_super_run_t *run, int64_t now_ms, nv_graph_effects_t *effects, nv_error_t *err)
@@ -130,19 +182,16 @@ static bool refuse(const translation_t *t, nv_error_t *err, const char *what, co
 static bool add_document(translation_t *t, const nv_super_document_t *document, nv_error_t *err)
 {
     const char *name = document->name ? document->name : "";
-    size_t stem = strcspn(name, "/");
-    nv_channel_id_t channel = CHANNEL_FIRST_DOCUMENT;
-    while (channel < CHANNELS && (strlen(super_channel_names[channel]) != stem ||
-                                  strncmp(super_channel_names[channel], name, stem) != 0))
-        channel++;
+    size_t stem;
+    nv_channel_id_t channel = document_channel(name, &stem);
     if (channel == CHANNELS || !(super_nodes[t->node].outputs >> channel & 1))
         return refuse(t, err, "it may not write document", name);
     if (document->reference.length == 0 || document->reference.length > REFERENCE_MAX_BYTES)
         return refuse(t, err, "a bad reference for document", name);
     nv_bytes_t key = nv_bytes_text(name[stem] ? name + stem + 1 : "");
-    bool keyed = channel == CHANNEL_PROFILE || channel == CHANNEL_CASE;
-    if (keyed != (key.length > 0))
-        return refuse(t, err, keyed ? "a key is missing, name/key, in" : "no key is expected in", name);
+    if (has_keys(channel) != (key.length > 0))
+        return refuse(t, err, has_keys(channel) ? "a key is missing, name/key, in" : "no key is expected in",
+                      name);
     if (channel == CHANNEL_PROFILE && !nv_bytes_equal(key, t->argument))
         return refuse(t, err, "this is another table's", name);
     push(t, (nv_graph_write_t){.channel = channel, .key = key, .value = document->reference});

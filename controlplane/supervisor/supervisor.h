@@ -60,21 +60,25 @@ typedef struct nv_super_spec {
     nv_bytes_t document;  /* the packed RunSpec, kept with the run; at most 64 KiB */
 } nv_super_spec_t;
 
-/* Borrows super. The effects are those of the start; carry them out as for nv_graph_step(). */
-nv_super_run_t *nv_super_run_new(nv_mem_t *ctx, const nv_super_t *super);
-void nv_super_run_free(nv_super_run_t *run);
-bool nv_super_start(nv_super_run_t *run, const nv_super_spec_t *spec, int64_t now_ms,
-                    nv_graph_effects_t *effects, nv_error_t *err) NV_MUST_CHECK;
-/* The graph run, for storing (encode), loading (decode, resume) and forking; writing to it is the supervisor's. */
-nv_graph_run_t *nv_super_graph_run(nv_super_run_t *run);
-nv_bytes_t nv_super_spec_document(const nv_super_run_t *run);
-
 /* A document that a worker wrote: name "profile/orders" goes to channel "profile" under key "orders", "design" to
  * channel "design"; see nv_super_outputs(). */
 typedef struct nv_super_document {
     const char *name;
     nv_bytes_t reference; /* opaque; at most 16 KiB */
 } nv_super_document_t;
+
+/* Borrows super. The effects are those of the start; carry them out as for nv_graph_step(). */
+nv_super_run_t *nv_super_run_new(nv_mem_t *ctx, const nv_super_t *super);
+void nv_super_run_free(nv_super_run_t *run);
+bool nv_super_start(nv_super_run_t *run, const nv_super_spec_t *spec, int64_t now_ms,
+                    nv_graph_effects_t *effects, nv_error_t *err) NV_MUST_CHECK;
+/* Makes a run just loaded from a checkpoint (no task records) the first state of a new one; see nv_graph_fork(). spec NULL,
+ * documents none: with the state as it was. Only documents without a key ("design", not "profile/orders") can be changed. */
+bool nv_super_fork(nv_super_run_t *run, const nv_super_spec_t *spec, const nv_super_document_t *documents,
+                   size_t count, int64_t now_ms, nv_graph_effects_t *effects, nv_error_t *err) NV_MUST_CHECK;
+/* The graph run, for storing (encode) and loading (decode, resume); writing to it is the supervisor's. */
+nv_graph_run_t *nv_super_graph_run(nv_super_run_t *run);
+nv_bytes_t nv_super_spec_document(const nv_super_run_t *run);
 
 typedef struct nv_super_result {
     uint64_t task;
@@ -106,7 +110,7 @@ bool nv_super_timer(nv_super_run_t *run, uint32_t random, int64_t now_ms, nv_gra
                     nv_error_t *err) NV_MUST_CHECK;
 bool nv_super_cancel(nv_super_run_t *run, const char *reason, int64_t now_ms, nv_graph_effects_t *effects,
                      nv_error_t *err) NV_MUST_CHECK;
-/* To try a failed or cancelled run again, fork it (nv_graph_fork() without writes) from the checkpoint after this many
+/* To try a failed or cancelled run again, fork it (nv_super_fork() with nothing changed) from the checkpoint after this many
  * supersteps: the one before the node that failed, or that was running. */
 uint64_t nv_super_retry_step(const nv_super_run_t *run);
 /* An event from a worker (progress, token …) that takes its number in the run's stream. */

@@ -159,6 +159,49 @@ static void a_run_is_forked_from_a_checkpoint(void **state)
                      NV_NOT_FOUND);
 }
 
+/* A script that fails at `generate`, and a fork before that with another script and a critique. */
+static void a_fork_begins_with_another_state(void **state)
+{
+    plane_stack_t *stack = *state;
+    Nv__ForkRunRequest fork = NV__FORK_RUN_REQUEST__INIT;
+    Nv__GetCheckpointRequest get = NV__GET_CHECKPOINT_REQUEST__INIT;
+    Nv__RunState other = NV__RUN_STATE__INIT;
+    Nv__Validation critique = NV__VALIDATION__INIT;
+    events_t events = {0};
+    stack_make_tenant(stack, "acme");
+    stack_start_worker(stack, 0, "default");
+    char *run = stack_submit(stack, "acme", "tables=1,fail=generate", "");
+    Nv__Run *failed = stack_wait_run(stack, "acme", run, "failed", 20);
+    critique.critique = stack_text("call it dim_person");
+    other.spec = failed->spec;
+    other.critique = &critique;
+    fork.tenant = get.tenant = stack_text("acme");
+    fork.run_id = run;
+    fork.checkpoint = 3;
+    fork.state = &other;
+    other.spec->max_rounds = 21;
+    assert_int_equal(
+        stack_try(stack, stack->client, "RunService/ForkRun", &fork.base, &nv__run__descriptor, NULL),
+        NV_INVALID_ARGUMENT);
+    other.spec->max_rounds = 2;
+    other.spec->source = stack_text("tables=1");
+    Nv__Run *forked = (Nv__Run *)stack_call(stack, "RunService/ForkRun", &fork.base, &nv__run__descriptor);
+    assert_string_equal(forked->spec->source, "tables=1");
+    stack_wait_run(stack, "acme", forked->run_id, "succeeded", 20);
+    assert_true(stack_watch(stack, "acme", forked->run_id, 0, 0, &events));
+    assert_non_null(strstr(events.list[0]->text, "@3 by spiffe://"));
+    assert_non_null(strstr(events.list[0]->text, "with another spec, critique"));
+    get.run_id = forked->run_id;
+    get.step = 3;
+    Nv__Checkpoint *first = (Nv__Checkpoint *)stack_call(stack, "RunService/GetCheckpoint", &get.base,
+                                                         &nv__checkpoint__descriptor);
+    bool found = false;
+    for (size_t i = 0; i < first->n_channels; i++)
+        found |= strcmp(first->channels[i]->name, "critique") == 0 &&
+                 strcmp(first->channels[i]->message_type, "nuvyn.v1.Validation") == 0;
+    assert_true(found);
+}
+
 static void a_failed_run_says_why_and_is_tried_again(void **state)
 {
     plane_stack_t *stack = *state;
@@ -233,6 +276,7 @@ int main(int argc, char **argv)
         WITH_STACK(cancelling_reaches_a_busy_worker),
         WITH_STACK(an_approval_waits_for_its_answer_even_over_a_restart),
         WITH_STACK(a_run_is_forked_from_a_checkpoint),
+        WITH_STACK(a_fork_begins_with_another_state),
         WITH_STACK(a_failed_run_says_why_and_is_tried_again),
         WITH_STACK(what_may_pass_is_tried_again_by_itself),
         WITH_STACK(artifacts_are_listed_and_downloaded_whole),

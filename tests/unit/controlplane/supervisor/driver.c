@@ -170,6 +170,25 @@ void driver_reload(driver_t *d)
     driver_commit(d);
 }
 
+nv_super_run_t *driver_load_at(driver_t *d, uint64_t step)
+{
+    nv_error_t err = NV_ERROR_INIT;
+    nv_super_run_t *run = nv_super_run_new(d->ctx, d->super);
+    for (size_t i = 0; i < d->checkpoint_count && d->steps[i] <= step; i++)
+        if (!d->snapshots[i] || i == 0)
+            assert_true(nv_graph_decode_checkpoint(nv_super_graph_run(run), d->checkpoints[i], &err));
+    return run;
+}
+
+void driver_go_on(driver_t *d, nv_super_run_t *fork)
+{
+    d->run = fork;
+    d->finished = false;
+    d->last_event = 0;
+    d->work_count = 0;
+    driver_commit(d);
+}
+
 nv_super_status_t driver_status(const driver_t *d)
 {
     nv_super_status_t status;

@@ -52,6 +52,9 @@ void driver_to_design(driver_t *d);
 void driver_to(driver_t *d, nv_super_node_t from, nv_super_node_t until);
 /* Loads the run from what was stored. */
 void driver_reload(driver_t *d);
+/* A run loaded from the checkpoint after so many supersteps, to be forked, which driver_go_on() then drives. */
+nv_super_run_t *driver_load_at(driver_t *d, uint64_t step);
+void driver_go_on(driver_t *d, nv_super_run_t *fork);
 nv_super_status_t driver_status(const driver_t *d);
 const char *driver_node(const driver_t *d, nv_super_node_t node);
 

@@ -263,6 +263,7 @@ static void specs_are_checked(void **state)
 
 typedef struct names {
     char text[512];
+    nv_bytes_t design; /* its reference, where it is among them */
 } names_t;
 
 static void collect(const char *name, nv_bytes_t reference, void *user)
@@ -271,6 +272,8 @@ static void collect(const char *name, nv_bytes_t reference, void *user)
     assert_true(reference.length > 0);
     strncat(names->text, name, sizeof names->text - strlen(names->text) - 2);
     strcat(names->text, " ");
+    if (strcmp(name, "design") == 0)
+        names->design = reference;
 }
 
 static void tasks_read_the_documents_of_their_node(void **state)
@@ -278,7 +281,7 @@ static void tasks_read_the_documents_of_their_node(void **state)
     (void)state;
     driver_t *d = driver_new(&(nv_super_spec_t){0});
     driver_to_design(d);
-    names_t names = {{0}};
+    names_t names = {0};
     nv_super_each_input(d->run, NV_SUPER_DESIGN, collect, &names);
     assert_string_equal(names.text, "survey profile/a profile/b relations ");
     names.text[0] = 0;
@@ -306,17 +309,57 @@ static void a_failed_run_is_retried_from_where_it_failed(void **state)
     driver_to(d, NV_SUPER_EVALUATE, NV_SUPER_NODES);
     assert_int_equal(driver_status(d).state, NV_SUPER_FAILED);
     uint64_t step = nv_super_retry_step(d->run);
-    nv_super_run_t *fork = nv_super_run_new(d->ctx, d->super);
-    for (size_t i = 0; i < d->checkpoint_count && d->steps[i] <= step; i++)
-        if (!d->snapshots[i] || i == 0)
-            assert_true(nv_graph_decode_checkpoint(nv_super_graph_run(fork), d->checkpoints[i], &err));
-    assert_true(nv_graph_fork(nv_super_graph_run(fork), NV_GRAPH_NONE, 0, NULL, 0, d->now, d->effects, &err));
-    d->run = fork;
-    d->finished = false;
-    d->last_event = 0;
-    driver_commit(d);
+    nv_super_run_t *fork = driver_load_at(d, step);
+    assert_true(nv_super_fork(fork, NULL, NULL, 0, d->now, d->effects, &err));
+    driver_go_on(d, fork);
     driver_to(d, NV_SUPER_DEPLOY, NV_SUPER_NODES);
     assert_int_equal(driver_status(d).state, NV_SUPER_SUCCEEDED);
+    driver_free(d);
+}
+
+/* Before the approval that nobody was asked for: another design, and now somebody is. */
+static void a_fork_begins_with_another_state(void **state)
+{
+    (void)state;
+    nv_error_t err = NV_ERROR_INIT;
+    driver_t *d = driver_new(&(nv_super_spec_t){0});
+    driver_to_design(d);
+    driver_pass(d, NV_SUPER_DESIGN);
+    uint64_t step = nv_graph_run_step_count(nv_super_graph_run(d->run));
+    driver_to(d, NV_SUPER_REVIEW, NV_SUPER_NODES);
+    nv_super_run_t *fork = driver_load_at(d, step);
+    nv_super_document_t design = {"design", nv_bytes_text("mine")};
+    nv_super_spec_t spec = {.approval = "ask", .document = nv_bytes_text("spec")};
+    assert_true(nv_super_fork(fork, &spec, &design, 1, d->now, d->effects, &err));
+    driver_go_on(d, fork);
+    names_t names = {0};
+    nv_super_each_input(fork, NV_SUPER_REVIEW, collect, &names);
+    assert_non_null(strstr(names.text, "design sttm"));
+    assert_true(nv_bytes_equal(names.design, nv_bytes_text("mine")));
+    assert_true(nv_bytes_equal(nv_super_spec_document(fork), nv_bytes_text("spec")));
+    driver_pass(d, NV_SUPER_REVIEW);
+    assert_int_equal(driver_status(d).state, NV_SUPER_WAITING);
+    driver_free(d);
+}
+
+static void a_fork_changes_only_what_was_decided(void **state)
+{
+    (void)state;
+    static const char *const others[] = {"profile/a", "profile", "design/x", "outcomes", "nothing"};
+    nv_error_t err = NV_ERROR_INIT;
+    driver_t *d = driver_new(&(nv_super_spec_t){0});
+    driver_pass(d, NV_SUPER_SURVEY);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        nv_super_document_t document = {others[i], nv_bytes_text("x")};
+        nv_error_clear(&err);
+        assert_false(nv_super_fork(driver_load_at(d, 1), NULL, &document, 1, d->now, d->effects, &err));
+        assert_int_equal(err.code, NV_INVALID_ARGUMENT);
+        assert_non_null(strstr(err.message, others[i]));
+    }
+    nv_error_clear(&err);
+    nv_super_spec_t spec = {.mode = "neither"};
+    assert_false(nv_super_fork(driver_load_at(d, 1), &spec, NULL, 0, d->now, d->effects, &err));
+    assert_non_null(strstr(err.message, "spec.mode"));
     driver_free(d);
 }
 
@@ -355,6 +398,8 @@ int main(void)
         cmocka_unit_test(specs_are_checked),
         cmocka_unit_test(tasks_read_the_documents_of_their_node),
         cmocka_unit_test(a_failed_run_is_retried_from_where_it_failed),
+        cmocka_unit_test(a_fork_begins_with_another_state),
+        cmocka_unit_test(a_fork_changes_only_what_was_decided),
         cmocka_unit_test(cancel_ends_a_run),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
