@@ -189,13 +189,20 @@ static const char *unfit_reason(const validator_t *v, const validation_group_t *
     return group->not_told;
 }
 
-/* Bronze holds files of other runs: this run's raw files are not all that the tables are made of. */
+/* Bronze holds files of other runs, or a table as it is no longer: this run's raw data are not all that the tables are made of. */
 static void note_other_files(validator_t *v, const validation_group_t *group, const char *count)
 {
     if (group->source < 0 || !count || strcmp(count, "0") == 0)
         return;
-    v->unfit[group->source] = nv_printf(v->ctx, "bronze holds %s files of %s that other runs brought", count,
-                                        v->sttm->sources[group->source]->name);
+    const Nv__SttmSource *source = v->sttm->sources[group->source];
+    bool table = source->dialect && strcmp(source->dialect->format, "table") == 0;
+    v->unfit[group->source] =
+        table ? nv_printf(
+                    v->ctx,
+                    "%s changed after it was profiled: bronze holds %s states of it whose rows this run did "
+                    "not see; only what the loaded tables show by themselves was checked",
+                    source->files[0]->path, count)
+              : nv_printf(v->ctx, "bronze holds %s files of %s that other runs brought", count, source->name);
 }
 
 static int64_t number(const validation_answers_t *answers, size_t i)
