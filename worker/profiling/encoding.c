@@ -44,32 +44,46 @@ size_t utf8_valid_prefix(const char *data, size_t length)
 
 static const char *signature(const char *data, size_t length)
 {
+#define FORMAT(magic, name)                                                                                  \
+    {                                                                                                        \
+        magic, sizeof magic - 1, "not text but " name                                                        \
+    }
     static const struct {
         const char *magic;
         size_t length;
         const char *format;
     } known[] = {
-        {"PK\x03\x04", 4, "a ZIP archive or Office document"},
-        {"\x1F\x8B", 2, "gzip data"},
-        {"\x28\xB5\x2F\xFD", 4, "zstd data"},
-        {"BZh", 3, "bzip2 data"},
-        {"\xFD"
-         "7zXZ",
-         5, "xz data"},
-        {"PAR1", 4, "a Parquet file"},
-        {"%PDF-", 5, "a PDF document"},
-        {"\x89PNG", 4, "a PNG image"},
-        {"\xFF\xD8\xFF", 3, "a JPEG image"},
-        {"\x7F"
-         "ELF",
-         4, "a program"},
-        {"SQLite format 3", 15, "an SQLite database"},
-        {"\xD0\xCF\x11\xE0", 4, "an old Office document"},
+        FORMAT("PK\x03\x04", "a ZIP archive or Office document"),
+        FORMAT("\x1F\x8B", "gzip data"),
+        FORMAT("\x28\xB5\x2F\xFD", "zstd data"),
+        FORMAT("BZh", "bzip2 data"),
+        FORMAT("\xFD\x37zXZ", "xz data"),
+        FORMAT("PAR1", "a Parquet file"),
+        FORMAT("%PDF-", "a PDF document"),
+        FORMAT("\x89PNG", "a PNG image"),
+        FORMAT("\xFF\xD8\xFF", "a JPEG image"),
+        FORMAT("\x7F\x45LF", "a program"),
+        FORMAT("SQLite format 3", "an SQLite database"),
+        FORMAT("\xD0\xCF\x11\xE0", "an old Office document"),
+        {"\xFF\xFE\0\0", 4, "UTF-32, which is not read; save it as UTF-8"},
+        {"\0\0\xFE\xFF", 4, "UTF-32, which is not read; save it as UTF-8"},
     };
+#undef FORMAT
     for (size_t i = 0; i < sizeof known / sizeof known[0]; i++)
         if (length >= known[i].length && memcmp(data, known[i].magic, known[i].length) == 0)
             return known[i].format;
     return NULL;
+}
+
+const char *const encoding_code_page =
+    "text in Windows-1252 or another code page, which is not read; save it as UTF-8";
+
+bool encoding_is_code_page(const char *data, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if ((unsigned char)data[i] >= 0x80 && (unsigned char)data[i] < 0xA0)
+            return true;
+    return false;
 }
 
 /* UTF-16 without a mark: nearly every other byte of a Western text is NUL. */
@@ -106,8 +120,9 @@ static bool starts_with(const char *data, size_t length, const char *mark, size_
 void sniff_encoding(const char *data, size_t length, bool whole, sniff_encoding_t *out)
 {
     *out = (sniff_encoding_t){.encoding = TEXT_UTF8};
-    out->format = signature(data, length);
-    out->binary = out->format != NULL;
+    out->refused = signature(data, length);
+    if (out->refused)
+        return;
     if (starts_with(data, length, "\xEF\xBB\xBF", 3))
         out->bom = 3;
     else if (starts_with(data, length, "\xFF\xFE", 2))
@@ -118,14 +133,18 @@ void sniff_encoding(const char *data, size_t length, bool whole, sniff_encoding_
         out->encoding = TEXT_UTF16LE;
     else if (looks_utf16(data, length, 0))
         out->encoding = TEXT_UTF16BE;
-    if (out->encoding != TEXT_UTF8 || out->binary)
+    if (out->encoding != TEXT_UTF8)
         return;
     /* One stray NUL is a broken row; many are no text. */
     size_t nul = 0;
     for (size_t i = 0; i < length; i++)
         nul += data[i] == 0;
-    out->binary = nul * 400 > length || (nul > 0 && length < 64); /* random bytes: one in 256 */
+    if (nul * 400 > length || (nul > 0 && length < 64)) /* random bytes: one in 256 */
+        out->refused = "not text: it holds NUL bytes";
     count_utf8(data + out->bom, length - out->bom, whole, out);
-    if (out->invalid > out->multibyte && !out->bom)
-        out->encoding = TEXT_LATIN1;
+    if (out->invalid <= out->multibyte || out->bom)
+        return;
+    out->encoding = TEXT_LATIN1;
+    if (!out->refused && encoding_is_code_page(data, length))
+        out->refused = encoding_code_page;
 }

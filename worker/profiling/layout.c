@@ -52,10 +52,8 @@ static bool read_sample(job_t *job, size_t file, char **text, size_t *length, bo
         return false;
     sniff_encoding_t *encoding = &job->encodings[file];
     sniff_encoding((const char *)raw, n, *whole, encoding);
-    if (encoding->binary)
-        return nv_fail(err, NV_INVALID_ARGUMENT, "%s is no text: it %s%s", path,
-                       encoding->format ? "is " : "holds NUL bytes",
-                       encoding->format ? encoding->format : "");
+    if (encoding->refused)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: %s", path, encoding->refused);
     decoder_t decoder = {.encoding = encoding->encoding};
     *text = nv_realloc_array(job->scratch, NULL, 3, n + 8);
     *length = decoder_run(&decoder, raw + encoding->bom, n - encoding->bom, *text);

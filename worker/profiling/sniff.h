@@ -11,12 +11,15 @@ typedef enum text_encoding { TEXT_UTF8, TEXT_LATIN1, TEXT_UTF16LE, TEXT_UTF16BE 
 
 typedef struct sniff_encoding {
     text_encoding_t encoding;
-    size_t bom;         /* bytes of byte-order mark to skip */
-    bool binary;        /* no text: NUL bytes or the signature of another format */
-    const char *format; /* "a ZIP archive" … where a signature was found; static */
-    size_t invalid;     /* bytes that are no UTF-8 */
-    size_t multibyte;   /* valid multi-byte sequences */
+    size_t bom;          /* bytes of byte-order mark to skip */
+    const char *refused; /* why it cannot be read: "not text but a ZIP archive" …; NULL: it can; static */
+    size_t invalid;      /* bytes that are no UTF-8 */
+    size_t multibyte;    /* valid multi-byte sequences */
 } sniff_encoding_t;
+
+/* Latin-1 has no characters from 0x80 to 0x9F; the code pages that have are many, and DuckDB reads none of them. */
+bool encoding_is_code_page(const char *data, size_t length);
+extern const char *const encoding_code_page; /* what to say of it, behind the file's name and a colon */
 
 /* whole: data is all of the file, so a sequence cut at the end is invalid. */
 void sniff_encoding(const char *data, size_t length, bool whole, sniff_encoding_t *out);

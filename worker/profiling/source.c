@@ -166,6 +166,8 @@ static bool read_text(source_t *source, char *out, size_t room, bool first, size
             return true;
         size_t drop = bom < got ? bom : got;
         bom -= drop;
+        if (source->decoder.encoding == TEXT_LATIN1 && encoding_is_code_page((char *)into, got))
+            return nv_fail(err, NV_INVALID_ARGUMENT, "%s: %s", current_path(source), encoding_code_page);
         *added = decoder_run(&source->decoder, into + drop, got - drop, out);
     } while (*added == 0);
     return true;

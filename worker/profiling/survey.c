@@ -221,9 +221,8 @@ static const char *examine(survey_t *survey, found_t *file)
         return "the file is empty";
     sniff_encoding_t encoding;
     sniff_encoding(raw, n, whole, &encoding);
-    if (encoding.binary)
-        return encoding.format ? nv_printf(survey->scratch, "not text but %s", encoding.format)
-                               : "not text: it holds NUL bytes";
+    if (encoding.refused)
+        return encoding.refused;
     decoder_t decoder = {.encoding = encoding.encoding};
     char *text = nv_realloc_array(scratch, NULL, 3, n + 8);
     size_t length = decoder_run(&decoder, (unsigned char *)raw + encoding.bom, n - encoding.bom, text);

@@ -19,8 +19,8 @@ static bool read_head(pushdown_job_t *job, const char *path, size_t capacity, sn
     if (!reader->read_head(reader->arg, path, raw, capacity, &n, whole, err))
         return nv_wrap(err, "%s", path);
     sniff_encoding(raw, n, *whole, encoding);
-    if (encoding->binary)
-        return nv_fail(err, NV_INVALID_ARGUMENT, "%s is no text", path);
+    if (encoding->refused)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "%s: %s", path, encoding->refused);
     decoder_t decoder = {.encoding = encoding->encoding};
     *text = nv_realloc_array(job->scratch, NULL, 3, n + 8);
     *length = decoder_run(&decoder, (unsigned char *)raw + encoding->bom, n - encoding->bom, *text);

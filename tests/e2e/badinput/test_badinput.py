@@ -160,6 +160,17 @@ class Files(Case):
         self.write("raw/u.csv", b"id,name\n" + b"".join(b"%d,caf\xe9 %d\n" % (i, i) for i in range(50)))
         self.found(self.analyze(), "not valid UTF-8")
 
+    def test_code_pages_do_not_stop_the_rest(self):
+        self.write("raw/good.csv", GOOD)
+        self.write("raw/w.csv", b"id,name\n" + b"".join(b"%d,\x93quoted\x94 %d \x80\n" % (i, i) for i in range(50)))
+        self.write("raw/u.csv", GOOD.encode("utf-32"))
+        self.found(self.analyze(), "w.csv was left out: text in Windows-1252", "u.csv was left out: UTF-32", "good")
+
+    def test_a_minus_behind_the_number(self):
+        self.write("raw/t.csv", "id;amount\n" + "".join(f"{i};{i}.{i + 100},50{'-' if i % 3 == 0 else ''}\n" for i in range(1, 60)))
+        column = self.profile()["amount"]
+        self.assertEqual((column["type"], column["min"]), ("VALUE_TYPE_DECIMAL", "-57157.5"))
+
     def test_names_cannot_command_the_terminal(self):
         self.write("raw/n.csv", "id,\x1b[2Jname\n" + "".join(f"{i},x{i % 4}\n" for i in range(50)))
         done = self.analyze()

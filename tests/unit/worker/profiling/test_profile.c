@@ -274,6 +274,14 @@ static void test_late_latin1(void **state)
     Nv__TableProfile *t = support_profile(ctx, folder, NULL);
     assert_string_equal(t->dialect->encoding, "latin-1");
     assert_int_equal(t->rejected_count, 0);
+    nv_buf_puts(&buf, "-2,\x93quoted\x94\n");
+    support_write(ctx, folder, "t.csv", buf.data, buf.length);
+    Nv__Survey *survey;
+    Nv__TableProfile *table;
+    nv_error_t err = NV_ERROR_INIT;
+    assert_true(survey_folder(ctx, folder, NULL, &survey, &err));
+    assert_false(profile_table(ctx, NULL, survey->tables[0], &table, &err));
+    assert_non_null(strstr(err.message, "t.csv: text in Windows-1252"));
 }
 
 static void test_delimiters(void **state)
