@@ -11,8 +11,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { CLI_TIMEOUT_MS = 15000 };
-
 typedef struct cli {
     nv_mem_t *ctx;
     const nv_config_t *options;

@@ -90,11 +90,6 @@ bool nv_config_help_wanted(const nv_config_t *config)
     return config->help;
 }
 
-bool nv_config_version_wanted(const nv_config_t *config)
-{
-    return config->version;
-}
-
 static const char *placeholder(const nv_option_t *option)
 {
     if (option->placeholder)

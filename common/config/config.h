@@ -63,8 +63,8 @@ typedef struct nv_config_input {
     int argc; /* argv[0] is the program and is skipped */
     char *const *argv;
     char *const *envp; /* NULL: no environment */
-    const char
-        *env_file; /* path of a `.env`; NULL: none. A missing file is an error only when env_file_required */
+    /* Path of a `.env`; NULL: none. A missing file is an error only when env_file_required. */
+    const char *env_file;
     bool env_file_required;
 } nv_config_input_t;
 
@@ -74,9 +74,8 @@ typedef struct nv_config_input {
 bool nv_config_parse(nv_mem_t *ctx, const nv_config_schema_t *schema, const nv_config_input_t *input,
                      nv_config_t **out, nv_error_t *err) NV_MUST_CHECK;
 
-/* --help / -h and --version were given. */
+/* --help or -h was given. */
 bool nv_config_help_wanted(const nv_config_t *config);
-bool nv_config_version_wanted(const nv_config_t *config);
 /* Prints help to `to`. */
 void nv_config_print_help(const nv_config_schema_t *schema, FILE *to);
 /* Prints every option with its effective value and where it came from; secrets as "(set)". */

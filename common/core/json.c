@@ -9,9 +9,9 @@ struct nv_json {
     nv_json_kind_t kind;
     bool boolean;
     const char *key; /* of a member of an object */
-    const char
-        *text;     /* NUL-terminated bytes of a string, spelling of a number, name of the document (root) */
-    size_t length; /* of text */
+    /* NUL-terminated bytes of a string, spelling of a number, name of the document (root). */
+    const char *text;
+    size_t length;            /* of text */
     struct nv_json *children; /* one block per container, so that a node's place is its index */
     size_t n_children;
     const struct nv_json *parent;
@@ -296,12 +296,6 @@ bool nv_json_array(const nv_json_t *node, const char *path, const nv_json_t **ou
     return nv_json_kind(*out) == NV_JSON_ARRAY || mismatch(node, path, *out, "an array", err);
 }
 
-bool nv_json_object(const nv_json_t *node, const char *path, const nv_json_t **out, nv_error_t *err)
-{
-    *out = nv_json_get(node, path);
-    return nv_json_kind(*out) == NV_JSON_OBJECT || mismatch(node, path, *out, "an object", err);
-}
-
 const char *nv_json_string_or(const nv_json_t *node, const char *path, const char *fallback)
 {
     const nv_json_t *found = nv_json_get(node, path);
@@ -312,12 +306,6 @@ int64_t nv_json_int64_or(const nv_json_t *node, const char *path, int64_t fallba
 {
     int64_t value;
     return to_int64(nv_json_get(node, path), &value) ? value : fallback;
-}
-
-double nv_json_double_or(const nv_json_t *node, const char *path, double fallback)
-{
-    double value;
-    return to_double(nv_json_get(node, path), &value) ? value : fallback;
 }
 
 bool nv_json_bool_or(const nv_json_t *node, const char *path, bool fallback)

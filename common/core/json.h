@@ -54,14 +54,11 @@ bool nv_json_double(const nv_json_t *node, const char *path, double *out, nv_err
 bool nv_json_bool(const nv_json_t *node, const char *path, bool *out, nv_error_t *err) NV_MUST_CHECK;
 bool nv_json_array(const nv_json_t *node, const char *path, const nv_json_t **out,
                    nv_error_t *err) NV_MUST_CHECK;
-bool nv_json_object(const nv_json_t *node, const char *path, const nv_json_t **out,
-                    nv_error_t *err) NV_MUST_CHECK;
 
 /* Values that may be absent or odd: the fallback when not there or not of the type. For what only decorates.
  */
 const char *nv_json_string_or(const nv_json_t *node, const char *path, const char *fallback);
 int64_t nv_json_int64_or(const nv_json_t *node, const char *path, int64_t fallback);
-double nv_json_double_or(const nv_json_t *node, const char *path, double fallback);
 bool nv_json_bool_or(const nv_json_t *node, const char *path, bool fallback);
 
 /* The scalar as text: a string's bytes, a number as written, true/false; NULL for the rest. Borrowed. */

@@ -11,29 +11,28 @@ enum {
              NV_IDENTITY_OPERATOR | NV_IDENTITY_SCALER,
 };
 
+typedef struct rule {
+    const char *method; /* a whole path, or a prefix that ends in "/" */
+    unsigned kinds;     /* nv_identity_kind_t, or-ed */
+} rule_t;
+
 /* The longest match wins, so that a single method can be stricter or looser than its service. */
-static const nv_policy_rule_t rules[] = {
-    {"/grpc.health.v1.Health/", ANYONE, NV_SCOPE_NONE},
-    {"/grpc.reflection.v1.ServerReflection/", USER | OPERATOR, NV_SCOPE_NONE},
-    {"/grpc.reflection.v1alpha.ServerReflection/", USER | OPERATOR, NV_SCOPE_NONE},
-    {"/externalscaler.ExternalScaler/", SCALER | OPERATOR, NV_SCOPE_NONE},
-    {"/nuvyn.v1.WorkerService/", WORKER, NV_SCOPE_POOL},
-    {"/nuvyn.v1.RunService/", USER | OPERATOR, NV_SCOPE_TENANT},
-    {"/nuvyn.v1.KnowledgeService/", USER | OPERATOR, NV_SCOPE_TENANT},
-    {"/nuvyn.v1.AdminService/", OPERATOR, NV_SCOPE_NONE},
-    {"/nuvyn.v1.AdminService/DescribeTenant", USER | OPERATOR, NV_SCOPE_TENANT},
-    {"/nuvyn.v1.AdminService/SetCredential", USER | OPERATOR, NV_SCOPE_TENANT},
-    {"/nuvyn.v1.AdminService/RemoveCredential", USER | OPERATOR, NV_SCOPE_TENANT},
-    {"/nuvyn.v1.AdminService/GetStatus", USER | OPERATOR, NV_SCOPE_NONE},
+static const rule_t rules[] = {
+    {"/grpc.health.v1.Health/", ANYONE},
+    {"/grpc.reflection.v1.ServerReflection/", USER | OPERATOR},
+    {"/grpc.reflection.v1alpha.ServerReflection/", USER | OPERATOR},
+    {"/externalscaler.ExternalScaler/", SCALER | OPERATOR},
+    {"/nuvyn.v1.WorkerService/", WORKER},
+    {"/nuvyn.v1.RunService/", USER | OPERATOR},
+    {"/nuvyn.v1.KnowledgeService/", USER | OPERATOR},
+    {"/nuvyn.v1.AdminService/", OPERATOR},
+    {"/nuvyn.v1.AdminService/DescribeTenant", USER | OPERATOR},
+    {"/nuvyn.v1.AdminService/SetCredential", USER | OPERATOR},
+    {"/nuvyn.v1.AdminService/RemoveCredential", USER | OPERATOR},
+    {"/nuvyn.v1.AdminService/GetStatus", USER | OPERATOR},
 };
 
-const nv_policy_rule_t *nv_policy_rules(size_t *n)
-{
-    *n = sizeof rules / sizeof *rules;
-    return rules;
-}
-
-static bool matches(const nv_policy_rule_t *rule, const char *method)
+static bool matches(const rule_t *rule, const char *method)
 {
     size_t length = strlen(rule->method);
     if (rule->method[length - 1] == '/')
@@ -41,9 +40,9 @@ static bool matches(const nv_policy_rule_t *rule, const char *method)
     return strcmp(rule->method, method) == 0;
 }
 
-static const nv_policy_rule_t *best_rule(const char *method)
+static const rule_t *best_rule(const char *method)
 {
-    const nv_policy_rule_t *best = NULL;
+    const rule_t *best = NULL;
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++)
         if (matches(&rules[i], method) && (!best || strlen(rules[i].method) > strlen(best->method)))
             best = &rules[i];
@@ -52,7 +51,7 @@ static const nv_policy_rule_t *best_rule(const char *method)
 
 bool nv_policy_allow(const nv_identity_t *peer, const char *method, nv_error_t *err)
 {
-    const nv_policy_rule_t *rule = best_rule(method);
+    const rule_t *rule = best_rule(method);
     if (rule && (rule->kinds & (unsigned)peer->kind))
         return true;
     return nv_fail(err, NV_PERMISSION_DENIED, "%.200s: not allowed for %s \"%s\"", method,

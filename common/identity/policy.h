@@ -1,28 +1,14 @@
 /* Who may call what: one table, deny by default.
  *
  * A method is the full gRPC path ("/nuvyn.v1.RunService/GetRun"). Whether a worker's pool serves the tenant
- * of a task is decided by the service (it knows the pools); this table decides the rest. Pure, safe from any
+ * of a task is decided by the service (it knows the pools); this table decides the rest; which
+ * tenant a user may name, nv_policy_tenant(). Pure, safe from any
  * thread.
  */
 #ifndef NV_IDENTITY_POLICY_H
 #define NV_IDENTITY_POLICY_H
 
 #include "common/identity/spiffe.h"
-
-typedef enum nv_policy_scope {
-    NV_SCOPE_NONE,   /* the method is about no tenant */
-    NV_SCOPE_TENANT, /* a user: its own tenant; an operator: any */
-    NV_SCOPE_POOL,   /* a worker: what its pool serves (checked by the service) */
-} nv_policy_scope_t;
-
-typedef struct nv_policy_rule {
-    const char *method; /* a whole path, or a prefix that ends in "/" */
-    unsigned kinds;     /* nv_identity_kind_t, or-ed */
-    nv_policy_scope_t scope;
-} nv_policy_rule_t;
-
-/* The table, for documentation and tests. */
-const nv_policy_rule_t *nv_policy_rules(size_t *n);
 
 /* PERMISSION_DENIED unless a rule lets this kind of identity call the method. */
 bool nv_policy_allow(const nv_identity_t *peer, const char *method, nv_error_t *err) NV_MUST_CHECK;

@@ -74,11 +74,6 @@ bool nv_revocation_has(const nv_revocation_t *list, const nv_cert_info_t *cert)
     return false;
 }
 
-size_t nv_revocation_count(const nv_revocation_t *list)
-{
-    return list->n;
-}
-
 bool nv_revocation_add(const char *path, const char *serial, const char *spiffe, int64_t now,
                        const char *reason, nv_error_t *err)
 {

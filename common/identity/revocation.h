@@ -19,7 +19,6 @@ bool nv_revocation_load(nv_mem_t *ctx, const char *path, nv_revocation_t **out,
                         nv_error_t *err) NV_MUST_CHECK;
 
 bool nv_revocation_has(const nv_revocation_t *list, const nv_cert_info_t *cert);
-size_t nv_revocation_count(const nv_revocation_t *list);
 
 /* Appends an entry durably. Exactly one of serial and spiffe is given. Revoking twice is fine. */
 bool nv_revocation_add(const char *path, const char *serial, const char *spiffe, int64_t now,

@@ -135,11 +135,6 @@ void nv_rpc_client_free(nv_rpc_client_t *client)
     grpc_shutdown_blocking();
 }
 
-const nv_cert_info_t *nv_rpc_client_identity(const nv_rpc_client_t *client)
-{
-    return &client->identity;
-}
-
 /* A rotated certificate needs a new channel; calls under way keep the old one alive. A bad new certificate is ignored: the
  * old one serves until it expires, and then the server says so. */
 static void refresh_locked(nv_rpc_client_t *client)

@@ -25,7 +25,6 @@ bool nv_rpc_client_new(const nv_rpc_client_config_t *config, nv_rpc_client_t **o
                        nv_error_t *err) NV_MUST_CHECK;
 /* All streams must be closed and readers freed. NULL is fine. */
 void nv_rpc_client_free(nv_rpc_client_t *client);
-const nv_cert_info_t *nv_rpc_client_identity(const nv_rpc_client_t *client);
 
 /* Any thread; blocks until the answer, an error or the deadline. */
 bool nv_rpc_client_call(nv_rpc_client_t *client, const char *method, const ProtobufCMessage *request,

@@ -216,12 +216,6 @@ void nv_gauge_set(nv_gauge_t *gauge, double value)
         atomic_store_explicit(&gauge->series.value, to_bits(value), memory_order_relaxed);
 }
 
-void nv_gauge_add(nv_gauge_t *gauge, double delta)
-{
-    if (gauge)
-        atomic_add(&gauge->series.value, delta);
-}
-
 double nv_gauge_value(const nv_gauge_t *gauge)
 {
     return gauge ? from_bits(atomic_load_explicit(&gauge->series.value, memory_order_relaxed)) : 0;

@@ -45,7 +45,6 @@ void nv_metric_label(nv_buf_t *buf, const char *key, const char *value);
 void nv_counter_add(nv_counter_t *counter, uint64_t n);
 uint64_t nv_counter_value(const nv_counter_t *counter);
 void nv_gauge_set(nv_gauge_t *gauge, double value);
-void nv_gauge_add(nv_gauge_t *gauge, double delta);
 double nv_gauge_value(const nv_gauge_t *gauge);
 void nv_histogram_observe(nv_histogram_t *histogram, double value);
 uint64_t nv_histogram_count(const nv_histogram_t *histogram);

@@ -37,8 +37,8 @@ typedef struct nv_tracer nv_tracer_t;
 typedef struct nv_span nv_span_t;
 
 typedef struct nv_tracer_options {
-    const char
-        *endpoint; /* "http://127.0.0.1:4318"; NULL or "": *out becomes NULL (off) and that is success */
+    /* "http://127.0.0.1:4318"; NULL or "": *out becomes NULL (off) and that is success. */
+    const char *endpoint;
     const char *headers;   /* OTEL_EXPORTER_OTLP_HEADERS: "key=value,key=value"; secret; or NULL */
     const char *service;   /* service.name */
     const char *instance;  /* service.instance.id, or NULL */

@@ -20,17 +20,6 @@ bool nv_graph_decode_checkpoint(nv_graph_run_t *run, nv_bytes_t bytes, nv_error_
 /* Records of an earlier superstep are ignored: the checkpoint after them already holds what they did. */
 bool nv_graph_decode_task(nv_graph_run_t *run, nv_bytes_t bytes, nv_error_t *err) NV_MUST_CHECK;
 
-/* What a stored checkpoint is, without a run. */
-typedef struct nv_checkpoint_info {
-    uint64_t seq;
-    uint64_t snapshot_seq;
-    uint64_t step;
-    uint64_t last_event;
-    bool snapshot;
-    nv_run_phase_t phase;
-} nv_checkpoint_info_t;
-bool nv_graph_inspect_checkpoint(nv_bytes_t bytes, nv_checkpoint_info_t *out, nv_error_t *err) NV_MUST_CHECK;
-
 /* Turns a run just decoded from a checkpoint (no task records) into the first state of a new run: its own checkpoint and
  * event numbers, phase RUNNING, and `writes` applied as if `as_node` had written them (NV_GRAPH_NONE: plain edits that
  * move nothing). The effects are those of a start. A finished checkpoint has nothing left to run: with NV_GRAPH_NONE

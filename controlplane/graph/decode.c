@@ -258,23 +258,3 @@ bool nv_graph_decode_checkpoint(nv_graph_run_t *run, nv_bytes_t bytes, nv_error_
     run->reason = *message->reason ? nv_value_new(run, nv_bytes_text(message->reason)) : NULL;
     return rebuild(run, err);
 }
-
-bool nv_graph_inspect_checkpoint(nv_bytes_t bytes, nv_checkpoint_info_t *out, nv_error_t *err)
-{
-    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("checkpoint inspection");
-    ProtobufCAllocator allocator;
-    nv_mem_protobuf(scratch, &allocator);
-    Nv__GraphCheckpoint *message = nv__graph_checkpoint__unpack(&allocator, bytes.length, bytes.data);
-    if (!message || message->format != 1 || message->phase < NV__GRAPH_PHASE__GRAPH_PHASE_RUNNING ||
-        message->phase > NV__GRAPH_PHASE__GRAPH_PHASE_CANCELLED)
-        return nv_fail(err, NV_DATA_LOSS, "checkpoint: not a GraphCheckpoint message of format 1");
-    *out = (nv_checkpoint_info_t){
-        .seq = message->seq,
-        .snapshot_seq = message->snapshot_seq,
-        .step = message->step,
-        .last_event = message->events,
-        .snapshot = message->snapshot,
-        .phase = phase_of(message->phase),
-    };
-    return true;
-}

@@ -238,54 +238,16 @@ nv_node_id_t nv_graph_find_node(const nv_graph_t *graph, const char *name)
     return NV_GRAPH_NONE;
 }
 
-const char *nv_graph_name(const nv_graph_t *graph)
-{
-    return graph->name;
-}
-
-const nv_graph_limits_t *nv_graph_get_limits(const nv_graph_t *graph)
-{
-    return &graph->limits;
-}
-
-size_t nv_graph_node_count(const nv_graph_t *graph)
-{
-    return graph->node_count;
-}
-
-size_t nv_graph_channel_count(const nv_graph_t *graph)
-{
-    return graph->public_channels;
-}
-
 const char *nv_graph_node_name(const nv_graph_t *graph, nv_node_id_t node)
 {
     assert(node < graph->node_count);
     return graph->nodes[node].spec.name;
 }
 
-uint32_t nv_graph_node_tag(const nv_graph_t *graph, nv_node_id_t node)
-{
-    assert(node < graph->node_count);
-    return graph->nodes[node].spec.tag;
-}
-
-bool nv_graph_node_is_local(const nv_graph_t *graph, nv_node_id_t node)
-{
-    assert(node < graph->node_count);
-    return graph->nodes[node].spec.local != NULL;
-}
-
 uint32_t nv_graph_node_timeout_ms(const nv_graph_t *graph, nv_node_id_t node)
 {
     assert(node < graph->node_count);
     return graph->nodes[node].spec.timeout_ms;
-}
-
-const char *nv_graph_channel_name(const nv_graph_t *graph, nv_channel_id_t channel)
-{
-    assert(channel < graph->channel_count);
-    return graph->channels[channel].spec.name;
 }
 
 nv_channel_kind_t nv_graph_channel_kind(const nv_graph_t *graph, nv_channel_id_t channel)

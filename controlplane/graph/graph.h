@@ -85,15 +85,13 @@ typedef struct nv_node_spec {
     uint32_t queue_timeout_ms; /* from dispatch to start; 0: none */
     bool catches; /* a task that failed for good does not fail the run: its error is written to … */
     nv_channel_id_t error_channel; /* … this channel and its outcome is NV_GRAPH_OUTCOME_ERROR */
-    uint32_t tag;                  /* the caller's own */
 } nv_node_spec_t;
 
 /* Decides where to go after a task. Reads the run; must be pure. */
 typedef struct nv_route nv_route_t;
 typedef void nv_router_fn(const nv_graph_run_t *run, nv_route_t *route, void *user);
-/* The task the router is asked about. */
+/* Of the task the router is asked about. */
 uint32_t nv_route_outcome(const nv_route_t *route);
-nv_bytes_t nv_route_argument(const nv_route_t *route);
 /* The target must be among the declared ones (asserted). */
 void nv_route_to(nv_route_t *route, nv_node_id_t target);
 void nv_route_send(nv_route_t *route, nv_node_id_t target, nv_bytes_t argument);
@@ -128,15 +126,8 @@ void nv_graph_set_limits(nv_graph_t *graph, const nv_graph_limits_t *limits);
 /* Checks the definition and freezes it. */
 bool nv_graph_compile(nv_graph_t *graph, nv_error_t *err) NV_MUST_CHECK;
 
-const char *nv_graph_name(const nv_graph_t *graph);
-const nv_graph_limits_t *nv_graph_get_limits(const nv_graph_t *graph);
-size_t nv_graph_node_count(const nv_graph_t *graph);
-size_t nv_graph_channel_count(const nv_graph_t *graph); /* without inboxes and barriers */
 const char *nv_graph_node_name(const nv_graph_t *graph, nv_node_id_t node);
-uint32_t nv_graph_node_tag(const nv_graph_t *graph, nv_node_id_t node);
-bool nv_graph_node_is_local(const nv_graph_t *graph, nv_node_id_t node);
 uint32_t nv_graph_node_timeout_ms(const nv_graph_t *graph, nv_node_id_t node);
-const char *nv_graph_channel_name(const nv_graph_t *graph, nv_channel_id_t channel);
 nv_channel_kind_t nv_graph_channel_kind(const nv_graph_t *graph, nv_channel_id_t channel);
 /* NV_GRAPH_NONE when there is none of that name. */
 nv_node_id_t nv_graph_find_node(const nv_graph_t *graph, const char *name);

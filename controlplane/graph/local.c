@@ -21,11 +21,6 @@ const nv_graph_run_t *nv_node_call_run(const nv_node_call_t *call)
     return call->run;
 }
 
-nv_bytes_t nv_node_call_argument(const nv_node_call_t *call)
-{
-    return nv_value_bytes(call->task->argument);
-}
-
 bool nv_node_call_answer(const nv_node_call_t *call, const char *key, nv_bytes_t *out)
 {
     const interrupt_t *interrupt = task_interrupt_find(call->task, nv_bytes_text(key));

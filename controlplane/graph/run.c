@@ -45,11 +45,6 @@ uint64_t nv_graph_run_step_count(const nv_graph_run_t *run)
     return run->step;
 }
 
-uint64_t nv_graph_run_checkpoint_seq(const nv_graph_run_t *run)
-{
-    return run->checkpoint_seq;
-}
-
 uint64_t nv_graph_run_last_event(const nv_graph_run_t *run)
 {
     return run->events;

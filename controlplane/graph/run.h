@@ -167,10 +167,9 @@ bool nv_graph_resume(nv_graph_run_t *run, uint64_t last_event, int64_t now_ms, n
 /* Reading. Values are borrowed until the run's next step. */
 const nv_graph_t *nv_graph_run_graph(const nv_graph_run_t *run);
 nv_run_phase_t nv_graph_run_phase(const nv_graph_run_t *run);
-bool nv_graph_run_is_waiting(
-    const nv_graph_run_t *run); /* nothing can happen before an interrupt is answered */
+/* Nothing can happen before an interrupt is answered. */
+bool nv_graph_run_is_waiting(const nv_graph_run_t *run);
 uint64_t nv_graph_run_step_count(const nv_graph_run_t *run);
-uint64_t nv_graph_run_checkpoint_seq(const nv_graph_run_t *run);
 uint64_t nv_graph_run_last_event(const nv_graph_run_t *run);
 nv_code_t nv_graph_run_reason(const nv_graph_run_t *run, const char **text);
 bool nv_graph_read(const nv_graph_run_t *run, nv_channel_id_t channel, nv_bytes_t *out); /* false: empty */
@@ -210,7 +209,6 @@ uint32_t nv_graph_node_visits(const nv_graph_run_t *run, nv_node_id_t node); /* 
 
 /* For local nodes. */
 const nv_graph_run_t *nv_node_call_run(const nv_node_call_t *call);
-nv_bytes_t nv_node_call_argument(const nv_node_call_t *call);
 bool nv_node_call_answer(const nv_node_call_t *call, const char *key, nv_bytes_t *out);
 void nv_node_call_write(nv_node_call_t *call, const nv_graph_write_t *write);
 void nv_node_call_send(nv_node_call_t *call, const nv_graph_send_t *send);

@@ -17,11 +17,6 @@ uint32_t nv_route_outcome(const nv_route_t *route)
     return route->outcome;
 }
 
-nv_bytes_t nv_route_argument(const nv_route_t *route)
-{
-    return nv_value_bytes(route->argument);
-}
-
 static void assert_declared(const nv_route_t *route, nv_node_id_t target)
 {
     bool declared = false;

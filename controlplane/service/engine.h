@@ -76,8 +76,8 @@ bool cp_engine_fork_run(cp_engine_t *engine, const cp_fork_t *fork, int timeout_
 typedef struct cp_answer {
     const char *tenant, *run_id, *interrupt_id, *by, *comment;
     const char *answer; /* "approve", "revise", "reject" */
-    nv_bytes_t
-        document_ref; /* packed DocumentRef of a corrected design, or of why it is sent back; empty: none */
+    /* Packed DocumentRef of a corrected design, or of why it is sent back; empty: none. */
+    nv_bytes_t document_ref;
     const char *document_sha256;
 } cp_answer_t;
 bool cp_engine_answer(cp_engine_t *engine, const cp_answer_t *answer, int timeout_ms,

@@ -101,10 +101,10 @@ char *cp_run_waits(cp_engine_t *engine, nv_mem_t *ctx, const char *tenant, const
 cp_session_t *cp_session_find(cp_engine_t *engine, const char *id);
 
 cp_future_t *cp_future_new(void); /* any thread */
-void cp_future_set(cp_future_t *future,
-                   const nv_error_t *err); /* NULL future is fine; drops the engine's reference */
-bool cp_future_wait(cp_future_t *future, int timeout_ms,
-                    nv_error_t *err) NV_MUST_CHECK; /* drops the caller's */
+/* Drops the engine's reference; NULL is fine. */
+void cp_future_set(cp_future_t *future, const nv_error_t *err);
+/* Drops the caller's. */
+bool cp_future_wait(cp_future_t *future, int timeout_ms, nv_error_t *err) NV_MUST_CHECK;
 
 /* ---- commit.c ---- */
 
@@ -152,8 +152,8 @@ nv_bytes_t cp_run_summary(nv_mem_t *ctx, const cp_run_t *run, const nv_super_sta
 
 /* ---- assign.c: what the scheduler wants done ---- */
 void cp_dispatch(cp_engine_t *engine, cp_run_t *run, uint64_t task, uint32_t attempt, nv_node_id_t node);
-void cp_sched_run(
-    cp_engine_t *engine); /* carries out engine->sched_effects, then steps until nothing comes */
+/* Carries out engine->sched_effects, then steps until nothing comes. */
+void cp_sched_run(cp_engine_t *engine);
 void cp_sched_apply(cp_engine_t *engine);
 
 /* Sends an assignment whose lease, where need be, is stored. */

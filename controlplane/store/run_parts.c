@@ -28,14 +28,6 @@ static bool push_task(db_row_t *row, void *arg, nv_error_t *err)
     return true;
 }
 
-bool store_task_get(store_t *store, nv_mem_t *ctx, const char *tenant, const char *run_id,
-                    const char *task_id, store_task_t *out, nv_error_t *err)
-{
-    return check_run_key(tenant, run_id, err) && check_name("task id", task_id, err) &&
-           row_get(store, ctx, DB_TASK_GET, DB_PARAMS(db_s(tenant), db_s(run_id), db_s(task_id)), push_task,
-                   "task", task_id, out, sizeof *out, err);
-}
-
 bool store_task_list(store_t *store, nv_mem_t *ctx, const char *tenant, const char *run_id, bool open_only,
                      store_task_t **out, size_t *n, nv_error_t *err)
 {

@@ -87,7 +87,6 @@
       "kind = excluded.kind, item = excluded.item, node = excluded.node, state = excluded.state, pool = excluded.pool, " \
       "session = excluded.session, token = excluded.token, attempt = excluded.attempt, epoch = excluded.epoch, " \
       "lease_ms = excluded.lease_ms, updated_ms = excluded.updated_ms, data = excluded.data") \
-    X(TASK_GET, "SELECT " TASK_COLUMNS " FROM tasks" OF_RUN " AND task_id = $3") \
     X(TASK_LIST, "SELECT " TASK_COLUMNS " FROM tasks" OF_RUN " ORDER BY task_id") \
     X(TASK_LIST_OPEN, "SELECT " TASK_COLUMNS " FROM tasks" OF_RUN \
       " AND state NOT IN ('done', 'failed', 'cancelled') ORDER BY task_id") \
@@ -128,7 +127,6 @@
     X(UPLOAD_OLD, "SELECT content_id FROM uploads WHERE tenant = $1 AND started_ms < $2 LIMIT $3") \
     X(TENANT_INSERT, "INSERT INTO tenants (name, display_name, created_ms, max_tasks, weight, wrapped_key) VALUES " \
       "($1, $2, $3, $4, $5, $6) ON CONFLICT (name) DO NOTHING") \
-    X(TENANT_UPDATE, "UPDATE tenants SET display_name = $1, max_tasks = $2, weight = $3 WHERE name = $4") \
     X(TENANT_GET, "SELECT name, display_name, created_ms, max_tasks, weight, wrapped_key FROM tenants WHERE name = $1") \
     X(TENANT_LIST, "SELECT name, display_name, created_ms, max_tasks, weight, wrapped_key FROM tenants ORDER BY name") \
     X(TENANT_SET_KEY, "UPDATE tenants SET wrapped_key = $1 WHERE name = $2 AND wrapped_key = $3") \

@@ -9,14 +9,16 @@
  * transaction with one fsync (group commit); a batch that fails there does not touch its neighbours.
  *
  * Errors, the same from both engines:
- *   ABORTED             the run's epoch (or last event) is not the expected one: someone else owns the run;
- * drop yours NOT_FOUND           no such run, document, … in this tenant ALREADY_EXISTS      created twice,
- * or a request id was used before FAILED_PRECONDITION an artifact names a document the tenant does not have;
- * a newer schema; read-only RESOURCE_EXHAUSTED  disk full, queue full, document over the limit UNAVAILABLE
- * the database cannot be reached or is busy; nothing was changed UNKNOWN             the connection was lost
- * during COMMIT and the outcome could not be found out: read the run's revision (store_run_get) and throw the
- * in-memory run away DATA_LOSS           the database file is damaged INVALID_ARGUMENT    a name, size or
- * number outside its limits
+ *   ABORTED              the run's epoch (or last event) is not the expected one: someone else owns it, drop yours
+ *   NOT_FOUND            no such run, document, … in this tenant
+ *   ALREADY_EXISTS       created twice, or a request id was used before
+ *   FAILED_PRECONDITION  an artifact names a document the tenant does not have; a newer schema; read-only
+ *   RESOURCE_EXHAUSTED   disk full, queue full, document over the limit
+ *   UNAVAILABLE          the database cannot be reached or is busy; nothing was changed
+ *   UNKNOWN              the connection was lost during COMMIT and the outcome could not be found out: throw the
+ *                        run in memory away and load it again
+ *   DATA_LOSS            the database file is damaged
+ *   INVALID_ARGUMENT     a name, size or number outside its limits
  *
  * Threads: every function may be called from any thread. Blocking calls wait for the writer's fsync;
  * completion callbacks run on the writer's thread and must not block nor call blocking functions of this
@@ -110,12 +112,11 @@ typedef struct store_run {
     int64_t round;
     double score;
     nv_bytes_t spec; /* packed RunSpec */
-    nv_bytes_t
-        summary; /* packed what listings show beside these columns (nodes, usage); the service's choice */
+    /* Packed, what listings show beside these columns (nodes, usage); the service's choice. */
+    nv_bytes_t summary;
 } store_run_t;
 
-/* New values of a run's columns. NULL texts, negative numbers and bytes with data == NULL stay as they are.
- */
+/* New values of a run's columns. NULL texts, negative numbers and bytes with data == NULL stay as they are. */
 typedef struct store_run_change {
     const char *state;
     const char *reason;
@@ -230,8 +231,8 @@ typedef struct store_batch {
     size_t n_interrupts;
     const store_artifact_t *artifacts; /* inserted or replaced; the document must exist in the tenant */
     size_t n_artifacts;
-    const char *const
-        *documents; /* sha256 of documents this run may read (and that retention keeps for it) */
+    /* sha256 of documents this run may read (and that retention keeps for it). */
+    const char *const *documents;
     size_t n_documents;
 } store_batch_t;
 
@@ -254,8 +255,7 @@ bool store_submit(store_t *store, const store_batch_t *batch, store_done_fn *don
 bool store_commit(store_t *store, const store_batch_t *batch, store_result_t *result,
                   nv_error_t *err) NV_MUST_CHECK;
 
-/* Deletes a run and all that hangs on it (its documents stay until store_document_gc). The epoch must match.
- */
+/* Deletes a run and all that hangs on it (its documents stay until store_document_gc). The epoch must match. */
 bool store_run_delete(store_t *store, const char *tenant, const char *run_id, int64_t expect_epoch,
                       nv_error_t *err) NV_MUST_CHECK;
 
@@ -289,8 +289,6 @@ bool store_checkpoint_chain(store_t *store, nv_mem_t *ctx, const char *tenant, c
 /* Records of the steps above `after_step`. */
 bool store_pending_list(store_t *store, nv_mem_t *ctx, const char *tenant, const char *run_id,
                         int64_t after_step, store_pending_t **out, size_t *n, nv_error_t *err) NV_MUST_CHECK;
-bool store_task_get(store_t *store, nv_mem_t *ctx, const char *tenant, const char *run_id,
-                    const char *task_id, store_task_t *out, nv_error_t *err) NV_MUST_CHECK;
 bool store_task_list(store_t *store, nv_mem_t *ctx, const char *tenant, const char *run_id, bool open_only,
                      store_task_t **out, size_t *n, nv_error_t *err) NV_MUST_CHECK;
 bool store_interrupt_get(store_t *store, nv_mem_t *ctx, const char *tenant, const char *run_id,

@@ -59,17 +59,6 @@ bool store_tenant_create(store_t *store, const store_tenant_t *t, nv_error_t *er
     return changes == 1 || nv_fail(err, NV_ALREADY_EXISTS, "tenant \"%s\" exists already", t->name);
 }
 
-bool store_tenant_update(store_t *store, const store_tenant_t *t, nv_error_t *err)
-{
-    int64_t changes;
-    if (!check_tenant(t, err) || !write_one(store, DB_TENANT_UPDATE,
-                                            DB_PARAMS(db_s(t->display_name), db_i(t->max_concurrent_tasks),
-                                                      db_i(t->weight), db_s(t->name)),
-                                            &changes, err))
-        return false;
-    return changes == 1 || nv_fail(err, NV_NOT_FOUND, "tenant \"%s\": there is none", t->name);
-}
-
 static bool push_tenant(db_row_t *row, void *arg, nv_error_t *err)
 {
     (void)err;

@@ -34,8 +34,6 @@ typedef struct store_revocation {
 } store_revocation_t;
 
 bool store_tenant_create(store_t *store, const store_tenant_t *tenant, nv_error_t *err) NV_MUST_CHECK;
-bool store_tenant_update(store_t *store, const store_tenant_t *tenant,
-                         nv_error_t *err) NV_MUST_CHECK; /* not the key */
 bool store_tenant_get(store_t *store, nv_mem_t *ctx, const char *name, store_tenant_t *out,
                       nv_error_t *err) NV_MUST_CHECK;
 bool store_tenant_list(store_t *store, nv_mem_t *ctx, store_tenant_t **out, size_t *n,

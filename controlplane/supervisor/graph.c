@@ -155,7 +155,6 @@ static void add_node(nv_graph_t *graph, nv_super_node_t node, const nv_super_con
         .timeout_ms = node == NV_SUPER_EXECUTE ? config->execute_timeout_ms : config->task_timeout_ms,
         .catches = true,
         .error_channel = node == NV_SUPER_LEARN ? CHANNEL_WARNINGS : CHANNEL_FAILURES,
-        .tag = node,
     };
     nv_node_id_t id = nv_graph_add_node(graph, &spec);
     assert(id == node);
@@ -216,11 +215,6 @@ nv_super_t *nv_super_new(nv_mem_t *ctx, const nv_super_config_t *given)
         abort();
     }
     return super;
-}
-
-const nv_graph_t *nv_super_graph(const nv_super_t *super)
-{
-    return super->graph;
 }
 
 const char *const *nv_super_outputs(nv_super_node_t node)

@@ -48,7 +48,6 @@ typedef struct nv_super_config {
 
 /* config NULL: defaults. */
 nv_super_t *nv_super_new(nv_mem_t *ctx, const nv_super_config_t *config);
-const nv_graph_t *nv_super_graph(const nv_super_t *super);
 /* "survey" …; also the kind of its tasks. */
 const char *nv_super_node_name(nv_super_node_t node);
 

@@ -18,10 +18,10 @@ enum { TENANCY_KEY_BYTES = 32, TENANCY_SECRET_MAX = 64 * 1024, TENANCY_SEAL_OVER
 
 /* Where the key-encryption keys are. Exactly one of key and path. */
 typedef struct tenancy_keys_options {
-    const char *
-        key; /* from the environment: 64 hex digits or base64 of 32 bytes; newest first, separated by commas */
-    const char
-        *path; /* file with such keys, one a line, newest first; made (0600) with a random one when missing */
+    /* From the environment: 64 hex digits or base64 of 32 bytes; newest first, separated by commas. */
+    const char *key;
+    /* File with such keys, one a line, newest first; made (0600) with a random one when missing. */
+    const char *path;
 } tenancy_keys_options_t;
 
 /* Refuses a key file that group or others may read (PERMISSION_DENIED). */

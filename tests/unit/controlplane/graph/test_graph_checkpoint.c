@@ -78,12 +78,7 @@ static void every_checkpoint_loads_as_it_was(void **state)
         nv_graph_run_t *run = harness_load_at(h, seq);
         assert_int_equal(nv_graph_read_count(run, ch(h, "log")), seq - 1);
         assert_int_equal(nv_graph_run_step_count(run), seq - 1);
-        nv_checkpoint_info_t info;
-        nv_error_t err = NV_ERROR_INIT;
-        assert_true(nv_graph_inspect_checkpoint(h->checkpoints[seq - 1].bytes, &info, &err));
-        assert_int_equal(info.seq, seq);
-        assert_int_equal(info.snapshot_seq, 1 + (seq - 1) / 4 * 4);
-        assert_int_equal(info.phase, NV_RUN_RUNNING);
+        assert_int_equal(nv_graph_run_phase(run), NV_RUN_RUNNING);
     }
     end(h);
 }

@@ -87,9 +87,10 @@ static inline int64_t load_check(store_t *store, int number)
     assert_ok(&f, store_checkpoint_chain(store, ctx, "acme", id, 0, &chain, &n, &f.err));
     assert_int_equal(chain[n - 1].seq, step);
     assert_int_equal(((const unsigned char *)chain[n - 1].data.data)[0], (unsigned char)step);
-    store_task_t task;
-    assert_ok(&f, store_task_get(store, ctx, "acme", id, "t", &task, &f.err));
-    assert_int_equal(task.attempt, step);
+    store_task_t *tasks;
+    assert_ok(&f, store_task_list(store, ctx, "acme", id, false, &tasks, &n, &f.err));
+    assert_int_equal(n, 1);
+    assert_int_equal(tasks[0].attempt, step);
     store_pending_t *pending;
     assert_ok(&f, store_pending_list(store, ctx, "acme", id, 0, &pending, &n, &f.err));
     assert_int_equal(n, 1);

@@ -78,12 +78,13 @@ static void test_superstep_roundtrip(void **state)
     assert_int_equal(run.last_checkpoint, 1);
     assert_true(nv_bytes_equal(run.summary, nv_bytes("S", 1)));
     assert_true(nv_bytes_equal(run.spec, nv_bytes("spec", 4)));
-    store_task_t task;
-    assert_ok(f, store_task_get(f->store, f->ctx, "acme", "r1", "t1", &task, &f->err));
-    assert_string_equal(task.item, "orders");
-    assert_string_equal(task.idempotency_token, "tok");
-    assert_int_equal(task.lease_until_unix_ms, 99);
+    store_task_t *tasks;
     size_t n;
+    assert_ok(f, store_task_list(f->store, f->ctx, "acme", "r1", true, &tasks, &n, &f->err));
+    assert_int_equal(n, 1);
+    assert_string_equal(tasks[0].item, "orders");
+    assert_string_equal(tasks[0].idempotency_token, "tok");
+    assert_int_equal(tasks[0].lease_until_unix_ms, 99);
     store_interrupt_t *interrupts;
     assert_ok(f, store_interrupt_list(f->store, f->ctx, "acme", NULL, true, &interrupts, &n, &f->err));
     assert_int_equal(n, 1);

@@ -5,11 +5,13 @@
 static void test_tenants_pools_credentials(void **state)
 {
     fixture_t *f = *state;
-    store_tenant_t tenant = {.name = "acme", .display_name = "Acme Ltd", .created_unix_ms = 5, .weight = 2};
+    store_tenant_t tenant = {.name = "acme",
+                             .display_name = "Acme Ltd",
+                             .created_unix_ms = 5,
+                             .weight = 2,
+                             .max_concurrent_tasks = 8};
     assert_ok(f, store_tenant_create(f->store, &tenant, &f->err));
     assert_fails(f, NV_ALREADY_EXISTS, store_tenant_create(f->store, &tenant, &f->err));
-    tenant.max_concurrent_tasks = 8;
-    assert_ok(f, store_tenant_update(f->store, &tenant, &f->err));
     nv_bytes_t none = nv_bytes(NULL, 0), key = nv_bytes("K", 1);
     assert_ok(f, store_tenant_set_key(f->store, "acme", none, key, &f->err));
     assert_fails(f, NV_ABORTED, store_tenant_set_key(f->store, "acme", none, key, &f->err));
