@@ -3,6 +3,7 @@
 
 #include "worker/design/design.h"
 #include "worker/design/identifiers.h"
+#include "worker/design/value_kind.h"
 
 typedef struct checker {
     const Nv__Profile *profile;
@@ -54,21 +55,6 @@ static bool check_ref(checker_t *k, const char *path, const Nv__ColumnRef *ref)
     return check_columns(k, path, ref->table, &ref->column, 1);
 }
 
-static int type_family(Nv__ValueType type)
-{
-    switch (type) {
-    case NV__VALUE_TYPE__VALUE_TYPE_INT64:
-    case NV__VALUE_TYPE__VALUE_TYPE_DECIMAL:
-    case NV__VALUE_TYPE__VALUE_TYPE_DOUBLE:
-        return 1;
-    case NV__VALUE_TYPE__VALUE_TYPE_DATE:
-    case NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP:
-        return 2;
-    default:
-        return 3;
-    }
-}
-
 static bool check_join(checker_t *k, const char *path, const Nv__Join *join)
 {
     if (join == NULL || join->n_columns == 0 || join->n_columns != join->n_to_columns)
@@ -81,9 +67,7 @@ static bool check_join(checker_t *k, const char *path, const Nv__Join *join)
         const Nv__ColumnProfile *a = find_column(find_table(k, join->from), join->columns[i]);
         const Nv__ColumnProfile *b = find_column(find_table(k, join->to), join->to_columns[i]);
         bool both_filled = a->distinct_count > 0 && b->distinct_count > 0;
-        /* Numbers and texts can be compared ("007" and 7 cannot be equal, but codes that mix both exist); dates only with dates. */
-        bool fits = type_family(a->type) == type_family(b->type) ||
-                    (type_family(a->type) != 2 && type_family(b->type) != 2);
+        bool fits = value_is_moment(a->type) == value_is_moment(b->type);
         if (both_filled && !fits)
             return nv_fail(k->err, NV_INVALID_ARGUMENT,
                            "%s: \"%.100s\" and \"%.100s\": expected columns of comparable types", path,

@@ -25,12 +25,13 @@ static bool is_measure_here(const plan_t *plan, int t, const dsc_column_t *colum
            plan_join_of(plan, t, column->p->name) == NULL && column_is_measure(column) && column->filled > 0;
 }
 
-static int count_measures(const plan_t *plan, int t)
+bool plan_has_measure(const plan_t *plan, int t)
 {
-    int n = 0;
-    for (int c = 0; c < plan->tables[t].t->n_columns; c++)
-        n += is_measure_here(plan, t, &plan->tables[t].t->columns[c]);
-    return n;
+    for (int c = 0; c < plan->tables[t].t->n_columns; c++) {
+        if (is_measure_here(plan, t, &plan->tables[t].t->columns[c]))
+            return true;
+    }
+    return false;
 }
 
 bool plan_leads_to_header(const plan_t *plan, const plan_join_t *join)
@@ -50,7 +51,7 @@ bool plan_leads_to_header(const plan_t *plan, const plan_join_t *join)
 /* A header without numbers of its own lives on in its lines. */
 static bool is_absorbed(const plan_t *plan, int t, int *line)
 {
-    if (count_measures(plan, t) > 0)
+    if (plan_has_measure(plan, t))
         return false;
     for (size_t j = 0; j < plan->n_joins; j++) {
         const plan_join_t *join = &plan->joins[j];

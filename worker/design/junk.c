@@ -45,19 +45,6 @@ static flags_t collect(const plan_t *plan, int t)
     return flags;
 }
 
-/* A header without numbers is absorbed by its lines, and its flags with it. */
-static bool has_measure(const plan_t *plan, int t)
-{
-    const plan_table_t *table = &plan->tables[t];
-    for (int c = 0; c < table->t->n_columns; c++) {
-        const dsc_column_t *column = &table->t->columns[c];
-        if (column->filled > 0 && column_is_measure(column) && !plan_is_key(table, column->p->name) &&
-            plan_join_of(plan, t, column->p->name) == NULL)
-            return true;
-    }
-    return false;
-}
-
 static bool is_header(const plan_t *plan, int t)
 {
     for (size_t j = 0; j < plan->n_joins; j++) {
@@ -98,8 +85,9 @@ void star_gather_junk(plan_t *plan)
 {
     size_t cap = plan->star->n_dimensions;
     for (int t = 0; t < plan->n_tables; t++) {
-        /* Rows without a key are told apart by their flags, too: those stay. */
-        if (plan->tables[t].kind != PLAN_FACT || plan->tables[t].key == NULL || !has_measure(plan, t))
+        /* Rows without a key are told apart by their flags, too: those stay. A header without numbers is absorbed by its lines, and
+         * its flags with it. */
+        if (plan->tables[t].kind != PLAN_FACT || plan->tables[t].key == NULL || !plan_has_measure(plan, t))
             continue;
         flags_t flags = collect(plan, t);
         if (flags.n >= (is_header(plan, t) ? 1 : FLAGS_LEAST))

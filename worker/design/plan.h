@@ -94,6 +94,8 @@ void star_make_dimensions(plan_t *plan); /* dimensions.c */
 /* Adds to each dimension the ways to drill up that its references and functional dependencies prove; hierarchies.c. */
 void star_find_hierarchies(plan_t *plan);
 void star_make_facts(plan_t *plan); /* facts.c */
+/* Of its own, as a fact. */
+bool plan_has_measure(const plan_t *plan, int t);
 /* The join leads from lines (payments, returns …) to the one row of another fact's source that they belong to. */
 bool plan_leads_to_header(const plan_t *plan, const plan_join_t *join);
 void star_make_bridges(plan_t *plan); /* bridges.c */

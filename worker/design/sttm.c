@@ -254,37 +254,52 @@ void sttm_write_dimension(sttm_builder_t *b, const Nv__DimensionDesign *design)
     sttm_finish(&t);
 }
 
+/* "date", "year" and "month" are words of SQL: their columns get names that need no quoting. */
+static void calendar_columns(target_builder_t *t)
+{
+    static const struct {
+        const char *name, *attribute, *words;
+        Nv__ValueType type;
+    } columns[] = {
+        {"date_key", "date_key", "yyyymmdd", NV__VALUE_TYPE__VALUE_TYPE_INT64},
+        {"full_date", "date", "the day", NV__VALUE_TYPE__VALUE_TYPE_DATE},
+        {"calendar_year", "year", "calendar year", NV__VALUE_TYPE__VALUE_TYPE_INT64},
+        {"quarter", "quarter", "1 to 4", NV__VALUE_TYPE__VALUE_TYPE_INT64},
+        {"calendar_month", "month", "1 to 12", NV__VALUE_TYPE__VALUE_TYPE_INT64},
+        {"month_name", "month_name", "January to December", NV__VALUE_TYPE__VALUE_TYPE_STRING},
+        {"year_month", "year_month", "2025-03", NV__VALUE_TYPE__VALUE_TYPE_STRING},
+        {"week_of_year", "week_of_year", "ISO week", NV__VALUE_TYPE__VALUE_TYPE_INT64},
+        {"day_of_month", "day_of_month", "1 to 31", NV__VALUE_TYPE__VALUE_TYPE_INT64},
+        {"day_of_week", "day_of_week", "1 is Monday", NV__VALUE_TYPE__VALUE_TYPE_INT64},
+        {"day_name", "day_name", "Monday to Sunday", NV__VALUE_TYPE__VALUE_TYPE_STRING},
+        {"is_weekend", "is_weekend", "Saturday or Sunday", NV__VALUE_TYPE__VALUE_TYPE_BOOLEAN},
+    };
+    nv_mem_t *ctx = t->b->ctx;
+    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
+        Nv__SttmColumn *column =
+            sttm_column(t, columns[i].name, columns[i].type,
+                        i == 0 ? NV__KEY_ROLE__KEY_ROLE_SURROGATE : NV__KEY_ROLE__KEY_ROLE_NONE,
+                        NV__TRANSFORM_OP__TRANSFORM_OP_CALENDAR, columns[i].words);
+        column->transform->constant = nv_strdup(ctx, columns[i].attribute);
+        column->description = nv_strdup(ctx, columns[i].words);
+        column->nullable = i > 0;
+        column->unknown_member =
+            nv_strdup(ctx, columns[i].type == NV__VALUE_TYPE__VALUE_TYPE_STRING ? unknown_text : "");
+    }
+}
+
 /* Quarters and months are numbered from 1 in each year, so only "2025-03" lies between day and year. */
 static void calendar_hierarchy(target_builder_t *t)
 {
-    static const char *const levels[] = {"date", "year_month", "year"};
-    Nv__Hierarchy *out = add_hierarchy(t, sizeof levels / sizeof levels[0]);
-    for (size_t i = 0; i < sizeof levels / sizeof levels[0]; i++)
-        for (size_t c = 0; c < t->out->n_columns; c++) {
-            if (strcmp(t->out->columns[c]->transform->constant, levels[i]) == 0)
-                add_level(t, out, t->out->columns[c]->name, 0);
-        }
+    static const char *const levels[] = {"full_date", "year_month", "calendar_year"};
+    size_t n = sizeof levels / sizeof levels[0];
+    Nv__Hierarchy *out = add_hierarchy(t, n);
+    for (size_t i = 0; i < n; i++)
+        add_level(t, out, levels[i], 0);
 }
 
 void sttm_write_date(sttm_builder_t *b, const Nv__DateDimensionDesign *design)
 {
-    static const struct {
-        const char *name, *words;
-        Nv__ValueType type;
-    } columns[] = {
-        {"date_key", "yyyymmdd", NV__VALUE_TYPE__VALUE_TYPE_INT64},
-        {"date", "the day", NV__VALUE_TYPE__VALUE_TYPE_DATE},
-        {"year", "calendar year", NV__VALUE_TYPE__VALUE_TYPE_INT64},
-        {"quarter", "1 to 4", NV__VALUE_TYPE__VALUE_TYPE_INT64},
-        {"month", "1 to 12", NV__VALUE_TYPE__VALUE_TYPE_INT64},
-        {"month_name", "January to December", NV__VALUE_TYPE__VALUE_TYPE_STRING},
-        {"year_month", "2025-03", NV__VALUE_TYPE__VALUE_TYPE_STRING},
-        {"week_of_year", "ISO week", NV__VALUE_TYPE__VALUE_TYPE_INT64},
-        {"day_of_month", "1 to 31", NV__VALUE_TYPE__VALUE_TYPE_INT64},
-        {"day_of_week", "1 is Monday", NV__VALUE_TYPE__VALUE_TYPE_INT64},
-        {"day_name", "Monday to Sunday", NV__VALUE_TYPE__VALUE_TYPE_STRING},
-        {"is_weekend", "Saturday or Sunday", NV__VALUE_TYPE__VALUE_TYPE_BOOLEAN},
-    };
     target_builder_t t = sttm_target(b, design->name, NV__TARGET_KIND__TARGET_KIND_DATE_DIMENSION,
                                      NV__LOAD_STRATEGY__LOAD_STRATEGY_GENERATED, "");
     t.out->description = nv_printf(b->ctx, "Calendar from %s to %s.", design->first_day, design->last_day);
@@ -292,27 +307,10 @@ void sttm_write_date(sttm_builder_t *b, const Nv__DateDimensionDesign *design)
     t.out->date_first = nv_strdup(b->ctx, design->first_day);
     t.out->date_last = nv_strdup(b->ctx, design->last_day);
     t.out->confidence = 1;
-    for (size_t i = 0; i < sizeof columns / sizeof columns[0]; i++) {
-        bool key = i == 0;
-        /* "date", "year" … are words of SQL: the columns get names that need no quoting. */
-        const char *name =
-            strcmp(columns[i].name, "date") == 0 ? "full_date"
-            : key                                ? "date_key"
-                  : identifier_make(b->ctx, nv_printf(b->ctx, "calendar_%s", columns[i].name), "c");
-        bool plain = identifier_is_valid(columns[i].name) && !key && strcmp(columns[i].name, "date") != 0;
-        Nv__SttmColumn *column =
-            sttm_column(&t, plain ? columns[i].name : name, columns[i].type,
-                        key ? NV__KEY_ROLE__KEY_ROLE_SURROGATE : NV__KEY_ROLE__KEY_ROLE_NONE,
-                        NV__TRANSFORM_OP__TRANSFORM_OP_CALENDAR, columns[i].words);
-        column->transform->constant = nv_strdup(b->ctx, columns[i].name);
-        column->description = nv_strdup(b->ctx, columns[i].words);
-        column->nullable = !key;
-        column->unknown_member =
-            nv_strdup(b->ctx, columns[i].type == NV__VALUE_TYPE__VALUE_TYPE_STRING ? unknown_text : "");
-    }
+    calendar_columns(&t);
+    calendar_hierarchy(&t);
     t.out->grain_columns = NV_NEW_ARRAY(b->ctx, char *, 1);
     t.out->grain_columns[t.out->n_grain_columns++] = nv_strdup(b->ctx, "date_key");
-    calendar_hierarchy(&t);
     sttm_target_rule(&t, sttm_rule(b, NV__RULE_KIND__RULE_KIND_UNIQUE, NV__SEVERITY__SEVERITY_FAIL,
                                    "date_key", "one row per day"));
     sttm_finish(&t);

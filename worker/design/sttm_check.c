@@ -4,6 +4,7 @@
 
 #include "worker/design/identifiers.h"
 #include "worker/design/name_index.h"
+#include "worker/design/value_kind.h"
 
 typedef struct checker {
     nv_mem_t *ctx;
@@ -68,21 +69,6 @@ static const Nv__SttmSource *alias_source(const checker_t *k, const Nv__SttmTarg
             return find_source(k, target->joins[i]->source);
     }
     return NULL;
-}
-
-static int family(Nv__ValueType type)
-{
-    switch (type) {
-    case NV__VALUE_TYPE__VALUE_TYPE_INT64:
-    case NV__VALUE_TYPE__VALUE_TYPE_DECIMAL:
-    case NV__VALUE_TYPE__VALUE_TYPE_DOUBLE:
-        return 1;
-    case NV__VALUE_TYPE__VALUE_TYPE_DATE:
-    case NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP:
-        return 2;
-    default:
-        return 3 + (int)type;
-    }
 }
 
 static void check_rules(checker_t *k, const char *path, Nv__QualityRule *const *rules, size_t n,
@@ -170,7 +156,7 @@ static void check_joins(checker_t *k, const char *path, const Nv__SttmTarget *ta
             if (from == NULL || to == NULL)
                 problem(k, at, "\"%s\" = \"%s\": expected silver columns of %s and %s", join->columns[c],
                         join->to_columns[c], parent->name, source->name);
-            else if (family(from->type) != family(to->type) && family(from->type) == 2)
+            else if (value_is_moment(from->type) && !value_is_moment(to->type))
                 problem(k, at, "\"%s\" = \"%s\": expected columns of comparable types", join->columns[c],
                         join->to_columns[c]);
         }
@@ -215,8 +201,7 @@ static void check_lookup(checker_t *k, const char *path, size_t at, const Nv__St
         if (dimension->columns[i]->key_role != NV__KEY_ROLE__KEY_ROLE_BUSINESS)
             continue;
         const Nv__SttmSourceColumn *input = input_column(k, target, column, n++);
-        if (input != NULL && family(input->type) != family(dimension->columns[i]->type) &&
-            family(input->type) == 2)
+        if (input != NULL && value_is_moment(input->type) && !value_is_moment(dimension->columns[i]->type))
             problem(k, path, "transform.inputs[%zu]: expected a type comparable with %s.%s", n - 1,
                     dimension->name, dimension->columns[i]->name);
     }
@@ -233,7 +218,7 @@ static void check_copy(checker_t *k, const char *path, const Nv__SttmTarget *tar
         problem(k, path, "transform.inputs: %zu: expected one", column->transform->n_inputs);
     if (input == NULL || input->type == column->type || column->type == NV__VALUE_TYPE__VALUE_TYPE_STRING)
         return;
-    bool widens = family(input->type) == 1 && family(column->type) == 1 &&
+    bool widens = value_is_number(input->type) && value_is_number(column->type) &&
                   column->type != NV__VALUE_TYPE__VALUE_TYPE_INT64;
     bool dates = input->type == NV__VALUE_TYPE__VALUE_TYPE_DATE &&
                  column->type == NV__VALUE_TYPE__VALUE_TYPE_TIMESTAMP;
@@ -264,10 +249,10 @@ static void check_column(checker_t *k, size_t at, size_t c)
         check_copy(k, path, target, column);
     const Nv__SttmSourceColumn *input = input_column(k, target, column, 0);
     if (column->transform->op == NV__TRANSFORM_OP__TRANSFORM_OP_DATE_KEY &&
-        (input == NULL || family(input->type) != 2))
+        (input == NULL || !value_is_moment(input->type)))
         problem(k, path, "transform.inputs[0]: expected a date or timestamp");
     if (column->measure &&
-        (family(column->type) != 1 || column->additivity == NV__ADDITIVITY__ADDITIVITY_UNSPECIFIED))
+        (!value_is_number(column->type) || column->additivity == NV__ADDITIVITY__ADDITIVITY_UNSPECIFIED))
         problem(k, path, "measure: expected a number with its additivity");
     check_rules(k, path, column->rules, column->n_rules, NULL, target);
 }
