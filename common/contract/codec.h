@@ -60,6 +60,13 @@ void nv_pack(nv_mem_t *ctx, const ProtobufCMessage *message, uint8_t **out, size
 bool nv_unpack(nv_mem_t *ctx, const ProtobufCMessageDescriptor *type, const uint8_t *data, size_t length,
                ProtobufCMessage **out, nv_error_t *err) NV_MUST_CHECK;
 
+/* A borrowed text for a message that is about to be packed: generated members are not const, though packing does not write.
+ * NULL becomes "". */
+static inline char *nv_message_text(const char *borrowed)
+{
+    return (char *)(uintptr_t)(borrowed ? borrowed : "");
+}
+
 /* A deep copy below ctx. */
 ProtobufCMessage *nv_message_copy(nv_mem_t *ctx, const ProtobufCMessage *message);
 

@@ -52,6 +52,15 @@ void nv_rpc_server_add(nv_rpc_server_t *server, const nv_rpc_method_t *method)
     server->methods[server->n_methods++] = *method;
 }
 
+void nv_rpc_server_add_all(nv_rpc_server_t *server, void *service, const nv_rpc_method_t *methods, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        nv_rpc_method_t method = methods[i];
+        method.service = service;
+        nv_rpc_server_add(server, &method);
+    }
+}
+
 void nv_rpc_server_set_health(nv_rpc_server_t *server, const char *service, bool serving)
 {
     nv_rpc_health_set(server->health, service, serving);

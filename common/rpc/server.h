@@ -62,6 +62,8 @@ bool nv_rpc_server_new(const nv_rpc_server_config_t *config, nv_rpc_server_t **o
 
 /* Before start. The method's fields are copied. */
 void nv_rpc_server_add(nv_rpc_server_t *server, const nv_rpc_method_t *method);
+/* Several of one service, which each is handed. */
+void nv_rpc_server_add_all(nv_rpc_server_t *server, void *service, const nv_rpc_method_t *methods, size_t n);
 
 /* Loads the certificates, binds, starts the threads. A busy port is FAILED_PRECONDITION, naming it. */
 bool nv_rpc_server_start(nv_rpc_server_t *server, nv_error_t *err) NV_MUST_CHECK;

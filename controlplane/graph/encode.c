@@ -2,17 +2,13 @@
 #include <assert.h>
 #include <inttypes.h>
 
+#include "common/contract/codec.h"
 #include "controlplane/graph/internal.h"
 #include "nuvyn/state.pb-c.h"
 
 static ProtobufCBinaryData binary(nv_bytes_t bytes)
 {
     return (ProtobufCBinaryData){bytes.length, (uint8_t *)(uintptr_t)bytes.data};
-}
-
-static char *text(const char *borrowed)
-{
-    return (char *)(uintptr_t)borrowed; /* the generated structs are not const; packing does not write */
 }
 
 static void encode_items(const chan_t *chan, uint64_t base, nv_mem_t *ctx, Nv__GraphChannel *out)
@@ -40,7 +36,7 @@ static void encode_channel(const nv_graph_run_t *run, uint16_t id, uint64_t base
     const graph_channel_t *channel = &run->graph->channels[id];
     const chan_t *chan = &run->channels[id];
     nv__graph_channel__init(out);
-    out->name = text(channel->spec.name);
+    out->name = nv_message_text(channel->spec.name);
     out->version = chan->version;
     out->available = chan->available;
     out->value = binary(nv_value_bytes(chan->value));
@@ -53,7 +49,8 @@ static void encode_channel(const nv_graph_run_t *run, uint16_t id, uint64_t base
     out->arrived = NV_NEW_ARRAY(ctx, char *, channel->member_count);
     for (size_t i = 0; i < channel->member_count; i++)
         if (chan->arrived >> i & 1)
-            out->arrived[out->n_arrived++] = text(run->graph->nodes[channel->members[i]].spec.name);
+            out->arrived[out->n_arrived++] =
+                nv_message_text(run->graph->nodes[channel->members[i]].spec.name);
 }
 
 static void encode_channels(const nv_graph_run_t *run, uint64_t base, nv_mem_t *ctx, Nv__GraphCheckpoint *out)
@@ -77,7 +74,7 @@ static Nv__GraphNode *encode_node(const nv_graph_run_t *run, size_t id, nv_mem_t
     const graph_node_t *node = &run->graph->nodes[id];
     Nv__GraphNode *out = NV_NEW(ctx, Nv__GraphNode);
     nv__graph_node__init(out);
-    out->name = text(node->spec.name);
+    out->name = nv_message_text(node->spec.name);
     out->visits = run->visits[id];
     out->seen_version = run->seen_version[id];
     out->seen = NV_NEW_ARRAY(ctx, Nv__GraphSeen *, node->trigger_count);
@@ -86,7 +83,7 @@ static Nv__GraphNode *encode_node(const nv_graph_run_t *run, size_t id, nv_mem_t
             continue;
         Nv__GraphSeen *seen = NV_NEW(ctx, Nv__GraphSeen);
         nv__graph_seen__init(seen);
-        seen->channel = text(run->graph->channels[node->triggers[i]].spec.name);
+        seen->channel = nv_message_text(run->graph->channels[node->triggers[i]].spec.name);
         seen->version = run->seen[node->seen_base + i];
         out->seen[out->n_seen++] = seen;
     }
@@ -100,7 +97,7 @@ static Nv__GraphSend **encode_sends(const nv_graph_run_t *run, const sent_t *sen
     for (size_t i = 0; i < count; i++) {
         out[i] = NV_NEW(ctx, Nv__GraphSend);
         nv__graph_send__init(out[i]);
-        out[i]->node = text(run->graph->nodes[sends[i].node].spec.name);
+        out[i]->node = nv_message_text(run->graph->nodes[sends[i].node].spec.name);
         out[i]->argument = binary(nv_value_bytes(sends[i].argument));
     }
     return out;
@@ -135,7 +132,7 @@ bool nv_graph_encode_checkpoint(const nv_graph_run_t *run, bool snapshot, nv_mem
     Nv__GraphCheckpoint message;
     nv__graph_checkpoint__init(&message);
     message.format = 1;
-    message.graph = text(run->graph->name);
+    message.graph = nv_message_text(run->graph->name);
     message.seq = run->checkpoint_seq;
     message.snapshot = snapshot;
     message.snapshot_seq = snapshot ? run->checkpoint_seq : run->snapshot_seq;
@@ -181,7 +178,7 @@ static void encode_task_writes(const nv_graph_run_t *run, const task_t *task, nv
         const write_t *write = &run->writes[task->first_write + i];
         Nv__GraphWrite *encoded = out->writes[i] = NV_NEW(ctx, Nv__GraphWrite);
         nv__graph_write__init(encoded);
-        encoded->channel = text(run->graph->channels[write->channel].spec.name);
+        encoded->channel = nv_message_text(run->graph->channels[write->channel].spec.name);
         encoded->key = binary(nv_value_bytes(write->key));
         encoded->value = binary(nv_value_bytes(write->value));
         encoded->number = write->number;
@@ -217,7 +214,7 @@ bool nv_graph_encode_task(const nv_graph_run_t *run, uint64_t id, nv_mem_t *ctx,
     nv__graph_task__init(&message);
     message.format = 1;
     message.task = task->id;
-    message.node = text(run->graph->nodes[task->node].spec.name);
+    message.node = nv_message_text(run->graph->nodes[task->node].spec.name);
     message.step = run->step;
     message.state = task_state(task->state);
     message.attempt = task->attempt;

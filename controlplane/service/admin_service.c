@@ -13,11 +13,6 @@
     static bool name(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const ProtobufCMessage *request,   \
                      ProtobufCMessage **reply, nv_error_t *err)
 
-static char *text(const char *borrowed)
-{
-    return (char *)(uintptr_t)(borrowed ? borrowed : "");
-}
-
 /* ---- tenants ---- */
 
 static bool tenant_message(cp_service_t *service, nv_mem_t *ctx, const store_tenant_t *stored,
@@ -28,8 +23,8 @@ static bool tenant_message(cp_service_t *service, nv_mem_t *ctx, const store_ten
     size_t n;
     Nv__Tenant *tenant = NV_NEW(ctx, Nv__Tenant);
     nv__tenant__init(tenant);
-    tenant->name = text(stored->name);
-    tenant->display_name = text(stored->display_name);
+    tenant->name = nv_message_text(stored->name);
+    tenant->display_name = nv_message_text(stored->display_name);
     tenant->created_unix_ms = stored->created_unix_ms;
     tenant->max_concurrent_tasks = (int32_t)stored->max_concurrent_tasks;
     tenant->weight = (int32_t)stored->weight;
@@ -37,12 +32,12 @@ static bool tenant_message(cp_service_t *service, nv_mem_t *ctx, const store_ten
         return false;
     tenant->pools = NV_NEW_ARRAY(ctx, char *, n);
     for (size_t i = 0; i < n; i++)
-        tenant->pools[tenant->n_pools++] = text(pools[i].name);
+        tenant->pools[tenant->n_pools++] = nv_message_text(pools[i].name);
     if (!store_credential_list(service->store, ctx, stored->name, &credentials, &n, err))
         return false;
     tenant->credentials = NV_NEW_ARRAY(ctx, char *, n);
     for (size_t i = 0; i < n; i++)
-        tenant->credentials[tenant->n_credentials++] = text(credentials[i].kind);
+        tenant->credentials[tenant->n_credentials++] = nv_message_text(credentials[i].kind);
     *out = tenant;
     return true;
 }
@@ -164,8 +159,8 @@ static bool pool_message(cp_service_t *service, nv_mem_t *ctx, const store_pool_
 {
     Nv__Pool *pool = NV_NEW(ctx, Nv__Pool);
     nv__pool__init(pool);
-    pool->name = text(stored->name);
-    pool->dedicated_to = text(stored->dedicated_to);
+    pool->name = nv_message_text(stored->name);
+    pool->dedicated_to = nv_message_text(stored->dedicated_to);
     pool->own_credentials = stored->own_credentials;
     *out = pool;
     return cp_engine_pool_stats(service->engine, pool, err);
@@ -269,7 +264,9 @@ HANDLER(drain_worker)
     out->pool = asked->pool;
     if (!sum_workers(service, ctx, asked->name, out, err))
         return false;
-    out->state = text(asked->undo ? "ready" : out->slots > 0 && !out->running ? "drained" : "draining");
+    out->state = nv_message_text(asked->undo                       ? "ready"
+                                 : out->slots > 0 && !out->running ? "drained"
+                                                                   : "draining");
     *reply = &out->base;
     return true;
 }
@@ -286,9 +283,9 @@ HANDLER(get_status)
     Nv__ClusterStatus *out = NV_NEW(ctx, Nv__ClusterStatus);
     nv__cluster_status__init(out);
     store_get_status(service->store, &store);
-    out->version = text(NV_VERSION);
+    out->version = nv_message_text(NV_VERSION);
     out->store = nv_printf(ctx, "%s, %s", store.engine, store.vector);
-    out->identity = text(service->identity);
+    out->identity = nv_message_text(service->identity);
     out->ready = store_ping(service->store, &ping);
     *reply = &out->base;
     return cp_engine_status(service->engine, out, err);
@@ -337,16 +334,6 @@ HANDLER(search)
     return true;
 }
 
-static void add_all(cp_service_t *service, nv_rpc_server_t *server, const nv_rpc_method_t *methods, size_t n)
-{
-    for (size_t i = 0; i < n; i++) {
-        nv_rpc_method_t method = methods[i];
-        method.kind = NV_RPC_UNARY;
-        method.service = service;
-        nv_rpc_server_add(server, &method);
-    }
-}
-
 #define ADMIN "/nuvyn.v1.AdminService/"
 
 void cp_admin_service_register(cp_service_t *service, nv_rpc_server_t *server)
@@ -373,7 +360,7 @@ void cp_admin_service_register(cp_service_t *service, nv_rpc_server_t *server)
          .input = &nv__revoke_certificate_request__descriptor,
          .unary = revoke},
     };
-    add_all(service, server, methods, sizeof methods / sizeof *methods);
+    nv_rpc_server_add_all(server, service, methods, sizeof methods / sizeof *methods);
 }
 
 void cp_knowledge_service_register(cp_service_t *service, nv_rpc_server_t *server)
@@ -381,5 +368,5 @@ void cp_knowledge_service_register(cp_service_t *service, nv_rpc_server_t *serve
     const nv_rpc_method_t method = {.path = "/nuvyn.v1.KnowledgeService/SearchKnowledge",
                                     .input = &nv__search_knowledge_request__descriptor,
                                     .unary = search};
-    add_all(service, server, &method, 1);
+    nv_rpc_server_add_all(server, service, &method, 1);
 }

@@ -15,11 +15,6 @@ typedef struct inputs {
     size_t n, capacity;
 } inputs_t;
 
-static char *static_text(const char *text)
-{
-    return (char *)(uintptr_t)text;
-}
-
 void cp_dispatch(cp_engine_t *engine, cp_run_t *run, uint64_t task, uint32_t attempt, nv_node_id_t node)
 {
     nv_error_t err = NV_ERROR_INIT;
@@ -95,8 +90,8 @@ static nv_super_node_t node_of(const char *kind)
 static void fill_lease(nv_mem_t *ctx, Nv__Lease *out, const char *tenant, const nv_lease_t *lease)
 {
     nv__lease__init(out);
-    out->tenant = static_text(tenant ? tenant : "");
-    out->run_id = static_text(lease->run);
+    out->tenant = nv_message_text(tenant);
+    out->run_id = nv_message_text(lease->run);
     out->task_id = nv_printf(ctx, "%" PRIu64, lease->task);
     out->attempt = (int32_t)lease->attempt;
     out->epoch = (int64_t)lease->epoch;
@@ -116,7 +111,7 @@ static bool fill_assignment(cp_engine_t *engine, nv_mem_t *ctx, const cp_run_t *
     nv_super_each_input(run->super, node, add_input, &inputs);
     out->lease = NV_NEW(ctx, Nv__Lease);
     fill_lease(ctx, out->lease, run->tenant, &effect->lease);
-    out->kind = static_text(effect->task_kind);
+    out->kind = nv_message_text(effect->task_kind);
     out->item = nv_strndup(ctx, view->argument.length ? view->argument.data : "", view->argument.length);
     out->inputs = inputs.list;
     out->n_inputs = inputs.n;
@@ -206,7 +201,7 @@ static void tell_cancel(cp_engine_t *engine, const nv_sched_effect_t *effect, co
     Nv__ControlMessage message = NV__CONTROL_MESSAGE__INIT;
     fill_lease(ctx, &lease, effect->tenant, &effect->lease);
     cancel.lease = &lease;
-    cancel.reason = static_text(reason);
+    cancel.reason = nv_message_text(reason);
     message.body_case = NV__CONTROL_MESSAGE__BODY_CANCEL;
     message.cancel = &cancel;
     send_control(engine, effect->worker, &message);
@@ -246,7 +241,7 @@ static void drained(cp_engine_t *engine, const nv_sched_effect_t *effect)
     if (!session || session->drain_sent)
         return;
     session->drain_sent = true;
-    drain.reason = static_text("drained by an operator");
+    drain.reason = nv_message_text("drained by an operator");
     message.body_case = NV__CONTROL_MESSAGE__BODY_DRAIN;
     message.drain = &drain;
     send_control(engine, effect->worker, &message);

@@ -32,18 +32,13 @@ static char *text_of(nv_mem_t *ctx, nv_bytes_t bytes)
     return nv_strndup(ctx, bytes.length ? bytes.data : "", bytes.length);
 }
 
-static char *static_text(const char *text)
-{
-    return (char *)(uintptr_t)text; /* generated structs are not const; packing does not write */
-}
-
 static void name_task(nv_mem_t *ctx, const cp_run_t *run, const nv_graph_effect_t *effect,
                       Nv__RunEvent *event)
 {
     nv_task_view_t view;
     const nv_graph_run_t *graph = nv_super_graph_run(run->super);
     if (effect->node != NV_GRAPH_NONE)
-        event->node = static_text(nv_graph_node_name(nv_graph_run_graph(graph), effect->node));
+        event->node = nv_message_text(nv_graph_node_name(nv_graph_run_graph(graph), effect->node));
     event->attempt = (int32_t)effect->attempt;
     /* A task that ended its superstep is no longer there to be asked; its news carry its argument. */
     if (effect->news >= NV_NEWS_TASK_SCHEDULED && effect->news <= NV_NEWS_TASK_CANCELLED)
@@ -53,7 +48,7 @@ static void name_task(nv_mem_t *ctx, const cp_run_t *run, const nv_graph_effect_
     if (!*event->item)
         event->item = text_of(ctx, view.argument);
     if (effect->node == NV_GRAPH_NONE)
-        event->node = static_text(nv_graph_node_name(nv_graph_run_graph(graph), view.node));
+        event->node = nv_message_text(nv_graph_node_name(nv_graph_run_graph(graph), view.node));
 }
 
 static void describe_note(nv_mem_t *ctx, const nv_graph_effect_t *effect, const cp_change_t *change,
@@ -73,7 +68,7 @@ static void describe_end(nv_mem_t *ctx, const cp_run_t *run, Nv__RunEvent *event
 {
     nv_super_status_t status;
     nv_super_status(run->super, &status);
-    event->state = static_text(nv_super_state_name(status.state));
+    event->state = nv_message_text(nv_super_state_name(status.state));
     event->text = nv_strdup(ctx, status.reason);
 }
 
@@ -84,10 +79,10 @@ Nv__RunEvent *cp_event_of(nv_mem_t *ctx, const cp_run_t *run, const nv_graph_eff
     nv__run_event__init(event);
     event->seq = (int64_t)effect->seq;
     event->unix_ms = now_ms;
-    event->kind = static_text(forms[effect->news].kind);
-    event->state = static_text(forms[effect->news].state);
+    event->kind = nv_message_text(forms[effect->news].kind);
+    event->state = nv_message_text(forms[effect->news].state);
     event->text = nv_strdup(ctx, effect->text ? effect->text : "");
-    event->worker = static_text(change->worker ? change->worker : "");
+    event->worker = nv_message_text(change->worker);
     name_task(ctx, run, effect, event);
     switch (effect->news) {
     case NV_NEWS_RUN_STARTED:
@@ -155,8 +150,8 @@ static Nv__NodeState *node_state(nv_mem_t *ctx, const cp_run_t *run, nv_super_no
     Nv__NodeState *out = NV_NEW(ctx, Nv__NodeState);
     nv_super_node_status(run->super, node, &status);
     nv__node_state__init(out);
-    out->node = static_text(status.name);
-    out->state = static_text(status.state);
+    out->node = nv_message_text(status.name);
+    out->state = nv_message_text(status.state);
     out->done = (int32_t)status.done;
     out->total = (int32_t)status.total;
     out->visits = (int32_t)status.visits;

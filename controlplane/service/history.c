@@ -6,11 +6,6 @@
 #include <inttypes.h>
 #include <string.h>
 
-static char *text(const char *borrowed)
-{
-    return (char *)(uintptr_t)(borrowed ? borrowed : "");
-}
-
 /* ---- checkpoints ---- */
 
 static Nv__Checkpoint *checkpoint_message(nv_mem_t *ctx, const store_checkpoint_t *stored)
@@ -76,7 +71,7 @@ static void add_next(nv_mem_t *ctx, const nv_super_run_t *run, Nv__Checkpoint *o
         nv_super_node_status_t status;
         nv_super_node_status(run, (nv_super_node_t)i, &status);
         if (strcmp(status.state, "running") == 0 || strcmp(status.state, "interrupted") == 0)
-            out->next[out->n_next++] = text(status.name);
+            out->next[out->n_next++] = nv_message_text(status.name);
     }
 }
 
@@ -146,13 +141,13 @@ static bool list_interrupts(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx,
     for (size_t i = 0; i < n; i++) {
         Nv__Interrupt *interrupt = NV_NEW(ctx, Nv__Interrupt);
         nv__interrupt__init(interrupt);
-        interrupt->interrupt_id = text(list[i].interrupt_id);
-        interrupt->run_id = text(list[i].run_id);
-        interrupt->node = text(list[i].node);
-        interrupt->question = text(list[i].question);
+        interrupt->interrupt_id = nv_message_text(list[i].interrupt_id);
+        interrupt->run_id = nv_message_text(list[i].run_id);
+        interrupt->node = nv_message_text(list[i].node);
+        interrupt->question = nv_message_text(list[i].question);
         interrupt->asked_unix_ms = list[i].asked_unix_ms;
-        interrupt->answer = text(list[i].answer);
-        interrupt->answered_by = text(list[i].answered_by);
+        interrupt->answer = nv_message_text(list[i].answer);
+        interrupt->answered_by = nv_message_text(list[i].answered_by);
         out->interrupts[out->n_interrupts++] = interrupt;
     }
     *reply = &out->base;
@@ -180,11 +175,11 @@ static bool list_artifacts(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx,
     for (size_t i = 0; i < n; i++) {
         Nv__DocumentRef *ref = NV_NEW(ctx, Nv__DocumentRef);
         nv__document_ref__init(ref);
-        ref->name = text(list[i].name);
-        ref->sha256 = text(list[i].sha256);
+        ref->name = nv_message_text(list[i].name);
+        ref->sha256 = nv_message_text(list[i].sha256);
         ref->bytes = list[i].bytes;
-        ref->media_type = text(list[i].media_type);
-        ref->message_type = text(list[i].message_type);
+        ref->media_type = nv_message_text(list[i].media_type);
+        ref->message_type = nv_message_text(list[i].message_type);
         out->artifacts[out->n_artifacts++] = ref;
     }
     *reply = &out->base;
@@ -207,10 +202,5 @@ void cp_history_register(cp_service_t *service, nv_rpc_server_t *server)
          .input = &nv__get_run_request__descriptor,
          .unary = list_artifacts},
     };
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        nv_rpc_method_t method = methods[i];
-        method.kind = NV_RPC_UNARY;
-        method.service = service;
-        nv_rpc_server_add(server, &method);
-    }
+    nv_rpc_server_add_all(server, service, methods, sizeof methods / sizeof *methods);
 }

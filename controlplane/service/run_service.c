@@ -12,11 +12,6 @@
 
 enum { TEXT_MAX = 1024, SOURCE_MAX = 4096 };
 
-static char *text(const char *borrowed)
-{
-    return (char *)(uintptr_t)(borrowed ? borrowed : "");
-}
-
 Nv__Run *cp_run_message(nv_mem_t *ctx, const store_run_t *stored)
 {
     nv_error_t err = NV_ERROR_INIT;
@@ -31,12 +26,12 @@ Nv__Run *cp_run_message(nv_mem_t *ctx, const store_run_t *stored)
     }
     if (nv_unpack(ctx, &nv__run_spec__descriptor, stored->spec.data, stored->spec.length, &message, &err))
         run->spec = (Nv__RunSpec *)message;
-    run->run_id = text(stored->run_id);
-    run->tenant = text(stored->tenant);
-    run->pool = text(stored->pool);
-    run->state = text(stored->state);
-    run->reason = text(stored->reason);
-    run->forked_from = text(stored->forked_from);
+    run->run_id = nv_message_text(stored->run_id);
+    run->tenant = nv_message_text(stored->tenant);
+    run->pool = nv_message_text(stored->pool);
+    run->state = nv_message_text(stored->state);
+    run->reason = nv_message_text(stored->reason);
+    run->forked_from = nv_message_text(stored->forked_from);
     run->created_unix_ms = stored->created_unix_ms;
     run->finished_unix_ms = stored->finished_unix_ms;
     run->epoch = stored->epoch;
@@ -197,11 +192,11 @@ static bool store_message(cp_service_t *service, nv_mem_t *ctx, const char *tena
         return nv_wrap(err, "%s", name);
     Nv__DocumentRef *ref = *out = NV_NEW(ctx, Nv__DocumentRef);
     nv__document_ref__init(ref);
-    ref->name = text(name);
+    ref->name = nv_message_text(name);
     ref->sha256 = sha;
     ref->bytes = (int64_t)length;
-    ref->media_type = text("application/x-protobuf");
-    ref->message_type = text(message->descriptor->name);
+    ref->media_type = nv_message_text("application/x-protobuf");
+    ref->message_type = nv_message_text(message->descriptor->name);
     return true;
 }
 
@@ -297,9 +292,9 @@ static bool store_design(cp_service_t *service, nv_mem_t *ctx, ProtobufCBinaryDa
 static bool store_critique(cp_service_t *service, nv_mem_t *ctx, cp_answer_t *answer, nv_error_t *err)
 {
     Nv__Validation critique = NV__VALIDATION__INIT;
-    critique.critique = text(answer->comment);
-    critique.blame = text("design");
-    critique.by = text(answer->by);
+    critique.critique = nv_message_text(answer->comment);
+    critique.blame = nv_message_text("design");
+    critique.by = nv_message_text(answer->by);
     return store_answer(service, ctx, "critique", &critique.base, answer, err);
 }
 
@@ -349,10 +344,5 @@ void cp_run_service_register(cp_service_t *service, nv_rpc_server_t *server)
          .input = &nv__answer_interrupt_request__descriptor,
          .unary = answer},
     };
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        nv_rpc_method_t method = methods[i];
-        method.kind = NV_RPC_UNARY;
-        method.service = service;
-        nv_rpc_server_add(server, &method);
-    }
+    nv_rpc_server_add_all(server, service, methods, sizeof methods / sizeof *methods);
 }

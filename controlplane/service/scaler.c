@@ -243,9 +243,5 @@ void cp_scaler_register(cp_scaler_t *scaler, nv_rpc_server_t *server)
          .open = opened,
          .ops = &ops},
     };
-    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-        nv_rpc_method_t method = methods[i];
-        method.service = scaler;
-        nv_rpc_server_add(server, &method);
-    }
+    nv_rpc_server_add_all(server, scaler, methods, sizeof methods / sizeof *methods);
 }
