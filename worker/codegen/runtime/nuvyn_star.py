@@ -369,6 +369,9 @@ def load_dimension(target, rows, changes, referred_by=()):
                                       delete_where=f"t.{quoted(target.inferred)}" if target.inferred else None))
 
 
+HELD, GIVEN, DELETED, GAP = range(4)  # what happened to a member; at the same moment the later kind counts
+
+
 def load_history(target, rows, changes, effective_from=None, ended_at=None, all_versions=False, referred_by=()):
     """SCD2: a version per change of an SCD2 attribute, half-open intervals, one current version per business key.
 
@@ -381,34 +384,18 @@ def load_history(target, rows, changes, effective_from=None, ended_at=None, all_
         return changes.skipped()
     target = as_wide_as_source(target, rows)
     keep_history(target)
-    dated = effective_from is not None
-    type = next(c.type for c in target.columns if c.name == target.valid_from)
-    effective = effective_from.cast("timestamp") if dated else newest_change(*changes.aliases)
-    effective = F.coalesce(effective, F.lit(BEGINNING).cast("timestamp")).cast(type)
-    deleted_at = F.col(f"{changes.aliases[0]}._deleted_at").alias("_deleted_at")
-    said_end = [] if ended_at is None else [ended_at.cast(type).alias("_ended")]
-    concerned = ["_concerned"] if changes.by_member else []
-    given = projected(target, rows, effective.alias("_from"), deleted_at, *said_end, *concerned).dropna(subset=list(target.key))
-    given, refused = refuse(target, given)
+    given, refused = refuse(target, given_versions(target, rows, changes, effective_from, ended_at))
     held = table(target.name).where(column(target.surrogate) >= 0)
     if changes.by_member:
         members = given.where("_concerned").select(*map(column, target.key)).distinct()
         given, held = (rows.join(members, list(target.key), "left_semi") for rows in (given.drop("_concerned"), held))
     if target.inferred:
         held = held.where(~column(target.inferred))
-    names = [c.name for c in target.columns if c.value is not None]
-    events = (given.withColumn("_living", F.col("_deleted_at").isNull()).drop("_deleted_at", "_ended").withColumn("_rank", F.lit(1))
-              .unionByName(held.select(*map(column, names), column(target.valid_from).alias("_from"))
-                           .withColumn("_rank", F.lit(0)), allowMissingColumns=True)
-              .withColumn("_gone", F.lit(False)))
-    ends = endings(target, given).withColumn("_rank", F.lit(2))
-    if not all_versions:
-        ends = ends.unionByName(gaps(target, held).withColumn("_rank", F.lit(3)))
-    events = without_returned(target, events.unionByName(ends, allowMissingColumns=True))
-    versions = collapsed(target, one_per_key(events, (*target.key, "_from"), ["_rank"]), not dated)
+    versions = collapsed(target, events_of(target, given, held, all_versions), from_beginning=effective_from is None)
     if target.inferred:
+        beginning = F.lit(BEGINNING).cast(given.schema["_from"].dataType)
         inferred = inferred_members(target, versions, referred_by)
-        first = inferred.withColumn(target.valid_from, F.lit(BEGINNING).cast(type)).withColumn(target.current, F.lit(True))
+        first = inferred.withColumn(target.valid_from, beginning).withColumn(target.current, F.lit(True))
         versions = versions.withColumn(target.inferred, F.lit(False)).unionByName(first, allowMissingColumns=True)
     versions = versions.withColumn(target.surrogate, key_of(*map(column, target.key), column(target.valid_from)))
     if changes.by_member:
@@ -418,6 +405,35 @@ def load_history(target, rows, changes, effective_from=None, ended_at=None, all_
     rows = versions.unionByName(unknown_members(target), allowMissingColumns=True)
     return changes.noted(write_target(target, rows, (target.surrogate,), refused,
                                       delete_where=f"t.{quoted(target.surrogate)} >= 0"))
+
+
+def given_versions(target, rows, changes, effective_from, ended_at):
+    """Silver's rows as versions: since when each counts (_from), when it was deleted, when the data say its member ended."""
+    type = next(c.type for c in target.columns if c.name == target.valid_from)
+    effective = newest_change(*changes.aliases) if effective_from is None else effective_from.cast("timestamp")
+    further = [F.coalesce(effective, F.lit(BEGINNING).cast("timestamp")).cast(type).alias("_from"),
+               F.col(f"{changes.aliases[0]}._deleted_at").alias("_deleted_at")]
+    if ended_at is not None:
+        further.append(ended_at.cast(type).alias("_ended"))
+    if changes.by_member:
+        further.append(F.col("_concerned"))
+    return projected(target, rows, *further).dropna(subset=list(target.key))
+
+
+def events_of(target, given, held, all_versions):
+    """What happened to each member, one event per moment: versions that silver gives and that the table holds, deletions that
+    silver shows, and gaps that former ones left in the table."""
+    names = [c.name for c in target.columns if c.value is not None]
+    events = (given.withColumn("_living", F.col("_deleted_at").isNull()).drop("_deleted_at", "_ended")
+              .withColumn("_rank", F.lit(GIVEN))
+              .unionByName(held.select(*map(column, names), column(target.valid_from).alias("_from"))
+                           .withColumn("_rank", F.lit(HELD)), allowMissingColumns=True)
+              .withColumn("_gone", F.lit(False)))
+    ends = endings(target, given).withColumn("_rank", F.lit(DELETED))
+    if not all_versions:
+        ends = ends.unionByName(gaps(target, held).withColumn("_rank", F.lit(GAP)))
+    events = without_returned(target, events.unionByName(ends, allowMissingColumns=True))
+    return one_per_key(events, (*target.key, "_from"), ["_rank"])
 
 
 def endings(target, given):
@@ -431,10 +447,10 @@ def endings(target, given):
 
 
 def without_returned(target, events):
-    """The events without the gaps (rank 3) of members that are there again: silver's living row is newer than its end."""
+    """The events without the gaps of members that are there again: silver's living row is newer than its end."""
     lives_from = F.max(F.when(F.col("_living"), F.col("_from"))).over(Window.partitionBy(*map(column, target.key)))
     return (events.withColumn("_lives_from", lives_from)
-            .where((F.col("_rank") < 3) | F.col("_lives_from").isNull() | (F.col("_from") < F.col("_lives_from")))
+            .where((F.col("_rank") != GAP) | F.col("_lives_from").isNull() | (F.col("_from") < F.col("_lives_from")))
             .drop("_lives_from", "_living"))
 
 
