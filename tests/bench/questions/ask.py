@@ -42,7 +42,7 @@ def main(data):
     for question in questions:
         sql = in_spark(question["star"])
         wanted = dict(json.loads(question["answer"] or "[]"))
-        found = {row["g"]: row["v"] for row in project.rows(sql)}
+        found = dict(project.rows(sql))
         if not agree(wanted, found):
             differing += 1
             print(f"  DIFFERS  {question['text']}\n           {sql}\n           wanted {wanted}\n           found  {found}")
