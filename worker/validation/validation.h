@@ -35,10 +35,10 @@ typedef struct validation_input {
     bool widened; /* the mapping's numbers are as wide as the raw files ask (validation_widen) */
 } validation_input_t;
 
-/* Sources whose numbers may grow (policy WIDEN), before anything is planned: a SELECT in DuckDB over all raw files of the source,
- * of one row, how many digits its numbers have before and after the point, column by column; NULL: nothing of it grows. And its
+/* Sources whose numbers may grow (policy WIDEN), before anything is planned: a SELECT over all raw files of the source (in
+ * DuckDB, or in the warehouse where only that reaches them), of one row, how many digits its numbers have before and after the point, column by column; NULL: nothing of it grows. And its
  * answer, by which the mapping's types become those that the pipeline has found: DECIMAL(38, scale) for what does not fit. */
-char *validation_widths_sql(nv_mem_t *ctx, const Nv__SttmSource *source);
+char *validation_widths_sql(nv_mem_t *ctx, const Nv__SttmSource *source, bool pushed_down);
 void validation_widen(Nv__Sttm *sttm, size_t source, const char *const *digits);
 
 typedef enum validation_compare {

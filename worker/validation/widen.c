@@ -1,5 +1,7 @@
 /* Numbers that grew (policy WIDEN): as wide as the raw files ask, found by a query of its own. */
 #include "worker/codegen/model.h"
+#include "worker/pushdown/scan.h"
+#include "worker/pushdown/sql.h"
 #include "worker/validation/plan.h"
 #include "worker/validation/validation.h"
 
@@ -20,40 +22,49 @@ static bool may_widen(const Nv__SttmSource *source)
 }
 
 /* What is left of a raw number without marks, signs and groups: digits and the point. */
-static char *bare_number(nv_mem_t *ctx, const Nv__ParseRule *parse, const char *raw, const char *point)
+static char *bare_number(nv_mem_t *ctx, sql_dialect_t dialect, const Nv__ParseRule *parse, const char *raw,
+                         const char *point)
 {
     char *text = nv_strdup(ctx, raw);
     for (size_t i = 0; parse && i < parse->n_currency_marks; i++)
-        text = nv_printf(ctx, "replace(%s, %s, '')", text,
-                         sql_literal(ctx, SQL_DUCKDB, parse->currency_marks[i]));
-    return nv_printf(ctx, "regexp_replace(%s, '[^0-9%s]', '', 'g')", text, point);
+        text =
+            nv_printf(ctx, "replace(%s, %s, '')", text, sql_literal(ctx, dialect, parse->currency_marks[i]));
+    return nv_printf(
+        ctx,
+        SQL_PICK(dialect, "regexp_replace(%s, '[^0-9%s]', '', 'g')", "regexp_replace(%s, '[^0-9%s]', '')"),
+        text, point);
 }
 
 /* max(digits before the point), max(digits after it), of the texts that are a plain number, whatever its size. */
-static void put_extent(nv_mem_t *ctx, nv_buf_t *sql, const Nv__ColumnProfile *profile)
+static void put_extent(nv_mem_t *ctx, sql_dialect_t dialect, nv_buf_t *sql, const Nv__ColumnProfile *profile)
 {
     Nv__ColumnProfile any = *profile;
     any.type = NV__VALUE_TYPE__VALUE_TYPE_DOUBLE;
     const char *point = any.parse && any.parse->decimal_separator[0] ? any.parse->decimal_separator : ".";
-    char *raw = sql_identifier(ctx, SQL_DUCKDB, any.name);
-    char *bare = bare_number(ctx, any.parse, raw, point);
-    char *given = nv_printf(ctx, "FILTER (%s IS NOT NULL AND NOT regexp_matches(%s, '[0-9.,][eE]'))",
-                            parse_rule_sql(ctx, SQL_DUCKDB, &any, raw), raw);
+    char *raw = sql_identifier(ctx, dialect, any.name);
+    char *bare = bare_number(ctx, dialect, any.parse, raw, point);
+    char *given =
+        nv_printf(ctx,
+                  SQL_PICK(dialect, "FILTER (WHERE %s IS NOT NULL AND NOT regexp_matches(%s, '[0-9.,][eE]'))",
+                           "FILTER (WHERE %s IS NOT NULL AND NOT regexp_like(%s, '[0-9.,][eE]'))"),
+                  parse_rule_sql(ctx, dialect, &any, raw), raw);
     for (int part = 1; part <= 2; part++)
         nv_buf_printf(sql, "%scoalesce(max(length(split_part(%s, %s, %d))) %s, 0)", sql->length ? ", " : "",
-                      bare, sql_literal(ctx, SQL_DUCKDB, point), part, given);
+                      bare, sql_literal(ctx, dialect, point), part, given);
 }
 
-char *validation_widths_sql(nv_mem_t *ctx, const Nv__SttmSource *source)
+char *validation_widths_sql(nv_mem_t *ctx, const Nv__SttmSource *source, bool pushed_down)
 {
+    sql_dialect_t dialect = pushed_down ? SQL_SPARK : SQL_DUCKDB;
     nv_buf_t sql = nv_buf_make(ctx, PLAN_SQL_MAX);
     if (!may_widen(source))
         return NULL;
     Nv__TableProfile *table = source_profile(ctx, source);
     for (size_t i = 0; i < table->n_columns; i++)
         if (is_number(table->columns[i]->type))
-            put_extent(ctx, &sql, table->columns[i]);
-    return sql.length ? nv_printf(ctx, "SELECT %s FROM %s", nv_buf_text(&sql), raw_scan_sql(ctx, table))
+            put_extent(ctx, dialect, &sql, table->columns[i]);
+    return sql.length ? nv_printf(ctx, "SELECT %s FROM %s AS nuvyn_raw", nv_buf_text(&sql),
+                                  pushed_down ? scan_named_sql(ctx, table) : raw_scan_sql(ctx, table))
                       : NULL;
 }
 

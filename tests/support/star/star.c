@@ -120,7 +120,7 @@ bool star_widen(oracle_t *db, star_t *star, nv_error_t *err)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("widen");
     for (size_t i = 0; i < star->sttm->n_sources; i++) {
-        const char *sql = validation_widths_sql(ctx, star->sttm->sources[i]), **digits;
+        const char *sql = validation_widths_sql(ctx, star->sttm->sources[i], false), **digits;
         size_t n;
         if (sql && !oracle_row(db, ctx, sql, &digits, &n, err))
             return nv_wrap(err, "%.400s", sql);

@@ -78,20 +78,43 @@ static const char *unreadable(const validator_t *v)
     return NULL;
 }
 
-/* Opens the oracle over the raw files and finds out how wide numbers that may grow have become. */
-static bool open_oracle(validator_t *v, const char *spill, validation_input_t *input, nv_error_t *err)
+/* Opens the oracle over the raw files. */
+static bool open_oracle(validator_t *v, const char *spill, nv_error_t *err)
 {
     v->no_oracle = unreadable(v);
     if (v->no_oracle) {
         task_say(v->task, "finding", "%s", v->no_oracle);
         return true;
     }
-    if (!oracle_open(v->ctx, ORACLE_MEMORY_MB, spill, &v->oracle, err))
+    return oracle_open(v->ctx, ORACLE_MEMORY_MB, spill, &v->oracle, err);
+}
+
+static bool ask_warehouse(validator_t *v, const char *sql, databricks_result_t *out, nv_error_t *err)
+{
+    databricks_statement_t statement = {
+        .warehouse_id = v->warehouse.id, .sql = sql, .timeout_ms = STATEMENT_WAIT_MS};
+    return databricks_execute(v->to.db, v->ctx, &statement, out, err);
+}
+
+/* One row of the raw files, from wherever they can be read. */
+static bool ask_raw_files(validator_t *v, const char *sql, const char ***cells, nv_error_t *err)
+{
+    size_t n;
+    databricks_result_t result;
+    if (!v->pushed_down)
+        return oracle_row(v->oracle, v->ctx, sql, cells, &n, err);
+    if (!ask_warehouse(v, sql, &result, err))
         return false;
-    for (size_t i = 0; i < v->sttm->n_sources; i++) {
-        const char *sql = validation_widths_sql(v->ctx, v->sttm->sources[i]), **digits;
-        size_t n;
-        if (sql && !oracle_row(v->oracle, v->ctx, sql, &digits, &n, err))
+    *cells = (const char **)result.cells;
+    return result.n_rows == 1 || nv_fail(err, NV_INTERNAL, "%zu rows, expected 1", result.n_rows);
+}
+
+/* Finds out how wide numbers that may grow have become. */
+static bool widen(validator_t *v, validation_input_t *input, nv_error_t *err)
+{
+    for (size_t i = 0; !v->no_oracle && i < v->sttm->n_sources; i++) {
+        const char *sql = validation_widths_sql(v->ctx, v->sttm->sources[i], v->pushed_down), **digits;
+        if (sql && !ask_raw_files(v, sql, &digits, err))
             return nv_wrap(err, "the numbers of %s", v->sttm->sources[i]->name);
         if (sql)
             validation_widen(v->sttm, i, digits);
@@ -109,13 +132,6 @@ static bool run_setup(validator_t *v, nv_error_t *err)
             return nv_wrap(err, "%.200s", v->plan->setup[i]);
     }
     return true;
-}
-
-static bool ask_warehouse(validator_t *v, const char *sql, databricks_result_t *out, nv_error_t *err)
-{
-    databricks_statement_t statement = {
-        .warehouse_id = v->warehouse.id, .sql = sql, .timeout_ms = STATEMENT_WAIT_MS};
-    return databricks_execute(v->to.db, v->ctx, &statement, out, err);
 }
 
 /* The same computation in the warehouse, into tables of its own. */
@@ -358,7 +374,7 @@ static bool validate(validator_t *v, const char *spill, nv_error_t *err)
                                 .schema = v->where->schema,
                                 .pushed_down = is_remote(v->sttm)};
     v->pushed_down = input.pushed_down;
-    if (!v->pushed_down && !open_oracle(v, spill, &input, err))
+    if ((!v->pushed_down && !open_oracle(v, spill, err)) || !widen(v, &input, err))
         return false;
     v->plan = validation_plan(v->ctx, &input);
     v->unfit = v->plan->not_told; /* and what is found out on the way */

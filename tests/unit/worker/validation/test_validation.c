@@ -257,6 +257,14 @@ static void speaks_spark(void **state)
             assert_null(strstr(plan->groups[i].oracle_sql, foreign[k]));
     assert_true(created > 0);
     assert_int_equal(created, plan->n_cleanup);
+    Nv__SourcePolicy policy = NV__SOURCE_POLICY__INIT;
+    policy.changed_types = NV__DRIFT_ACTION__DRIFT_ACTION_WIDEN;
+    f->sttm->sources[1]->policy = &policy;
+    const char *widths = validation_widths_sql(f->ctx, f->sttm->sources[1], true);
+    f->sttm->sources[1]->policy = NULL;
+    assert_non_null(strstr(widths, "read_files("));
+    for (size_t k = 0; k < sizeof foreign / sizeof foreign[0]; k++)
+        assert_null(strstr(widths, foreign[k]));
     if (getenv("SHOW_SQL"))
         for (size_t i = 0; i < plan->n_setup; i++)
             print_message("%s\n", plan->setup[i]);
