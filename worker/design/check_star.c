@@ -8,6 +8,7 @@
 typedef struct checker {
     const Nv__Profile *profile;
     const Nv__StarSchema *star;
+    name_index_t *columns; /* of the profile's tables */
     nv_error_t *err;
 } checker_t;
 
@@ -20,13 +21,21 @@ static const Nv__TableProfile *find_table(const checker_t *k, const char *name)
     return NULL;
 }
 
-static const Nv__ColumnProfile *find_column(const Nv__TableProfile *table, const char *name)
+static const Nv__ColumnProfile *find_column(const checker_t *k, const Nv__TableProfile *table,
+                                            const char *name)
 {
-    for (size_t i = 0; i < table->n_columns; i++) {
-        if (strcmp(table->columns[i]->name, name) == 0)
-            return table->columns[i];
+    return name_index_find(k->columns, table, name);
+}
+
+static name_index_t *index_columns(nv_mem_t *ctx, const Nv__Profile *profile)
+{
+    name_index_t *out = name_index_new(ctx);
+    for (size_t t = 0; t < profile->n_tables; t++) {
+        const Nv__TableProfile *table = profile->tables[t];
+        for (size_t c = 0; c < table->n_columns; c++)
+            name_index_add(out, table, table->columns[c]->name, table->columns[c]);
     }
-    return NULL;
+    return out;
 }
 
 static bool check_table(checker_t *k, const char *path, const char *table)
@@ -40,7 +49,7 @@ static bool check_columns(checker_t *k, const char *path, const char *table, cha
 {
     const Nv__TableProfile *found = find_table(k, table);
     for (size_t i = 0; found != NULL && i < n; i++) {
-        if (find_column(found, columns[i]) == NULL)
+        if (find_column(k, found, columns[i]) == NULL)
             return nv_fail(k->err, NV_INVALID_ARGUMENT,
                            "%s[%zu]: \"%.100s\": expected a column of \"%.100s\"", path, i, columns[i],
                            table);
@@ -64,8 +73,8 @@ static bool check_join(checker_t *k, const char *path, const Nv__Join *join)
         !check_columns(k, path, join->to, join->to_columns, join->n_to_columns))
         return false;
     for (size_t i = 0; i < join->n_columns; i++) {
-        const Nv__ColumnProfile *a = find_column(find_table(k, join->from), join->columns[i]);
-        const Nv__ColumnProfile *b = find_column(find_table(k, join->to), join->to_columns[i]);
+        const Nv__ColumnProfile *a = find_column(k, find_table(k, join->from), join->columns[i]);
+        const Nv__ColumnProfile *b = find_column(k, find_table(k, join->to), join->to_columns[i]);
         bool both_filled = a->distinct_count > 0 && b->distinct_count > 0;
         bool fits = value_is_moment(a->type) == value_is_moment(b->type);
         if (both_filled && !fits)
@@ -228,7 +237,7 @@ static bool check_names(checker_t *k, nv_mem_t *ctx)
 bool design_check_star(const Nv__Profile *profile, const Nv__StarSchema *star, nv_error_t *err)
 {
     NV_MEM_SCOPE nv_mem_t *ctx = nv_mem_root("check star");
-    checker_t k = {.profile = profile, .star = star, .err = err};
+    checker_t k = {.profile = profile, .star = star, .columns = index_columns(ctx, profile), .err = err};
     if (!check_names(&k, ctx))
         return false;
     for (size_t i = 0; i < star->n_dimensions; i++) {

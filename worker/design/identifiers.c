@@ -118,16 +118,12 @@ bool identifier_is_valid(const char *text)
 
 namer_t namer_make(nv_mem_t *ctx)
 {
-    return (namer_t){.ctx = ctx};
+    return (namer_t){.ctx = ctx, .used = name_index_new(ctx)};
 }
 
 bool namer_has(const namer_t *namer, const char *name)
 {
-    for (size_t i = 0; i < namer->n; i++) {
-        if (strcmp(namer->used[i], name) == 0)
-            return true;
-    }
-    return false;
+    return name_index_find(namer->used, NULL, name) != NULL;
 }
 
 char *namer_take(namer_t *namer, const char *wanted)
@@ -135,6 +131,6 @@ char *namer_take(namer_t *namer, const char *wanted)
     char *name = nv_strdup(namer->ctx, wanted);
     for (unsigned k = 2; namer_has(namer, name); k++)
         name = nv_printf(namer->ctx, "%s_%u", wanted, k);
-    NV_PUSH(namer->ctx, namer->used, namer->n, namer->cap) = name;
+    name_index_add(namer->used, NULL, name, name);
     return name;
 }

@@ -2,7 +2,7 @@
 #ifndef WORKER_DESIGN_IDENTIFIERS_H
 #define WORKER_DESIGN_IDENTIFIERS_H
 
-#include "common/core/mem.h"
+#include "worker/design/name_index.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,8 +18,7 @@ bool identifier_is_valid(const char *text);
 /* Names that are unique in one scope: a repeated one gets "_2", "_3" … */
 typedef struct namer {
     nv_mem_t *ctx;
-    char **used;
-    size_t n, cap;
+    name_index_t *used;
 } namer_t;
 
 namer_t namer_make(nv_mem_t *ctx);

@@ -13,17 +13,18 @@ struct name_index {
     entry_t *entries;
 };
 
-name_index_t *name_index_new(nv_mem_t *ctx)
+/* The table; the entries themselves go with the index. */
+static int clear(void *index)
 {
-    return NV_NEW(ctx, name_index_t);
+    HASH_CLEAR(hh, ((name_index_t *)index)->entries);
+    return 0;
 }
 
-void name_index_free(name_index_t *index)
+name_index_t *name_index_new(nv_mem_t *ctx)
 {
-    if (index == NULL)
-        return;
-    HASH_CLEAR(hh, index->entries); /* the table; the entries themselves go with the index */
-    nv_mem_free(index);
+    name_index_t *index = NV_NEW(ctx, name_index_t);
+    nv_on_free(index, clear);
+    return index;
 }
 
 static char *make_key(nv_mem_t *ctx, const void *scope, const char *name, size_t *size)

@@ -7,8 +7,8 @@
 
 typedef struct name_index name_index_t;
 
+/* Freed with ctx. */
 name_index_t *name_index_new(nv_mem_t *ctx);
-void name_index_free(name_index_t *index);
 
 /* The first value of a name in a scope stays. */
 void name_index_add(name_index_t *index, const void *scope, const char *name, const void *value);

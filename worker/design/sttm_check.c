@@ -416,9 +416,9 @@ sttm_problems_t sttm_find_problems(nv_mem_t *ctx, const Nv__Sttm *sttm, const Nv
     for (size_t i = 0; i < sttm->n_sources; i++)
         check_coverage(&k, i);
     check_tables(&k, profile);
-    name_index_free(k.names);
-    name_index_free(k.used);
-    name_index_free(k.unread);
+    nv_mem_free(k.names);
+    nv_mem_free(k.used);
+    nv_mem_free(k.unread);
     return out;
 }
 

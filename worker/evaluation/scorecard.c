@@ -2,6 +2,7 @@
 
 #include "worker/evaluation/data_quality.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 /* One line of the card: what it measures, how much it counts, and the measurement (false: could not be
@@ -28,17 +29,39 @@ static bool is_unmapped(const Nv__Sttm *sttm, const char *table, const char *col
     return false;
 }
 
-static bool is_input(const Nv__Sttm *sttm, const char *table, const char *column)
+static int by_column(const void *left, const void *right)
 {
+    const Nv__SttmInput *a = *(Nv__SttmInput *const *)left;
+    const Nv__SttmInput *b = *(Nv__SttmInput *const *)right;
+    int order = strcmp(a->source, b->source);
+    return order ? order : strcmp(a->source_column, b->source_column);
+}
+
+/* What the targets are made from, by table and column. */
+typedef struct inputs {
+    const Nv__SttmInput **all;
+    size_t n, capacity;
+} inputs_t;
+
+static inputs_t all_inputs(nv_mem_t *ctx, const Nv__Sttm *sttm)
+{
+    inputs_t out = {0};
     for (size_t t = 0; t < sttm->n_targets; t++)
         for (size_t c = 0; c < sttm->targets[t]->n_columns; c++) {
             const Nv__Transform *transform = sttm->targets[t]->columns[c]->transform;
             for (size_t i = 0; transform && i < transform->n_inputs; i++)
-                if (strcmp(transform->inputs[i]->source, table) == 0 &&
-                    strcmp(transform->inputs[i]->source_column, column) == 0)
-                    return true;
+                NV_PUSH(ctx, out.all, out.n, out.capacity) = transform->inputs[i];
         }
-    return false;
+    if (out.n)
+        qsort(out.all, out.n, sizeof *out.all, by_column);
+    return out;
+}
+
+static bool is_input(const inputs_t *inputs, const char *table, const char *column)
+{
+    const Nv__SttmInput wanted = {.source = (char *)table, .source_column = (char *)column};
+    const Nv__SttmInput *key = &wanted;
+    return inputs->n && bsearch(&key, inputs->all, inputs->n, sizeof *inputs->all, by_column);
 }
 
 /* The mapping's name for a profiled table: a batch's file may be called otherwise, its content tells. */
@@ -59,12 +82,13 @@ static bool take_coverage(nv_mem_t *ctx, const run_record_t *record, double *out
     size_t total = 0;
     size_t mapped = 0;
     size_t excused = 0;
+    inputs_t inputs = all_inputs(ctx, record->sttm);
     for (size_t p = 0; p < record->n_profiles; p++)
         for (size_t c = 0; c < record->profiles[p]->n_columns; c++) {
             const char *table = mapped_name(record->sttm, record->profiles[p]);
             const char *column = record->profiles[p]->columns[c]->name;
             total++;
-            if (is_input(record->sttm, table, column))
+            if (is_input(&inputs, table, column))
                 mapped++;
             else if (is_unmapped(record->sttm, table, column))
                 excused++;

@@ -22,7 +22,7 @@ static void test_a_name_belongs_to_its_scope(void **state)
     assert_null(name_index_find(index, &lines, ""));
     assert_null(name_index_find(index, NULL, "id"));
     assert_null(name_index_find(index, &orders, "i"));
-    name_index_free(index);
+    nv_mem_free(index);
 }
 
 static void test_the_first_of_a_name_stays(void **state)
@@ -34,7 +34,7 @@ static void test_the_first_of_a_name_stays(void **state)
     name_index_add(index, NULL, "amount", &first);
     name_index_add(index, NULL, "amount", &second);
     assert_ptr_equal(name_index_find(index, NULL, "amount"), &first);
-    name_index_free(index);
+    nv_mem_free(index);
 }
 
 static void test_many_names(void **state)
@@ -51,7 +51,7 @@ static void test_many_names(void **state)
     for (int i = 0; i < NAMES; i++)
         assert_ptr_equal(name_index_find(index, ctx, names[i]), names[i]);
     assert_null(name_index_find(index, ctx, "column_10000"));
-    name_index_free(index);
+    nv_mem_free(index);
 }
 
 int main(void)
