@@ -106,6 +106,10 @@ void cp_future_set(cp_future_t *future, const nv_error_t *err);
 /* Drops the caller's. */
 bool cp_future_wait(cp_future_t *future, int timeout_ms, nv_error_t *err) NV_MUST_CHECK;
 
+/* ---- requests.c ---- */
+/* What the supervisor has to know of a spec; below ctx, which must outlive it. */
+bool cp_super_spec(nv_mem_t *ctx, const Nv__RunSpec *spec, nv_super_spec_t *out, nv_error_t *err) NV_MUST_CHECK;
+
 /* ---- commit.c ---- */
 
 /* What to do once the change is durable. */

@@ -1,18 +1,13 @@
 /* RunService: beginning, looking at and ending runs. */
 #include "common/contract/codec.h"
 #include "controlplane/service/service.h"
-#include "controlplane/store/documents.h"
-#include "controlplane/store/tenants.h"
 #include "controlplane/tenancy/tenancy.h"
-#include "nuvyn/design.pb-c.h"
 
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 enum { TEXT_MAX = 1024, SOURCE_MAX = 4096 };
 
-Nv__Run *cp_run_message(nv_mem_t *ctx, const store_run_t *stored)
+static Nv__Run *run_message(nv_mem_t *ctx, const store_run_t *stored)
 {
     nv_error_t err = NV_ERROR_INIT;
     ProtobufCMessage *message;
@@ -47,7 +42,7 @@ bool cp_run_reply(cp_service_t *service, nv_mem_t *ctx, const char *tenant, cons
     store_run_t stored;
     if (!store_run_get(service->store, ctx, tenant, run_id, &stored, err))
         return false;
-    *reply = &cp_run_message(ctx, &stored)->base;
+    *reply = &run_message(ctx, &stored)->base;
     return true;
 }
 
@@ -60,7 +55,7 @@ static bool one_of(const char *what, const char *given, const char *a, const cha
     return nv_fail(err, NV_INVALID_ARGUMENT, "spec.%s \"%.40s\": expected %s or %s", what, given, a, b);
 }
 
-static bool check_spec(const Nv__RunSpec *spec, nv_error_t *err)
+bool cp_spec_check(const Nv__RunSpec *spec, nv_error_t *err)
 {
     if (!spec)
         return nv_fail(err, NV_INVALID_ARGUMENT, "spec: missing");
@@ -84,8 +79,8 @@ static bool check_spec(const Nv__RunSpec *spec, nv_error_t *err)
            one_of("discovery_mode", spec->discovery_mode, "full", "safe", err);
 }
 
-static bool earlier_run(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const char *request_id,
-                        ProtobufCMessage **reply, nv_error_t *err)
+bool cp_earlier_run(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const char *request_id,
+                    ProtobufCMessage **reply, nv_error_t *err)
 {
     char *run_id;
     nv_error_clear(err);
@@ -101,7 +96,7 @@ static bool submit(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const Pr
     const char *tenant;
     char run_id[CP_RUN_ID_MAX + 1];
     store_pool_t pool;
-    if (!cp_tenant_of(call, asked->tenant, &tenant, err) || !check_spec(asked->spec, err) ||
+    if (!cp_tenant_of(call, asked->tenant, &tenant, err) || !cp_spec_check(asked->spec, err) ||
         !cp_may_begin(service, tenant, err) ||
         !tenancy_pool_choose(service->store, ctx, tenant, asked->pool, &pool, err))
         return false;
@@ -114,7 +109,7 @@ static bool submit(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const Pr
     if (cp_engine_submit(service->engine, &run, cp_time_left(call), err))
         return cp_run_reply(service, ctx, tenant, run_id, reply, err);
     if (err->code == NV_ALREADY_EXISTS && *asked->request_id)
-        return earlier_run(service, ctx, tenant, asked->request_id, reply, err);
+        return cp_earlier_run(service, ctx, tenant, asked->request_id, reply, err);
     return false;
 }
 
@@ -158,7 +153,7 @@ static bool list(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const Prot
         return false;
     out->runs = NV_NEW_ARRAY(ctx, Nv__Run *, n);
     for (size_t i = 0; i < n; i++)
-        out->runs[out->n_runs++] = cp_run_message(ctx, &runs[i]);
+        out->runs[out->n_runs++] = run_message(ctx, &runs[i]);
     *reply = &out->base;
     return true;
 }
@@ -180,151 +175,6 @@ static bool cancel(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const Pr
     return cp_run_reply(service, ctx, tenant, asked->run_id, reply, err);
 }
 
-/* A message that a person hands in becomes a document of the tenant. */
-static bool store_message(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const char *name,
-                          const ProtobufCMessage *message, Nv__DocumentRef **out, nv_error_t *err)
-{
-    uint8_t *packed;
-    size_t length;
-    char *sha = nv_alloc(ctx, 65);
-    nv_pack(ctx, message, &packed, &length);
-    if (!store_document_put(service->store, tenant, packed, length, sha, err))
-        return nv_wrap(err, "%s", name);
-    Nv__DocumentRef *ref = *out = NV_NEW(ctx, Nv__DocumentRef);
-    nv__document_ref__init(ref);
-    ref->name = nv_message_text(name);
-    ref->sha256 = sha;
-    ref->bytes = (int64_t)length;
-    ref->media_type = nv_message_text("application/x-protobuf");
-    ref->message_type = nv_message_text(message->descriptor->name);
-    return true;
-}
-
-/* What the fork begins with instead of what the checkpoint has: each field of RunState but the spec is a channel's document. */
-static bool store_state(cp_service_t *service, nv_mem_t *ctx, const Nv__RunState *state, cp_fork_t *fork,
-                        nv_error_t *err)
-{
-    const ProtobufCMessageDescriptor *type = &nv__run_state__descriptor;
-    if (!state)
-        return true;
-    if (state->spec && !check_spec(state->spec, err))
-        return nv_wrap(err, "state");
-    fork->spec = state->spec;
-    Nv__DocumentRef **documents = NV_NEW_ARRAY(ctx, Nv__DocumentRef *, type->n_fields);
-    fork->documents = documents;
-    for (unsigned i = 0; i < type->n_fields; i++) {
-        const ProtobufCMessage *value;
-        memcpy(&value, (const char *)state + type->fields[i].offset, sizeof value);
-        if (!value || value->descriptor == &nv__run_spec__descriptor)
-            continue;
-        if (!store_message(service, ctx, fork->tenant, type->fields[i].name, value,
-                           &documents[fork->n_documents], err))
-            return nv_wrap(err, "state");
-        fork->n_documents++;
-    }
-    return true;
-}
-
-static bool fork_run(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const ProtobufCMessage *request,
-                     ProtobufCMessage **reply, nv_error_t *err)
-{
-    cp_service_t *service = arg;
-    const Nv__ForkRunRequest *asked = (const Nv__ForkRunRequest *)request;
-    const char *tenant;
-    char run_id[CP_RUN_ID_MAX + 1];
-    if (!cp_tenant_of(call, asked->tenant, &tenant, err) || !cp_may_begin(service, tenant, err))
-        return false;
-    cp_new_run_id(run_id);
-    cp_fork_t fork = {.tenant = tenant,
-                      .from_run = asked->run_id,
-                      .new_run = run_id,
-                      .step = asked->checkpoint,
-                      .request_id = asked->request_id,
-                      .by = call->peer->spiffe};
-    if (!store_state(service, ctx, asked->state, &fork, err))
-        return false;
-    if (cp_engine_fork_run(service->engine, &fork, cp_time_left(call), err))
-        return cp_run_reply(service, ctx, tenant, run_id, reply, err);
-    if (err->code == NV_ALREADY_EXISTS && *asked->request_id)
-        return earlier_run(service, ctx, tenant, asked->request_id, reply, err);
-    return false;
-}
-
-static bool retry(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const ProtobufCMessage *request,
-                  ProtobufCMessage **reply, nv_error_t *err)
-{
-    cp_service_t *service = arg;
-    const Nv__GetRunRequest *asked = (const Nv__GetRunRequest *)request;
-    const char *tenant;
-    char run_id[CP_RUN_ID_MAX + 1];
-    if (!cp_tenant_of(call, asked->tenant, &tenant, err) || !cp_may_begin(service, tenant, err))
-        return false;
-    cp_new_run_id(run_id);
-    return cp_engine_retry_run(service->engine, tenant, asked->run_id, run_id, call->peer->spiffe,
-                               cp_time_left(call), err) &&
-           cp_run_reply(service, ctx, tenant, run_id, reply, err);
-}
-
-static bool store_answer(cp_service_t *service, nv_mem_t *ctx, const char *name,
-                         const ProtobufCMessage *message, cp_answer_t *answer, nv_error_t *err)
-{
-    uint8_t *packed;
-    size_t length;
-    Nv__DocumentRef *ref;
-    if (!store_message(service, ctx, answer->tenant, name, message, &ref, err))
-        return false;
-    nv_pack(ctx, &ref->base, &packed, &length);
-    answer->document_ref = nv_bytes(packed, length);
-    answer->document_sha256 = ref->sha256;
-    return true;
-}
-
-static bool store_design(cp_service_t *service, nv_mem_t *ctx, ProtobufCBinaryData json, cp_answer_t *answer,
-                         nv_error_t *err)
-{
-    ProtobufCMessage *design;
-    return nv_json_decode(ctx, &nv__star_schema__descriptor, "design", (const char *)json.data, json.len, 0,
-                          &design, err) &&
-           store_answer(service, ctx, "human_design", design, answer, err);
-}
-
-/* Why a design is sent back: a critique like that of a review, in a person's words. */
-static bool store_critique(cp_service_t *service, nv_mem_t *ctx, cp_answer_t *answer, nv_error_t *err)
-{
-    Nv__Validation critique = NV__VALIDATION__INIT;
-    critique.critique = nv_message_text(answer->comment);
-    critique.blame = nv_message_text("design");
-    critique.by = nv_message_text(answer->by);
-    return store_answer(service, ctx, "critique", &critique.base, answer, err);
-}
-
-static bool store_documents(cp_service_t *service, nv_mem_t *ctx, ProtobufCBinaryData design,
-                            cp_answer_t *answer, nv_error_t *err)
-{
-    if (design.len > 0)
-        return store_design(service, ctx, design, answer, err);
-    return strcmp(answer->answer, "revise") != 0 || store_critique(service, ctx, answer, err);
-}
-
-static bool answer(void *arg, const nv_rpc_call_t *call, nv_mem_t *ctx, const ProtobufCMessage *request,
-                   ProtobufCMessage **reply, nv_error_t *err)
-{
-    cp_service_t *service = arg;
-    const Nv__AnswerInterruptRequest *asked = (const Nv__AnswerInterruptRequest *)request;
-    const char *tenant;
-    if (!cp_tenant_of(call, asked->tenant, &tenant, err))
-        return false;
-    cp_answer_t given = {.tenant = tenant,
-                         .run_id = asked->run_id,
-                         .interrupt_id = asked->interrupt_id,
-                         .by = call->peer->spiffe,
-                         .comment = asked->comment,
-                         .answer = asked->answer};
-    return store_documents(service, ctx, asked->design_json, &given, err) &&
-           cp_engine_answer(service->engine, &given, cp_time_left(call), err) &&
-           cp_run_reply(service, ctx, tenant, asked->run_id, reply, err);
-}
-
 void cp_run_service_register(cp_service_t *service, nv_rpc_server_t *server)
 {
     const nv_rpc_method_t methods[] = {
@@ -336,13 +186,6 @@ void cp_run_service_register(cp_service_t *service, nv_rpc_server_t *server)
         {.path = "/nuvyn.v1.RunService/CancelRun",
          .input = &nv__get_run_request__descriptor,
          .unary = cancel},
-        {.path = "/nuvyn.v1.RunService/ForkRun",
-         .input = &nv__fork_run_request__descriptor,
-         .unary = fork_run},
-        {.path = "/nuvyn.v1.RunService/RetryRun", .input = &nv__get_run_request__descriptor, .unary = retry},
-        {.path = "/nuvyn.v1.RunService/AnswerInterrupt",
-         .input = &nv__answer_interrupt_request__descriptor,
-         .unary = answer},
     };
     nv_rpc_server_add_all(server, service, methods, sizeof methods / sizeof *methods);
 }

@@ -15,6 +15,7 @@ void cp_service_register(cp_service_t *service, nv_rpc_server_t *server)
     service->server = server;
     cp_worker_service_register(service, server);
     cp_run_service_register(service, server);
+    cp_steering_register(service, server);
     cp_history_register(service, server);
     cp_watch_register(service, server);
     cp_download_register(service, server);

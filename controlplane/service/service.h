@@ -74,12 +74,17 @@ void cp_error_reply(nv_mem_t *ctx, const nv_error_t *err, int32_t *code, char **
 void cp_new_run_id(char out[CP_RUN_ID_MAX + 1]);
 bool cp_run_reply(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const char *run_id,
                   ProtobufCMessage **reply, nv_error_t *err) NV_MUST_CHECK;
-Nv__Run *cp_run_message(nv_mem_t *ctx, const store_run_t *stored);
+/* The run that an earlier call with this request id made. */
+bool cp_earlier_run(cp_service_t *service, nv_mem_t *ctx, const char *tenant, const char *request_id,
+                    ProtobufCMessage **reply, nv_error_t *err) NV_MUST_CHECK;
+/* INVALID_ARGUMENT names the field ("spec.mode"). NULL is one that is missing. */
+bool cp_spec_check(const Nv__RunSpec *spec, nv_error_t *err) NV_MUST_CHECK;
 /* A relative path without "..", as artifacts are named. */
 bool cp_artifact_name_check(const char *name, nv_error_t *err) NV_MUST_CHECK;
 
 void cp_worker_service_register(cp_service_t *service, nv_rpc_server_t *server);
 void cp_run_service_register(cp_service_t *service, nv_rpc_server_t *server);
+void cp_steering_register(cp_service_t *service, nv_rpc_server_t *server);
 void cp_history_register(cp_service_t *service, nv_rpc_server_t *server);
 void cp_watch_register(cp_service_t *service, nv_rpc_server_t *server);
 void cp_download_register(cp_service_t *service, nv_rpc_server_t *server);
