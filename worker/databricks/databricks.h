@@ -110,7 +110,6 @@ bool databricks_read_head(databricks_t *db, const char *path, void *out, size_t 
 bool databricks_file_size(databricks_t *db, const char *path, int64_t *out, nv_error_t *err) NV_MUST_CHECK;
 bool databricks_delete_file(databricks_t *db, const char *path, nv_error_t *err) NV_MUST_CHECK;
 bool databricks_make_directory(databricks_t *db, const char *path, nv_error_t *err) NV_MUST_CHECK;
-bool databricks_delete_directory(databricks_t *db, const char *path, nv_error_t *err) NV_MUST_CHECK;
 bool databricks_list_directory(databricks_t *db, nv_mem_t *ctx, const char *path, databricks_entry_t **out,
                                size_t *n, nv_error_t *err) NV_MUST_CHECK;
 

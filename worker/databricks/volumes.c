@@ -126,11 +126,6 @@ bool databricks_make_directory(databricks_t *db, const char *path, nv_error_t *e
     return simple(db, "PUT", path, true, err);
 }
 
-bool databricks_delete_directory(databricks_t *db, const char *path, nv_error_t *err)
-{
-    return simple(db, "DELETE", path, true, err);
-}
-
 static bool read_entry(const nv_json_t *node, databricks_entry_t *out, nv_error_t *err)
 {
     if (!nv_json_string(node, "name", &out->name, err) || !nv_json_string(node, "path", &out->path, err))

@@ -96,7 +96,8 @@ static void stream_one(column_t *column, const char *text, size_t length, uint64
     colstats_take(&column->stats, status, &value, text, length, hash, count);
 }
 
-void column_stream(column_t *column)
+/* Empties the dictionary into the streaming statistics. */
+static void stream(column_t *column)
 {
     assert(column->parser);
     if (!column->streaming) {
@@ -193,7 +194,7 @@ void column_add(column_t *column, csv_field_t *fields, size_t n, uint64_t *hashe
     size_t i = 0;
     for (; i < n && !column->streaming; i++)
         if (fields[i].length && !dict_add(&column->dict, fields[i].text, fields[i].length, hashes[i], 1)) {
-            column_stream(column);
+            stream(column);
             break;
         }
     stream_fields(column, fields + i, hashes + i, n - i, column->empty > empty);
@@ -206,7 +207,7 @@ void column_use_parser(column_t *column, const parser_t *parser, size_t max_entr
     column->dict.max_entries = max_entries;
     column->dict.max_bytes = max_bytes;
     if (column->dict.n_entries > max_entries || column->dict.bytes > max_bytes)
-        column_stream(column);
+        stream(column);
 }
 
 void column_evidence(const column_t *column, evidence_t *out)
@@ -227,7 +228,7 @@ static void merge_dictionaries(column_t *into, column_t *from)
     for (size_t i = 0; i < from->dict.n_entries; i++) {
         const dict_entry_t *e = &from->dict.entries[i];
         if (!into->streaming && !dict_add(&into->dict, e->text, e->length, e->hash, counts[i]))
-            column_stream(into);
+            stream(into);
         if (into->streaming)
             stream_one(into, e->text, e->length, e->hash, counts[i]);
     }
@@ -248,7 +249,7 @@ void column_merge(column_t *into, column_t *from)
         return;
     }
     if (!into->streaming)
-        column_stream(into);
+        stream(into);
     colstats_merge(&into->stats, &from->stats);
 }
 

@@ -54,8 +54,6 @@ void column_begin_block(column_t *column, int64_t block, bool ascii);
 void column_end_block(column_t *column);
 /* From now on the dictionary may give way to streaming under this parser, and at once where it is over the bounds. */
 void column_use_parser(column_t *column, const parser_t *parser, size_t max_entries, size_t max_bytes);
-/* Empties the dictionary into the streaming statistics. */
-void column_stream(column_t *column);
 /* Evidence of all values. */
 void column_evidence(const column_t *column, evidence_t *out);
 /* Adds another lane's column; both have the same parser. `from` is used up. */

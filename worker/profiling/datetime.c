@@ -92,7 +92,7 @@ static int full_year(int two_digits)
 }
 
 /* Days since 1970-01-01 of the proleptic Gregorian calendar (Howard Hinnant, "chrono-compatible date algorithms"). */
-int64_t datetime_days(int year, int month, int day)
+static int64_t days_of(int year, int month, int day)
 {
     int64_t y = year - (month <= 2);
     int64_t era = (y >= 0 ? y : y - 399) / 400;
@@ -298,7 +298,7 @@ bool datetime_parse_iso(const char *s, size_t length, int64_t *out_micros)
     unsigned day = two_digits(s + 8);
     if (century > 99 || year > 99 || !datetime_exists((int)(century * 100 + year), (int)month, (int)day))
         return false;
-    int64_t seconds = datetime_days((int)(century * 100 + year), (int)month, (int)day) * 86400;
+    int64_t seconds = days_of((int)(century * 100 + year), (int)month, (int)day) * 86400;
     if (length == 19) {
         unsigned h = two_digits(s + 11);
         unsigned m = two_digits(s + 14);
@@ -439,7 +439,7 @@ static bool assemble(parts_t *parts, int64_t *out_micros)
     }
     if (parts->hour > 23 || parts->minute > 59 || parts->second > 59)
         return false;
-    int64_t days = parts->has_date ? datetime_days(parts->year, parts->month, parts->day) : 0;
+    int64_t days = parts->has_date ? days_of(parts->year, parts->month, parts->day) : 0;
     int64_t seconds = parts->hour * 3600 + parts->minute * 60 + parts->second - parts->offset;
     *out_micros = days * DATETIME_MICROS_PER_DAY + seconds * 1000000 + parts->micros;
     return true;

@@ -64,7 +64,6 @@ bool datetime_parse_iso(const char *text, size_t length, int64_t *out_micros);
 bool datetime_parse(const char *format, const char *text, size_t length, int64_t *out_micros);
 
 bool datetime_exists(int year, int month, int day);
-int64_t datetime_days(int year, int month, int day);
 /* "2024-01-31", "2024-01-31T08:30:00[.123456]", "08:30:00[.123456]"; out holds DATETIME_TEXT_MAX. Returns the length. */
 size_t datetime_date_text(int64_t days, char *out);
 size_t datetime_timestamp_text(int64_t micros, char *out);

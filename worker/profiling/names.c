@@ -17,7 +17,8 @@ static bool starts_word(const char *name, size_t i)
     return islower(before) || isdigit(before) || (isupper(before) && islower(after));
 }
 
-void name_words(const char *name, char *out, size_t size)
+/* The words of a name in lower case, separated and surrounded by one blank: " order date ". out holds size bytes. */
+static void lower_words(const char *name, char *out, size_t size)
 {
     size_t n = 0;
     out[n++] = ' ';
@@ -37,7 +38,7 @@ void name_words(const char *name, char *out, size_t size)
 bool name_has_word(const char *name, const char *const *words)
 {
     char all[256];
-    name_words(name, all, sizeof all);
+    lower_words(name, all, sizeof all);
     for (; *words; words++) {
         char word[48];
         snprintf(word, sizeof word, " %s ", *words);

@@ -14,9 +14,6 @@ bool name_is_identifier(const char *name);
 /* Holds dates: date, day, on, at, datum … */
 bool name_is_date(const char *name);
 
-/* The words of a name in lower case, separated and surrounded by one blank: " order date ". out holds size bytes. */
-void name_words(const char *name, char *out, size_t size);
-
 /* A set of names that are unique without regard to case. */
 typedef struct names_unique names_unique_t;
 names_unique_t *names_unique_new(nv_mem_t *ctx);

@@ -43,7 +43,4 @@ char *raw_scan_some_sql(nv_mem_t *ctx, const Nv__TableProfile *table, const bool
 /* A SELECT of columns of one Parquet file as text, as raw_scan_sql takes them. DuckDB only. */
 char *parquet_texts_sql(nv_mem_t *ctx, const char *path, char *const *names, size_t n);
 
-/* A SELECT over that scan with every column parsed to its type under its own name, plus `nuvyn_file`. DuckDB only. */
-char *typed_scan_sql(nv_mem_t *ctx, const Nv__TableProfile *table);
-
 #endif

@@ -194,17 +194,3 @@ char *raw_scan_some_sql(nv_mem_t *ctx, const Nv__TableProfile *table, const bool
     nv_buf_puts(&out, ")");
     return nv_strdup(ctx, nv_buf_text(&out));
 }
-
-char *typed_scan_sql(nv_mem_t *ctx, const Nv__TableProfile *table)
-{
-    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("scan sql");
-    nv_buf_t out = nv_buf_make(scratch, SQL_MAX);
-    nv_buf_puts(&out, "SELECT ");
-    for (size_t i = 0; i < table->n_columns; i++) {
-        const Nv__ColumnProfile *column = table->columns[i];
-        char *name = sql_identifier(scratch, SQL_DUCKDB, column->name);
-        nv_buf_printf(&out, "%s AS %s, ", parse_rule_sql(scratch, SQL_DUCKDB, column, name), name);
-    }
-    nv_buf_printf(&out, "nuvyn_file FROM %s", raw_scan_sql(scratch, table));
-    return nv_strdup(ctx, nv_buf_text(&out));
-}

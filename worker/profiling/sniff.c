@@ -343,8 +343,7 @@ static void read_header(nv_mem_t *ctx, nv_mem_t *scratch, const char *text, size
     if (padded > 1)
         warn(ctx, out,
              "blanks stand before quotes: a quote opens a field only as its first byte, so these are data, "
-             "and a "
-             "delimiter between them splits the field; write the file without those blanks");
+             "and a delimiter between them splits the field; write the file without those blanks");
     decide_header(ctx, head, hints, most, rows, out);
 }
 
