@@ -9,8 +9,9 @@ bool emit_setup(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_e
                   sttm->name, sttm->version, sttm->method);
     notebook_t notebook = notebook_make(ctx, "notebooks/00_setup.py", "00_setup", about, "nuvyn_core");
     notebook_cell(&notebook, "");
-    nv_buf_puts(&notebook.text, "start_batch()\n"
-                                "finish(\"00_setup\", {\"batch\": {\"batch_time\": batch_time()}})\n");
+    nv_buf_puts(&notebook.text,
+                "start_batch()\n"
+                "finish(\"00_setup\", lambda: {\"batch\": {\"batch_time\": batch_time()}})\n");
     return notebook_finish(ctx, &notebook, out, err);
 }
 
@@ -23,7 +24,7 @@ bool emit_bronze(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_
                       "known by its path and content.",
                       "nuvyn_sources nuvyn_bronze");
     notebook_cell(&notebook, "");
-    nv_buf_puts(&notebook.text, "finish(\"10_bronze\", load_all_bronze(SOURCES))\n");
+    nv_buf_puts(&notebook.text, "finish(\"10_bronze\", lambda: load_all_bronze(SOURCES))\n");
     return notebook_finish(ctx, &notebook, out, err);
 }
 
@@ -36,7 +37,7 @@ bool emit_silver(nv_mem_t *ctx, const Nv__Sttm *sttm, Nv__ProjectFile **out, nv_
                       "to the quarantine with its reasons: source = loaded + quarantined + duplicates.",
                       "nuvyn_sources nuvyn_silver");
     notebook_cell(&notebook, "");
-    nv_buf_puts(&notebook.text, "finish(\"20_silver\", load_all_silver(SOURCES))\n");
+    nv_buf_puts(&notebook.text, "finish(\"20_silver\", lambda: load_all_silver(SOURCES))\n");
     return notebook_finish(ctx, &notebook, out, err);
 }
 
@@ -52,7 +53,7 @@ static bool emit_upkeep(nv_mem_t *ctx, const Nv__Sttm *sttm, const char *step, c
         nv_buf_printf(&notebook.text, "    %s,\n", py_string(ctx, sttm->targets[i]->name));
     nv_buf_printf(&notebook.text,
                   "]\nLAYERS = [name for source in SOURCES for name in (source.bronze, source.silver)]\n"
-                  "finish(\"%s\", %s(STAR + LAYERS))\n",
+                  "finish(\"%s\", lambda: %s(STAR + LAYERS))\n",
                   step, call);
     return notebook_finish(ctx, &notebook, out, err);
 }

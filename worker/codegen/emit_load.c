@@ -170,7 +170,7 @@ static void put_call(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const N
 {
     char *step = py_string(ctx, emit_notebook_name(ctx, target));
     if (model_is_dates(target)) {
-        nv_buf_printf(buf, "finish(%s, load_dates(target, %s, %s, DATED_BY, changes))\n", step,
+        nv_buf_printf(buf, "finish(%s, lambda: load_dates(target, %s, %s, DATED_BY, changes))\n", step,
                       py_string(ctx, target->date_first), py_string(ctx, target->date_last));
         return;
     }
@@ -178,10 +178,10 @@ static void put_call(nv_mem_t *ctx, nv_buf_t *buf, const Nv__Sttm *sttm, const N
                        : model_is_dimension(target) ? "load_dimension"
                                                     : "load_rows";
     char *call = nv_printf(ctx, "%s(target, rows, changes%s)", load, load_options(ctx, sttm, target));
-    if (strlen(step) + strlen(call) + strlen("finish(, )") > LINE_WIDTH)
-        nv_buf_printf(buf, "loaded = %s\nfinish(%s, loaded)\n", call, step);
+    if (strlen(step) + strlen(call) + strlen("finish(, lambda: )") > LINE_WIDTH)
+        nv_buf_printf(buf, "finish(\n    %s,\n    lambda: %s,\n)\n", step, call);
     else
-        nv_buf_printf(buf, "finish(%s, %s)\n", step, call);
+        nv_buf_printf(buf, "finish(%s, lambda: %s)\n", step, call);
 }
 
 void emit_load(nv_mem_t *ctx, notebook_t *notebook, const Nv__Sttm *sttm, const Nv__SttmTarget *target)

@@ -30,12 +30,14 @@ class History(Shop):
     SCHEMA, SOURCES, TARGETS, STAR = "history", SOURCES, TARGETS, STAR
 
     def refuse(self, batch, says):
-        """The run stops with these words and has published nothing: no table of the star has a new version. Then the batch is
-        undone."""
+        """The run stops with these words, which the run log keeps, and has published nothing: no table of the star has a new
+        version. Then the batch is undone."""
         before = self.versions()
         with self.assertRaisesRegex(RuntimeError, says):
             self.run_batch(batch)
         self.assertEqual(self.versions(), before)
+        [(logged,)] = self.project.rows(f"SELECT message FROM nuvyn_run_log WHERE batch_id = '{batch}' AND status = 'fail'")
+        self.assertRegex(logged, says)
         shutil.rmtree(os.path.join(self.volume, batch))
         self.project.run_notebook("96_rollback", batch_id="undo", to_batch=batch)
         self.assertEqual(self.versions(), before)
@@ -159,7 +161,10 @@ class History(Shop):
         self.agree()
 
     def test_12_maintenance(self):
-        self.project.run_notebook("95_maintenance", batch_id="weekly")
+        """Nothing is lost, and what each task adds a file to, the control tables, is compact again."""
+        done = self.project.run_notebook("95_maintenance", batch_id="weekly")
+        self.assertEqual(done["nuvyn_progress"], {"files": 1})
+        self.assertIn("fact_sale_refused", done)
         self.agree()
 
     def test_13_pseudonyms(self):

@@ -41,6 +41,7 @@ LOAD = parameter("load", "changes")            # what of the layer before is rea
 
 ON_DATABRICKS = "DATABRICKS_RUNTIME_VERSION" in os.environ
 PARALLEL_LOADS = 4
+MOST_OF_AN_ERROR = 2000  # characters of it that the run log keeps
 CODE_VERSION = 2  # raised where a change of this code makes tables come out differently: they are then loaded whole
 UNKNOWN_KEY, NOT_APPLICABLE_KEY = -1, -2
 BEGINNING = "1900-01-01"
@@ -504,8 +505,16 @@ def in_parallel(work, items):
     return {name: future.result() for name, future in futures.items()}
 
 
-def finish(step, metrics):
-    """Writes the run log and ends the notebook with its metrics as JSON. What stands under "notes" is a warning."""
+def finish(step, load):
+    """Loads, writes to the run log what was done or why it failed, and ends the notebook with the metrics as JSON.
+
+    load() returns {subject: metrics}; what stands under "notes" is a warning.
+    """
+    try:
+        metrics = load()
+    except Exception as error:
+        write_log(step, [(step, "fail", str(error)[:MOST_OF_AN_ERROR], {})])
+        raise
     write_log(step, [(subject, "warn" if m.get("notes") else "ok", "; ".join(m.get("notes", ())), m)
                      for subject, m in metrics.items()])
     dbutils.notebook.exit(json.dumps(metrics, default=str))

@@ -51,7 +51,7 @@ target = Target(
 
 changes = Changes(
     target,
-    mapping="996c976ea18daa70",
+    mapping="9c8cd908de9226e5",
     silver={"d": "silver_customers"},
     by_member=True,
 )
@@ -59,4 +59,4 @@ rows = (
     silver("silver_customers", "d")
     .transform(changes.only)
 )
-finish("30_dim_customer", load_history(target, rows, changes))
+finish("30_dim_customer", lambda: load_history(target, rows, changes))

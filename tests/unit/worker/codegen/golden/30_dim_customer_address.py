@@ -44,7 +44,7 @@ target = Target(
 
 changes = Changes(
     target,
-    mapping="0f58fff84e5363cf",
+    mapping="950b59c323b1dce2",
     silver={"d": "silver_customer_addresses"},
     by_member=True,
 )
@@ -52,5 +52,7 @@ rows = (
     silver("silver_customer_addresses", "d")
     .transform(changes.only)
 )
-loaded = load_history(target, rows, changes, effective_from=F.col("d.valid_from"), all_versions=True)
-finish("30_dim_customer_address", loaded)
+finish(
+    "30_dim_customer_address",
+    lambda: load_history(target, rows, changes, effective_from=F.col("d.valid_from"), all_versions=True),
+)

@@ -45,7 +45,7 @@ target = Target(
 
 changes = Changes(
     target,
-    mapping="dc249d4acda05519",
+    mapping="1a2e23508b53ac80",
     silver={"d": "silver_products", "category": "silver_categories", "parent": "silver_categories", "supplier": "silver_suppliers"},
     by_row=True,
 )
@@ -60,4 +60,4 @@ rows = (
     .join(silver("silver_suppliers", "supplier"), F.col("d.supplier_id") == F.col("supplier.supplier_id"), "left")
     .transform(changes.only)
 )
-finish("30_dim_product", load_dimension(target, rows, changes))
+finish("30_dim_product", lambda: load_dimension(target, rows, changes))

@@ -93,7 +93,7 @@ target = Target(
 
 changes = Changes(
     target,
-    mapping="c75ddf0f6c3cd4c9",
+    mapping="d71c01a5857b0251",
     silver={"d": "silver_order_items", "o": "silver_orders"},
     lookups=[customer_key_lookup, address_key_lookup, product_key_lookup, store_key_lookup, promotion_key_lookup],
     by_row=True,
@@ -108,4 +108,4 @@ rows = (
     .transform(store_key_lookup.join)
     .transform(promotion_key_lookup.join)
 )
-finish("40_fact_order_line", load_rows(target, rows, changes))
+finish("40_fact_order_line", lambda: load_rows(target, rows, changes))

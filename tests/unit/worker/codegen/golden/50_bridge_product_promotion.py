@@ -53,7 +53,7 @@ target = Target(
 
 changes = Changes(
     target,
-    mapping="0c39745649cfee00",
+    mapping="181826652b60ff03",
     silver={"d": "silver_product_promotions"},
     lookups=[product_key_lookup, promotion_key_lookup],
 )
@@ -62,4 +62,4 @@ rows = (
     .transform(product_key_lookup.join)
     .transform(promotion_key_lookup.join)
 )
-finish("50_bridge_product_promotion", load_rows(target, rows, changes))
+finish("50_bridge_product_promotion", lambda: load_rows(target, rows, changes))
