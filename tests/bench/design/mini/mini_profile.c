@@ -1,5 +1,7 @@
 #include "tests/bench/design/mini/mini_profile.h"
 
+#include "worker/profiling/keys.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
@@ -8,7 +10,7 @@
 #include <string.h>
 #include <xxhash.h>
 
-enum { FILE_MAX_BYTES = 256 * 1024 * 1024, KMV_K = 1024 };
+enum { FILE_MAX_BYTES = 256 * 1024 * 1024, KMV_K = 1024, TOP_MAX = 20 };
 
 typedef struct cells {
     char **cell; /* rows * columns, "" = null */
@@ -184,6 +186,30 @@ static void take_sketch(nv_mem_t *ctx, Nv__ColumnProfile *p, char **values, size
     p->kmv.len = (m < KMV_K ? m : KMV_K) * sizeof *hashes;
 }
 
+static int by_count(const void *a, const void *b)
+{
+    const Nv__ValueCount *x = *(Nv__ValueCount *const *)a, *y = *(Nv__ValueCount *const *)b;
+    return x->count != y->count ? (x->count > y->count ? -1 : 1) : strcmp(x->value, y->value);
+}
+
+/* The most frequent of the sorted values. */
+static void take_top(nv_mem_t *ctx, Nv__ColumnProfile *p, char **values, size_t n)
+{
+    Nv__ValueCount **counts = NV_NEW_ARRAY(ctx, Nv__ValueCount *, (size_t)p->distinct_count + 1);
+    size_t m = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || strcmp(values[i], values[i - 1]) != 0) {
+            counts[m] = NV_NEW(ctx, Nv__ValueCount);
+            nv__value_count__init(counts[m]);
+            counts[m++]->value = values[i];
+        }
+        counts[m - 1]->count++;
+    }
+    qsort(counts, m, sizeof(Nv__ValueCount *), by_count);
+    p->top = counts;
+    p->n_top = m < TOP_MAX ? m : TOP_MAX;
+}
+
 static Nv__ColumnProfile *profile_column(nv_mem_t *ctx, const cells_t *cells, size_t column)
 {
     Nv__ColumnProfile *p = NV_NEW(ctx, Nv__ColumnProfile);
@@ -229,6 +255,7 @@ static Nv__ColumnProfile *profile_column(nv_mem_t *ctx, const cells_t *cells, si
         p->semantic = nv_strdup(ctx, "email");
     take_order(ctx, p, values, n);
     take_sketch(ctx, p, values, n);
+    take_top(ctx, p, values, n);
     return p;
 }
 
@@ -267,6 +294,46 @@ static void find_duplicates(nv_mem_t *ctx, cells_t *cells, Nv__TableProfile *tab
     }
 }
 
+static void add_set(nv_mem_t *ctx, Nv__TableProfile *table, const key_set_t *set)
+{
+    Nv__CompositeCandidate *found = NV_NEW(ctx, Nv__CompositeCandidate);
+    nv__composite_candidate__init(found);
+    found->columns = NV_NEW_ARRAY(ctx, char *, set->n);
+    for (size_t i = 0; i < set->n; i++)
+        found->columns[found->n_columns++] = table->columns[set->columns[i]]->name;
+    found->uniqueness = set->uniqueness;
+    found->exact = true;
+    table->unique_sets[table->n_unique_sets++] = found;
+}
+
+/* The sets that the product's profiler would propose: among them those that are unique by accident. */
+static void find_unique_sets(nv_mem_t *ctx, const cells_t *cells, Nv__TableProfile *table)
+{
+    NV_MEM_SCOPE nv_mem_t *scratch = nv_mem_root("unique sets");
+    size_t n = cells->rows > 0 ? cells->rows - 1 : 0;
+    uint64_t **hashes = NV_NEW_ARRAY(scratch, uint64_t *, cells->columns);
+    key_column_t *columns = NV_NEW_ARRAY(scratch, key_column_t, cells->columns);
+    uint32_t *rows = NV_NEW_ARRAY(scratch, uint32_t, n + 1);
+    key_rows_t all = {.hashes = hashes, .rows = rows};
+    for (size_t r = 0; r < n; r++) {
+        if (!cells->duplicate[r])
+            rows[all.n_rows++] = (uint32_t)r;
+    }
+    for (size_t c = 0; c < cells->columns; c++) {
+        hashes[c] = NV_NEW_ARRAY(scratch, uint64_t, n + 1);
+        columns[c] = keys_column(table->columns[c], table->row_count);
+        for (size_t r = 0; r < n; r++) {
+            const char *text = cell_at(cells, r, c);
+            hashes[c][r] = *text != '\0' ? XXH3_64bits(text, strlen(text)) : 0;
+        }
+    }
+    key_set_t sets[KEYS_MAX_SETS];
+    size_t found = keys_find(&all, columns, cells->columns, sets);
+    table->unique_sets = NV_NEW_ARRAY(ctx, Nv__CompositeCandidate *, found + 1);
+    for (size_t i = 0; i < found; i++)
+        add_set(ctx, table, &sets[i]);
+}
+
 bool mini_add_csv(mini_t *mini, const char *name, const char *csv, nv_error_t *err)
 {
     cells_t *cells = &NV_PUSH(mini->ctx, mini->cells, mini->n, mini->cap);
@@ -288,6 +355,7 @@ bool mini_add_csv(mini_t *mini, const char *name, const char *csv, nv_error_t *e
     table->dialect = NV_NEW(mini->ctx, Nv__Dialect);
     nv__dialect__init(table->dialect);
     find_duplicates(mini->ctx, cells, table);
+    find_unique_sets(mini->ctx, cells, table);
     NV_PUSH(mini->ctx, mini->profile->tables, mini->profile->n_tables, mini->cap_profile) = table;
     return true;
 }

@@ -1,5 +1,6 @@
 /* A profiler in memory, for unit tests and for fitting on hundreds of generated sets: small CSV files, ISO dates, one pass.
- * It keeps the cells, so it can also answer discovery's exact checks. Independent of worker/profiling. */
+ * It keeps the cells, so it can also answer discovery's exact checks. Of worker/profiling it uses the search for unique column sets
+ * alone, so that a fit meets the sets that are unique by accident as the product does. */
 #ifndef TESTS_BENCH_DESIGN_MINI_PROFILE_H
 #define TESTS_BENCH_DESIGN_MINI_PROFILE_H
 
