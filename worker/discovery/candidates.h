@@ -17,11 +17,12 @@ typedef struct key_candidate {
     bool by_file; /* each of the table's files tells of every thing once: unique as far as it is judged */
     double null_share;
     bool exact;
-    double p;             /* probability of being the primary key */
-    double referenced;    /* strongest join into it */
-    int repeats;          /* other tables with columns of all these names */
-    double composite_out; /* strongest composite join out of just its columns */
-    double out[KEY_MAX];  /* per column: strongest join out of it to another table */
+    double p;                 /* probability of being the primary key */
+    double repeats_by_chance; /* pairs of records that would agree in it if chance alone had filled it */
+    double referenced;        /* strongest join into it */
+    int repeats;              /* other tables with columns of all these names */
+    double composite_out;     /* strongest composite join out of just its columns */
+    double out[KEY_MAX];      /* per column: strongest join out of it to another table */
     double features[KEY_FEATURES];
 } key_candidate_t;
 

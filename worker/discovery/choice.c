@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "worker/discovery/keys_internal.h"
 #include "worker/discovery/lexicon.h"
 
 static const double least_p = 0.01; /* below it a candidate is no rival to anybody */
@@ -182,18 +183,9 @@ static void key_relations(const dsc_state_t *state, const join_candidate_t *join
 /* How far the source table is named after the target: EmployeePayHistory after Employee. */
 static double named_after(const dsc_state_t *state, const join_candidate_t *join)
 {
-    const name_words_t *mine = &state->schema->tables[join->from].name,
-                       *other = &state->schema->tables[join->to].name;
-    int found = 0;
-    for (int k = 0; k < other->n; k++) {
-        for (int i = 0; i < mine->n; i++) {
-            if (name_word_similarity(mine->word[i], other->word[k]) >= 0.99) {
-                found++;
-                break;
-            }
-        }
-    }
-    return join->from != join->to && other->n > 0 ? (double)found / other->n : 0;
+    const dsc_table_t *source = &state->schema->tables[join->from],
+                      *target = &state->schema->tables[join->to];
+    return source != target ? name_share_within(&target->name, &source->name) : 0;
 }
 
 /* Expected references to the key that a join leads to, without its own. */
@@ -370,27 +362,12 @@ static void keep_whole_references(dsc_state_t *state)
     }
 }
 
-static bool is_chosen_key(const dsc_state_t *state, int table, const int *columns, int n)
-{
-    const table_keys_t *keys = &state->keys[table];
-    if (keys->chosen < 0 || keys->list[keys->chosen].n != n)
-        return false;
-    for (int i = 0; i < n; i++) {
-        bool found = false;
-        for (int k = 0; k < n; k++)
-            found = found || keys->list[keys->chosen].columns[k] == columns[i];
-        if (!found)
-            return false;
-    }
-    return true;
-}
-
 /* Named as another table's whole composite key and, beyond coincidence, found in it: a returned line and the line that was sold. */
 static bool spells_whole_key(const dsc_state_t *state, const join_candidate_t *join)
 {
     return join->n > 1 && join->counted && join->least_part >= 1 && join->coverage >= 0.99 &&
-           join->combined >= 10 && is_chosen_key(state, join->to, join->to_columns, join->n) &&
-           !is_chosen_key(state, join->from, join->columns, join->n);
+           join->combined >= 10 && key_is_chosen(state, join->to, join->to_columns, join->n) &&
+           !key_is_chosen(state, join->from, join->columns, join->n);
 }
 
 /* Examples of it are too few for the choice to learn; only where one table alone answers to the description. */

@@ -196,7 +196,22 @@
     X(KF_REPEATED, "tables that repeat its names") \
     X(KF_INSIDE_REPEATED, "tables that repeat the names of a larger set around it") \
     X(KF_DATE_KEY, "a part is the key of a date or time") \
-    X(KF_COMPOSITE_REFERS_WIDE, "the whole set refers, and is wide")
+    X(KF_COMPOSITE_REFERS_WIDE, "the whole set refers, and is wide") \
+    X(KF_REPEATS_EXPECTED, "several columns: repeats that chance would bring") \
+    X(KF_ACCIDENT, "several columns: chance that they do not repeat by accident") \
+    X(KF_SURPRISE, "several columns: repeats expected against repeats found") \
+    X(KF_GRID, "several columns: share of all their combinations that occurs") \
+    X(KF_SINGLE_ACCIDENT, "one column: chance that it does not repeat by accident") \
+    X(KF_SINGLE_SURPRISE, "one column: repeats that chance would bring") \
+    X(KF_SINGLE_REFERS_ACCIDENT, "one reference that may not repeat by accident") \
+    X(KF_SINGLE_AMONG_REFERENCES, "one reference beside others") \
+    X(KF_SINGLE_AMONG_REFERENCES_ACCIDENT, "that, which may not repeat by accident") \
+    X(KF_AROUND_ACCIDENT, "holds a smaller set that may be unique by accident") \
+    X(KF_AROUND_KEY, "holds a smaller set that is unique and should not be") \
+    X(KF_AROUND_OWN, "holds a column that is unique and named after its table") \
+    X(KF_MONOTONIC, "one whole number that grows from row to row") \
+    X(KF_MEASURES_ACCIDENT, "measures or descriptions that may be unique by accident") \
+    X(KF_DATES_ACCIDENT, "dates that may be unique by accident")
 
 #define ROLE_FEATURE_LIST(X) \
     X(RF_BIAS, "always one") \

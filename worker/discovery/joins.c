@@ -45,7 +45,10 @@ static double surprise_bits(const dsc_column_t *from, const dsc_column_t *to)
             offset = fmin(12, 2 * log2(fmax(1, fabs(to->points[SKETCH_POINTS - 1]) / range)) + 2);
     } else if (to->kind == CLASS_TEXT) {
         double letters = fmin(8, fmax(1, to->p->length_mean));
-        bits = fmax(0.1, 3 * letters - log2(1 + to->distinct));
+        double room = 3 * letters; /* of words; codes use every letter alike */
+        if (to->p->constant_width && from->p->constant_width && letters <= 3)
+            room = log2(26) * letters;
+        bits = fmax(0.1, room - log2(1 + to->distinct));
     } else if (to->kind == CLASS_DATE && to->has_points) {
         double range = to->points[SKETCH_POINTS - 1] - to->points[0] + 1;
         bits = -log2(fmin(1, to->distinct / fmax(1, range)));

@@ -35,6 +35,12 @@ bool key_same_set(const key_candidate_t *key, const int *columns, int n)
     return true;
 }
 
+bool key_is_chosen(const dsc_state_t *state, int table, const int *columns, int n)
+{
+    const table_keys_t *keys = &state->keys[table];
+    return keys->chosen >= 0 && key_same_set(&keys->list[keys->chosen], columns, n);
+}
+
 key_candidate_t *key_add(table_keys_t *keys, int table, const int *columns, int n)
 {
     for (int i = 0; i < keys->n; i++) {
@@ -47,14 +53,6 @@ key_candidate_t *key_add(table_keys_t *keys, int table, const int *columns, int 
     *key = (key_candidate_t){.table = table, .n = n, .uniqueness = 1, .exact = true};
     memcpy(key->columns, columns, sizeof *columns * (size_t)n);
     return key;
-}
-
-static bool speaks_of_own_table(const dsc_state_t *state, const dsc_column_t *column)
-{
-    const dsc_table_t *table = &state->schema->tables[column->table];
-    return column->bare.keylike &&
-           (column->bare.core == 0 || name_speaks_of(&column->bare, &table->name) >= 0.75 ||
-            name_speaks_of(&column->name, &table->name) >= 0.75);
 }
 
 /* A table that keeps several versions of a thing has a column that dates them. */
@@ -86,7 +84,7 @@ static void collect_singles(dsc_state_t *state, int t)
     bool versions = has_version_column(table);
     for (int c = 0; c < table->n_columns; c++) {
         const dsc_column_t *column = &table->columns[c];
-        bool own = speaks_of_own_table(state, column);
+        bool own = key_names_own(state, column);
         bool by_file = own && column->unique < 0.9 && is_told_by_each_file(table, column);
         double least = by_file ? 0 : own ? (versions ? 0.6 : 0.9) : least_uniqueness;
         if (!key_may_be(column) || column->unique < least || column->null_share > 0.05)
@@ -135,7 +133,7 @@ static void collect_named(dsc_state_t *state, int t)
     const dsc_table_t *table = &state->schema->tables[t];
     int columns[KEY_MAX], n = 0;
     for (int c = 0; c < table->n_columns; c++) {
-        if (speaks_of_own_table(state, &table->columns[c]) || c == 0)
+        if (key_names_own(state, &table->columns[c]) || c == 0)
             key_add(&state->keys[t], t, &c, 1);
         if (table->columns[c].bare.keylike && n < KEY_MAX)
             columns[n++] = c;
@@ -155,241 +153,6 @@ void keys_collect(dsc_state_t *state)
             collect_named(state, t);
         }
     }
-}
-
-/* Strongest join out of a column to another table. */
-double key_strongest_out(const dsc_state_t *state, int table, int column)
-{
-    double best = 0;
-    for (size_t i = 0; i < state->n_joins; i++) {
-        const join_candidate_t *join = &state->joins[i];
-        if (join->from != table || join->to == table)
-            continue;
-        for (int k = 0; k < join->n; k++) {
-            if (join->columns[k] == column)
-                best = fmax(best, join->p);
-        }
-    }
-    return best;
-}
-
-static double strongest_in(const dsc_state_t *state, const key_candidate_t *key)
-{
-    double best = 0;
-    for (size_t i = 0; i < state->n_joins; i++) {
-        const join_candidate_t *join = &state->joins[i];
-        if (join->to == key->table && join->n == key->n && join->from != key->table &&
-            key_same_set(key, join->to_columns, join->n))
-            best = fmax(best, join->p);
-    }
-    return best;
-}
-
-/* Strongest composite join out of just these columns: a return line is identified by the sale line it belongs to. */
-static double strongest_composite_out(const dsc_state_t *state, const key_candidate_t *key)
-{
-    double best = 0;
-    for (size_t i = 0; i < state->n_joins; i++) {
-        const join_candidate_t *join = &state->joins[i];
-        if (join->from == key->table && join->n == key->n && key_same_set(key, join->columns, join->n))
-            best = fmax(best, join->p);
-    }
-    return best;
-}
-
-bool key_names_other(const dsc_state_t *state, const dsc_column_t *column)
-{
-    for (int u = 0; u < state->schema->n_tables; u++) {
-        if (u != column->table && name_speaks_of(&column->bare, &state->schema->tables[u].name) >= 0.8)
-            return true;
-    }
-    return false;
-}
-
-static void column_features(const dsc_state_t *state, const key_candidate_t *key, double *f)
-{
-    const dsc_table_t *table = &state->schema->tables[key->table];
-    double share = 1.0 / key->n, position = 0;
-    int foreign = 0;
-    for (int i = 0; i < key->n; i++) {
-        const dsc_column_t *column = &table->columns[key->columns[i]];
-        bool strong =
-            column->bare.keylike && lexicon_has(LEXICON_STRONG_KEY, column->bare.word[column->bare.n - 1]);
-        position += share * key->columns[i] / fmax(1, table->n_columns - 1);
-        f[KF_KEYLIKE] += share * column->bare.keylike;
-        f[KF_STRONG_KEY_WORD] += share * strong;
-        f[KF_INTEGERS] += share * (column->kind == CLASS_INTEGER);
-        f[KF_LONG_TEXTS] += share * (column->kind == CLASS_TEXT && column->p->length_mean > 20 &&
-                                     strcmp(column->p->semantic, "uuid") != 0);
-        f[KF_DATES] += share * (column->kind == CLASS_DATE);
-        f[KF_MEASURES] += share * (!column->bare.keylike && schema_mentions(column, LEXICON_MEASURE));
-        f[KF_DESCRIPTIVE] += share * (!column->bare.keylike && schema_mentions(column, LEXICON_DESCRIPTIVE));
-        bool out = key_names_other(state, column) && !speaks_of_own_table(state, column);
-        f[KF_NAMES_OTHER] += share * out;
-        f[KF_SEQUENCE] = fmax(f[KF_SEQUENCE], key->n > 1 && schema_mentions(column, LEXICON_SEQUENCE));
-        f[KF_REFERS] += share * key->out[i];
-        foreign += key->out[i] >= 0.5;
-    }
-    f[KF_POSITION] = position;
-    f[KF_SINGLE_NAMES_OTHER] = key->n == 1 ? f[KF_NAMES_OTHER] : 0;
-    f[KF_ALL_REFER] = key->n > 1 && foreign == key->n;
-    f[KF_SINGLE_REFERS] = key->n == 1 ? f[KF_REFERS] : 0;
-    f[KF_SEQUENCE_REFERS] = key->n > 1 ? f[KF_SEQUENCE] * f[KF_REFERS] : 0;
-    f[KF_DESCRIBES] = key->n > 1 ? f[KF_MEASURES] + f[KF_DESCRIPTIVE] : 0;
-    f[KF_UNRELATED] = key->n > 1 && foreign == 0 && f[KF_NAMES_OTHER] < 0.01;
-}
-
-/* A smaller set is as good as unique: what was added to it only hides dirt. */
-static bool contains_smaller(const table_keys_t *keys, const key_candidate_t *key)
-{
-    for (int k = 0; k < keys->n; k++) {
-        const key_candidate_t *other = &keys->list[k];
-        int inside = 0;
-        for (int i = 0; i < other->n; i++) {
-            for (int j = 0; j < key->n; j++)
-                inside += other->columns[i] == key->columns[j];
-        }
-        if (other->n < key->n && inside == other->n && other->uniqueness >= 0.97)
-            return true;
-    }
-    return false;
-}
-
-/* What makes an only nearly unique smaller set a key: a number that counts within it (then it belongs there), or anything else (then
- * it only hides dirt). */
-static void read_additions(const dsc_state_t *state, const table_keys_t *keys, const key_candidate_t *key,
-                           double *f)
-{
-    for (int k = 0; k < keys->n; k++) {
-        const key_candidate_t *other = &keys->list[k];
-        int inside = 0, counting = 0;
-        for (int j = 0; j < key->n; j++) {
-            bool found = false;
-            for (int i = 0; i < other->n; i++)
-                found = found || other->columns[i] == key->columns[j];
-            inside += found;
-            counting +=
-                !found && schema_mentions(state_column(state, key->table, key->columns[j]), LEXICON_SEQUENCE);
-        }
-        if (other->n >= key->n || inside != other->n || other->violations <= 0 || other->uniqueness < 0.97)
-            continue;
-        f[KF_ADDS_COUNTER] = fmax(f[KF_ADDS_COUNTER], counting > 0 && other->uniqueness < 0.9995);
-        f[KF_ADDS_OTHER] = fmax(f[KF_ADDS_OTHER], counting == 0);
-    }
-}
-
-static int shared_columns(const key_candidate_t *a, const key_candidate_t *b)
-{
-    int n = 0;
-    for (int i = 0; i < a->n; i++) {
-        for (int j = 0; j < b->n; j++)
-            n += a->columns[i] == b->columns[j];
-    }
-    return n;
-}
-
-/* Does the other table have a column of every name in the set? Lines, returns and attendances repeat what identifies their parent. */
-bool key_repeats_names(const dsc_table_t *table, const dsc_table_t *other, const int *columns, int n)
-{
-    for (int i = 0; i < n; i++) {
-        bool found = false;
-        for (int c = 0; c < other->n_columns && !found; c++)
-            found = other->columns[c].header == table->columns[columns[i]].header;
-        if (!found)
-            return false;
-    }
-    return true;
-}
-
-static int count_repeats(const dsc_state_t *state, const key_candidate_t *key)
-{
-    const dsc_table_t *table = &state->schema->tables[key->table];
-    int repeats = 0;
-    for (int u = 0; u < state->schema->n_tables && key->n > 1 && !table->made_up; u++)
-        repeats +=
-            u != key->table && key_repeats_names(table, &state->schema->tables[u], key->columns, key->n);
-    return repeats;
-}
-
-/* What its names say about a set of columns: do other tables repeat it, or repeat more than it; does it hold a date's key? */
-static void repeat_features(const dsc_state_t *state, const table_keys_t *keys, const key_candidate_t *key,
-                            double *f)
-{
-    f[KF_REPEATED] = fmin(key->repeats, 3) / 3;
-    for (int k = 0; k < keys->n && key->repeats > 0; k++) {
-        const key_candidate_t *other = &keys->list[k];
-        if (other->n > key->n && shared_columns(key, other) == key->n)
-            f[KF_INSIDE_REPEATED] = fmax(f[KF_INSIDE_REPEATED], fmin(other->repeats, 3) / 3);
-    }
-    for (int i = 0; i < key->n && key->n > 1; i++) {
-        const dsc_column_t *column = state_column(state, key->table, key->columns[i]);
-        const char *noun = column->bare.core > 0 ? column->bare.word[column->bare.core - 1] : "";
-        f[KF_DATE_KEY] += (strcmp(noun, "date") == 0 || strcmp(noun, "time") == 0) && column->bare.keylike;
-    }
-    f[KF_COMPOSITE_REFERS_WIDE] = key->n > 1 ? fmax(0, key->n - 2) * (f[KF_COMPOSITE_REFERS] > 0.5) : 0;
-}
-
-static void key_features(const dsc_state_t *state, const key_candidate_t *key, const table_keys_t *keys,
-                         double *f)
-{
-    const dsc_table_t *table = &state->schema->tables[key->table];
-    const dsc_column_t *first = &table->columns[key->columns[0]];
-    memset(f, 0, sizeof key->features);
-    bool prefix = true;
-    for (int i = 0; i < key->n; i++)
-        prefix = prefix && key->columns[i] < key->n;
-    f[KF_BIAS] = 1;
-    f[KF_VIOLATED] = key->violations > 0;
-    f[KF_VIOLATIONS] = fmin(1, key->violations / fmax(1, table->records) * 5);
-    f[KF_NULLS] = key->null_share > 0;
-    f[KF_PREFIX] = prefix;
-    f[KF_PLAIN_KEY_WORD] = key->n == 1 && first->bare.core == 0 && first->bare.keylike;
-    f[KF_OWN_NAME] = key->n == 1 && speaks_of_own_table(state, first);
-    column_features(state, key, f);
-    f[KF_EXTRA_COLUMNS] = key->n - 1;
-    f[KF_ROWS] = log10(1 + table->rows) / 6;
-    f[KF_FEW_ROWS_UNKEYLIKE] = table->rows < 10 && key->n == 1 && !first->bare.keylike;
-    f[KF_CANDIDATES] = log(1 + keys->n);
-    f[KF_REFERENCED] = key->referenced;
-    f[KF_RUNS] = key->n == 1 && first->kind == CLASS_INTEGER && first->density > 0.9;
-    f[KF_ALL_COLUMNS] = key->n == table->n_columns;
-    f[KF_MADE_UP_FIRST] = first->made_up && key->n == 1 && key->columns[0] == 0;
-    f[KF_SINGLE] = key->n == 1;
-    f[KF_CONSTANT_WIDTH] = key->n == 1 && first->p->constant_width;
-    f[KF_FEW_ROWS] = table->rows < 10;
-    f[KF_SINGLE_FIRST] = key->n == 1 && first->index == 0;
-    f[KF_PREFIX_NAMES_OTHER] = key->n > 1 && prefix ? f[KF_NAMES_OTHER] : 0;
-    f[KF_EMPTY] = table->rows <= 0;
-    f[KF_CONTAINS_SMALLER] = contains_smaller(keys, key);
-    f[KF_EMPTY_COMPOSITE] = table->rows <= 0 && key->n > 1;
-    f[KF_EMPTY_NAMES_OTHER] = f[KF_EMPTY_COMPOSITE] * f[KF_NAMES_OTHER];
-    f[KF_DATED_REFERENCE] = key->n > 1 && f[KF_DATES] > 0 && f[KF_NAMES_OTHER] > 0;
-    f[KF_OWN_NAME_UNIQUE] = key->n == 1 ? f[KF_OWN_NAME] * (first->unique >= 0.9995) : 0;
-    f[KF_KEYLIKE_PREFIX] = key->n > 1 ? f[KF_KEYLIKE] * f[KF_PREFIX] : 0;
-    f[KF_COMPOSITE_REFERS] = key->composite_out;
-    read_additions(state, keys, key, f);
-    repeat_features(state, keys, key, f);
-    f[KF_HEADER_SHARE] = key->n == 1 && first->bare.core > 0 ? first->header_share : 0;
-    f[KF_HEADER_SHARE_POSITION] = f[KF_HEADER_SHARE] * f[KF_POSITION];
-}
-
-static void none_features(const dsc_state_t *state, int t, double *f)
-{
-    const dsc_table_t *table = &state->schema->tables[t];
-    const table_keys_t *keys = &state->keys[t];
-    memset(f, 0, sizeof(double) * KEY_FEATURES);
-    bool single = false, keylike = false;
-    for (int k = 0; k < keys->n; k++) {
-        single = single || keys->list[k].n == 1;
-        keylike = keylike ||
-                  (keys->list[k].n == 1 && state_column(state, t, keys->list[k].columns[0])->bare.keylike);
-    }
-    f[KF_NONE] = 1;
-    f[KF_NONE_ROWS] = log10(1 + table->rows) / 6;
-    f[KF_NONE_FEW_ROWS] = table->rows < 10;
-    f[KF_NONE_NO_SINGLE] = !single;
-    f[KF_NONE_NO_KEYLIKE] = single && !keylike;
-    f[KF_NONE_LOG] = schema_table_is(table, LEXICON_LOG);
 }
 
 static void emit_key(const dsc_state_t *state, int t, const key_candidate_t *key, bool joined,
@@ -430,7 +193,7 @@ static void prefer_counted_set(const dsc_state_t *state, table_keys_t *keys)
     key_candidate_t *key = keys->chosen >= 0 ? &keys->list[keys->chosen] : NULL;
     for (int k = 0; key != NULL && key->n >= 2 && k < keys->n; k++) {
         key_candidate_t *other = &keys->list[k];
-        int shared = shared_columns(key, other);
+        int shared = key_shared(key, other);
         bool smaller = other->n >= 2 && other->n < key->n && shared == other->n && other->uniqueness >= 0.99;
         bool instead = other->n == key->n && shared == key->n - 1 && key->violations > 0 &&
                        other->violations <= 0 && count_counters(state, key) == 0 &&
@@ -468,20 +231,9 @@ static void score_table(dsc_state_t *state, int t, const double *weights, bool j
 {
     table_keys_t *keys = &state->keys[t];
     double scores[KEYS_PER_TABLE_MAX + 1];
-    for (int k = 0; k < keys->n; k++) {
-        key_candidate_t *key = &keys->list[k];
-        key->referenced = joined ? strongest_in(state, key) : 0;
-        for (int i = 0; i < key->n; i++)
-            key->out[i] = joined ? key_strongest_out(state, t, key->columns[i]) : 0;
-        key->composite_out = joined && key->n > 1 ? strongest_composite_out(state, key) : 0;
-        key->repeats = count_repeats(state, key);
-    }
-    for (int k = 0; k < keys->n; k++) {
-        key_candidate_t *key = &keys->list[k];
-        key_features(state, key, keys, key->features);
-        scores[k] = model_dot(weights, key->features, KEY_FEATURES);
-    }
-    none_features(state, t, keys->none_features);
+    key_features_fill(state, t, joined);
+    for (int k = 0; k < keys->n; k++)
+        scores[k] = model_dot(weights, keys->list[k].features, KEY_FEATURES);
     scores[keys->n] = model_dot(weights, keys->none_features, KEY_FEATURES);
     priors_of_keys(state, t, scores);
     model_softmax(scores, (size_t)keys->n + 1);

@@ -256,7 +256,7 @@ static bool has_good_single(const dsc_state_t *state, int t)
     const table_keys_t *keys = &state->keys[t];
     double enough = priors_few(&state->schema->tables[t]) ? 0.995 : 0.9;
     for (int k = 0; k < keys->n; k++) {
-        if (keys->list[k].n == 1 && keys->list[k].p > enough)
+        if (keys->list[k].n == 1 && keys->list[k].p > enough && !key_may_be_accident(state, &keys->list[k]))
             return true;
     }
     return false;

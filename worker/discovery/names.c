@@ -253,6 +253,20 @@ static bool tail_equal(const name_words_t *a, const name_words_t *b, int count)
     return true;
 }
 
+double name_share_within(const name_words_t *part, const name_words_t *whole)
+{
+    int found = 0;
+    for (int k = 0; k < part->n; k++) {
+        for (int i = 0; i < whole->n; i++) {
+            if (name_word_similarity(whole->word[i], part->word[k]) >= 0.99) {
+                found++;
+                break;
+            }
+        }
+    }
+    return part->n > 0 ? (double)found / part->n : 0;
+}
+
 bool name_equal(const name_words_t *a, const name_words_t *b)
 {
     return a->n == b->n && a->n > 0 && tail_equal(a, b, a->n);

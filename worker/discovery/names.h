@@ -37,6 +37,8 @@ double name_jaccard(const name_words_t *a, const name_words_t *b);
 bool name_equal(const name_words_t *a, const name_words_t *b);
 /* The words of b are the last words of a, and a has more. */
 bool name_ends_with(const name_words_t *a, const name_words_t *b);
+/* Share of the words of part that whole contains, 0 … 1; 0 when part has none. */
+double name_share_within(const name_words_t *part, const name_words_t *whole);
 /* How far the core of a column's name speaks of a table. */
 typedef struct name_match {
     double score;  /* 0 … 1 */

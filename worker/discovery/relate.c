@@ -6,6 +6,7 @@
 #include "worker/discovery/candidates.h"
 #include "worker/discovery/changes.h"
 #include "worker/discovery/graph.h"
+#include "worker/discovery/keys_internal.h"
 #include "worker/discovery/priors.h"
 #include "worker/discovery/report.h"
 #include "worker/discovery/roles.h"
@@ -236,15 +237,7 @@ static void drop_other_keys(dsc_state_t *state)
     size_t kept = 0;
     for (size_t i = 0; i < state->n_joins; i++) {
         const join_candidate_t *join = &state->joins[i];
-        const table_keys_t *keys = &state->keys[join->to];
-        bool fits = join->n == 1 || (keys->chosen >= 0 && keys->list[keys->chosen].n == join->n);
-        for (int k = 0; fits && join->n > 1 && k < join->n; k++) {
-            bool found = false;
-            for (int c = 0; c < join->n; c++)
-                found = found || keys->list[keys->chosen].columns[c] == join->to_columns[k];
-            fits = found;
-        }
-        if (fits)
+        if (join->n == 1 || key_is_chosen(state, join->to, join->to_columns, join->n))
             state->joins[kept++] = *join;
     }
     state->n_joins = kept;

@@ -208,7 +208,7 @@ int truth_key_label(const truth_t *truth, const char *table, char *const *column
     if (t == NULL)
         return -1;
     if (same_set(&t->key, columns, n))
-        return 1;
+        return 2;
     for (size_t i = 0; i < t->n_alternates; i++) {
         if (same_set(&t->alternates[i], columns, n))
             return 1;
@@ -307,7 +307,7 @@ static void score_tables(const truth_t *truth, const Nv__Relations *found, bool 
         const truth_table_t *table = &truth->tables[i];
         const Nv__PrimaryKey *key = found_key(found, table->name);
         bool right =
-            truth_key_label(truth, table->name, key ? key->columns : NULL, key ? key->n_columns : 0) == 1;
+            truth_key_label(truth, table->name, key ? key->columns : NULL, key ? key->n_columns : 0) > 0;
         score->pk_tables++;
         score->pk_right += right;
         if (!right && verbose) {

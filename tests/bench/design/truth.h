@@ -13,7 +13,7 @@ bool truth_read(nv_mem_t *ctx, const char *path, truth_t **out, nv_error_t *err)
 /* Says that the product reads the table `part` as a part of `whole` ("sales_1997" of "sales"): what is true of it is true of the whole. */
 void truth_merge(truth_t *truth, const char *part, const char *whole);
 int truth_join_label(const truth_t *truth, const Nv__Join *join);
-/* columns NULL or n 0: "the table has no key". */
+/* columns NULL or n 0: "the table has no key"; 2 = the declared one, 1 = an alternate, 0 = wrong, -1 = no such table. */
 int truth_key_label(const truth_t *truth, const char *table, char *const *columns, size_t n);
 /* role is "fact", "dimension", "bridge" or "other"; 2 = the declared one, 1 = a defensible one, 0 = wrong. */
 int truth_role_label(const truth_t *truth, const char *table, const char *role);

@@ -59,7 +59,7 @@ static void record_all(bench_t *bench, const truth_t *truth, const Nv__Relations
     for (size_t i = 0; i < found->n_primary_keys; i++) {
         const Nv__PrimaryKey *key = found->primary_keys[i];
         reliability_record(&bench->keys, key->confidence,
-                           truth_key_label(truth, key->table, key->columns, key->n_columns) == 1);
+                           truth_key_label(truth, key->table, key->columns, key->n_columns) > 0);
     }
     for (size_t i = 0; i < found->n_roles; i++)
         reliability_record(&bench->roles, found->roles[i]->confidence,

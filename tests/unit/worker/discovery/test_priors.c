@@ -225,6 +225,94 @@ static void test_names_run_together(void **state)
     assert_int_equal(join(f, "room", "blockfloor")->n_columns, 2);
 }
 
+static char *submission(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,Talk %d", i, i);
+}
+
+static char *activity(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,%d,%d,2024-03-%02d", i, 10 + i % 3, 1 + i * 7 % 60, 1 + i % 28);
+}
+
+/* As frameworks write it: the type is a reference itself. */
+static void test_a_reference_whose_type_is_one(void **state)
+{
+    fixture_t *f = *state;
+    add(f, "submission", rows(f, "id,title", 60, submission));
+    add(f, "activity_log", rows(f, "id,content_type_id,object_id,logged_on", 300, activity));
+    relate(f, false);
+    assert_null(join(f, "activity_log", "object_id"));
+}
+
+static char *day(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,2024-%02d-%02d,%d,%d", i, (i - 1) / 28 + 1, (i - 1) % 28 + 1, 1 + i / 7,
+                     1 + i / 29);
+}
+
+static char *minute(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,%d,%d", i, i / 60, i % 60);
+}
+
+/* A week is none of the minutes of the day, nor a row of its own table; and the versions of a product are no references. */
+static void test_parts_of_time_and_versions(void **state)
+{
+    fixture_t *f = *state;
+    add(f, "DimDate", rows(f, "SK_DateID,Day,CalendarWeekID,CalendarMonthID", 330, day));
+    add(f, "DimTime", rows(f, "SK_TimeID,Hour,Minute", 1439, minute));
+    add(f, "dim_products", rows(f, "record_id,product_id,name,price", 60, drink));
+    relate(f, false);
+    assert_null(join(f, "DimDate", "CalendarWeekID"));
+    assert_null(join(f, "DimDate", "CalendarMonthID"));
+    assert_null(join(f, "dim_products", "product_id"));
+}
+
+static char *country(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,Country %d,%c%c", 3041565 + i * 7919, i, 'A' + i * 7 % 26, 'A' + i / 26);
+}
+
+static char *city(nv_mem_t *ctx, int i)
+{
+    int n = 1 + i * 7 % 180;
+    return nv_printf(ctx, "%d,City %d,%c%c", i, i, 'A' + n * 7 % 26, 'A' + n / 26);
+}
+
+/* Countries are numbered, and referred to by their code. */
+static void test_a_code_beside_the_key(void **state)
+{
+    fixture_t *f = *state;
+    add(f, "country", rows(f, "geonameid,name,iso", 180, country));
+    add(f, "city", rows(f, "city_id,city_name,country_code", 900, city));
+    relate(f, false);
+    expect_join(f, "city", "country_code", "country");
+    assert_string_equal(join(f, "city", "country_code")->to_columns[0], "iso");
+}
+
+static char *watcher(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,Watcher %d", i, i);
+}
+
+static char *watch(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%d,%d,2024-%02d-%02d", 1 + i * 739 % 4000, 1 + i * 13 % 20, 1 + i % 12,
+                     1 + i % 28);
+}
+
+/* No customer watches two things in these rows, which few customers of so many would. */
+static void test_a_reference_unique_by_accident(void **state)
+{
+    fixture_t *f = *state;
+    add(f, "customer", rows(f, "customer_id,full_name", 4000, watcher));
+    add(f, "security", rows(f, "security_id,security_name", 20, watcher));
+    add(f, "watches", rows(f, "customer_id,security_id,placed_on", 60, watch));
+    relate(f, false);
+    expect_key(f, "watches", 2, (const char *[]){"customer_id", "security_id"});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -238,6 +326,10 @@ int main(void)
         TEST(test_numbers_of_a_handful_of_rows),
         TEST(test_roles_by_names),
         TEST(test_names_run_together),
+        TEST(test_a_reference_whose_type_is_one),
+        TEST(test_parts_of_time_and_versions),
+        TEST(test_a_code_beside_the_key),
+        TEST(test_a_reference_unique_by_accident),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

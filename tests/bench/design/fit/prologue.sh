@@ -1,0 +1,34 @@
+# shellcheck shell=sh disable=SC2034
+# Sourced by fit*.sh: $build, $per_domain, $rounds, $here, $weights, the scratch folder $work, and how sets are made.
+set -eu
+build=${1:?usage: $0 BUILD_DIR [SETS_PER_DOMAIN]}
+per_domain=${2:-14}
+rounds=${3:-2}
+here=$(cd "$(dirname "$0")" && pwd)
+weights=$(cd "$here/../../../.." && pwd)/worker/discovery
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# Of the conceptual schemas in domains.txt.
+make_sets()
+{
+    python3 "$here/generate.py" "$work/sets" --seed 1 --per-domain "$per_domain"
+}
+
+# Of the shapes that a fit may see.
+make_train()
+{
+    python3 "$here/shapes.py" "$work/train" "$here/shapes/train" --seed 1 --variants full,small,tiny,dirty,bare
+}
+
+# Of a handful of rows a table.
+make_few()
+{
+    python3 "$here/shapes.py" "$work/few" "$here/shapes/few" --seed 1 --variants full,export
+    python3 "$here/shapes.py" "$work/few" "$here/shapes/train" --seed 1 --variants tiny,export
+}
+
+build_tools()
+{
+    ninja -C "$build" design_features design_fit >/dev/null
+}
