@@ -23,16 +23,15 @@ static bool is_long_number(const char *text, size_t length)
 /* "CET", or "America/New_York". */
 static bool is_zone_name(const char *text, size_t length)
 {
+    const char *slash = memchr(text, '/', length);
     bool capitals = length == 3 || length == 4;
-    bool slash = false;
     for (size_t i = 0; i < length; i++) {
         bool capital = text[i] >= 'A' && text[i] <= 'Z';
         if (!capital && !(text[i] >= 'a' && text[i] <= 'z') && text[i] != '/' && text[i] != '_')
             return false;
         capitals &= capital;
-        slash |= text[i] == '/';
     }
-    return capitals || slash;
+    return capitals || (slash && slash > text && slash + 1 < text + length);
 }
 
 /* "2024-01-31 10:20[:30]", a blank, and the name of a time zone. */

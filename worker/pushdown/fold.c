@@ -109,7 +109,9 @@ static const char *with_letters(const fold_t *f, const char *t)
     };
     nv_buf_t out = nv_buf_make(f->ctx, PUSHDOWN_SQL_MAX);
     nv_buf_printf(&out, "CASE WHEN %s THEN '2020-01-01 10:10 CET'",
-                  matches(f, t, "^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2})? [A-Z]{3,4}$"));
+                  matches(f, t,
+                          "^[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}(:[0-9]{2})? "
+                          "([A-Z]{3,4}|[A-Za-z_]+/[A-Za-z_/]+)$"));
     nv_buf_printf(&out, " WHEN NOT %s THEN %s", matches(f, runs, "^(" LETTERS ")( (" LETTERS "))*$"),
                   some_text);
     for (size_t i = 0; i < sizeof surely_text / sizeof surely_text[0]; i++)
