@@ -108,7 +108,8 @@ bool cp_future_wait(cp_future_t *future, int timeout_ms, nv_error_t *err) NV_MUS
 
 /* ---- requests.c ---- */
 /* What the supervisor has to know of a spec; below ctx, which must outlive it. */
-bool cp_super_spec(nv_mem_t *ctx, const Nv__RunSpec *spec, nv_super_spec_t *out, nv_error_t *err) NV_MUST_CHECK;
+bool cp_super_spec(nv_mem_t *ctx, const Nv__RunSpec *spec, nv_super_spec_t *out,
+                   nv_error_t *err) NV_MUST_CHECK;
 
 /* ---- commit.c ---- */
 

@@ -222,8 +222,8 @@ static void damage_is_seen(void **state)
     const fixture_t *f = *state;
     for (size_t i = 0; i < MUTATIONS; i++) {
         const mutation_t *m = &mutations[i];
-        bool only_warns = strcmp(m->check, "source_files") == 0 ||
-                          strcmp(m->check, "unknown_share") == 0 || strcmp(m->check, "hierarchy_holds") == 0;
+        bool only_warns = strcmp(m->check, "source_files") == 0 || strcmp(m->check, "unknown_share") == 0 ||
+                          strcmp(m->check, "hierarchy_holds") == 0;
         run(f, "BEGIN");
         run(f, m->sql);
         const Nv__Validation *validation = judged(f);
