@@ -361,7 +361,8 @@ bool stack_watch(plane_stack_t *stack, const char *tenant, const char *run, int6
 
 void stack_watch_through(plane_stack_t *stack, const char *tenant, const char *run, events_t *out)
 {
-    for (int i = 0; i < 200; i++, pause_ms(50)) {
+    for (int i = 0; i < 600;
+         i++, pause_ms(50)) { /* on a busy machine a control plane takes its time to come back */
         int64_t last = out->n ? out->list[out->n - 1]->seq : 0;
         if (stack_watch(stack, tenant, run, last, 0, out))
             return;
