@@ -169,10 +169,11 @@ class History(Shop):
 
     def test_13_pseudonyms(self):
         """Names become pseudonyms that depend on a secret; without it the run stops."""
+        newest = self.one("SELECT max_by(batch_id, batch_time) FROM nuvyn_batch")
         with self.assertRaisesRegex(ValueError, "secret_scope"):
-            self.project.run_notebook("30_dim_customer", batch_id="day-09", mask_pii="hash")
+            self.project.run_notebook("30_dim_customer", batch_id=newest, mask_pii="hash")
         self.project.secrets["nuvyn", "pii_pepper"] = "salt and pepper"
-        self.project.run_notebook("30_dim_customer", batch_id="day-09", mask_pii="hash", secret_scope="nuvyn")
+        self.project.run_notebook("30_dim_customer", batch_id=newest, mask_pii="hash", secret_scope="nuvyn")
         self.assertEqual(self.one("SELECT count(*) FROM dim_customer WHERE length(name) <> 64"), 0)
         self.assertEqual(json.loads(self.spark.sql("SHOW TBLPROPERTIES spark_catalog.history.dim_customer ('nuvyn.pii')")
                                     .first()["value"]), {"email": "direct", "name": "direct"})
