@@ -104,7 +104,7 @@ static void check_history(planner_t *p, const Nv__SttmTarget *target)
         NULL);
 }
 
-/* Each member of a level belongs to one of the next: as many pairs as members. Of the data, because the design found it so in those
+/* No member of a level belongs to two of the next: as many pairs as members. Of the data, because the design found it so in those
  * that it knew. */
 static void check_hierarchies(planner_t *p, const Nv__SttmTarget *target)
 {
@@ -113,16 +113,17 @@ static void check_hierarchies(planner_t *p, const Nv__SttmTarget *target)
         for (size_t i = 1; i < hierarchy->n_levels; i++) {
             char *member = sql_identifier(p->ctx, p->warehouse, hierarchy->levels[i - 1]->column);
             char *above = sql_identifier(p->ctx, p->warehouse, hierarchy->levels[i]->column);
-            planner_check(p, "hierarchy_holds",
-                          nv_printf(p->ctx, "%s.%s -> %s", target->name, hierarchy->levels[i - 1]->column,
-                                    hierarchy->levels[i]->column),
-                          "data", VALIDATION_WARN,
-                          nv_printf(p->ctx,
-                                    "count(DISTINCT CASE WHEN %s IS NOT NULL THEN %s(%s, %s) END) - "
-                                    "count(DISTINCT %s)",
-                                    member, p->warehouse == SQL_SPARK ? "struct" : "row", member, above,
-                                    member),
-                          NULL);
+            planner_check(
+                p, "hierarchy_holds",
+                nv_printf(p->ctx, "%s.%s -> %s", target->name, hierarchy->levels[i - 1]->column,
+                          hierarchy->levels[i]->column),
+                "data", VALIDATION_WARN,
+                nv_printf(p->ctx,
+                          "count(DISTINCT CASE WHEN %s IS NOT NULL AND %s IS NOT NULL THEN %s(%s, %s) "
+                          "END) - count(DISTINCT CASE WHEN %s IS NOT NULL THEN %s END)",
+                          member, above, p->warehouse == SQL_SPARK ? "struct" : "row", member, above, above,
+                          member),
+                NULL);
         }
     }
 }
