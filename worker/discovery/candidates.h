@@ -29,7 +29,8 @@ typedef struct key_candidate {
 typedef struct table_keys {
     key_candidate_t list[KEYS_PER_TABLE_MAX];
     int n;
-    int chosen; /* -1: none */
+    int chosen;     /* -1: none */
+    int references; /* columns that refer to other tables or are named as if they did */
     double p_none;
     double none_features[KEY_FEATURES];
 } table_keys_t;

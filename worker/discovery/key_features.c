@@ -203,16 +203,19 @@ static double share_of_scale(double repeats)
     return fmax(-0.5, fmin(1, log2(repeats) / certain));
 }
 
-/* Columns beside the key that refer to other tables or are named after them. */
-static int count_references(const dsc_state_t *state, const key_candidate_t *key)
+/* Refers to another table, or is named as if it did. */
+static bool is_reference(const dsc_state_t *state, const dsc_column_t *column)
 {
-    const dsc_table_t *table = &state->schema->tables[key->table];
+    return column->bare.keylike && !key_names_own(state, column) &&
+           (key_names_other(state, column) || key_strongest_out(state, column->table, column->index) >= 0.5);
+}
+
+static int count_references(const dsc_state_t *state, int t)
+{
+    const dsc_table_t *table = &state->schema->tables[t];
     int n = 0;
-    for (int c = 0; c < table->n_columns; c++) {
-        const dsc_column_t *column = &table->columns[c];
-        n += !key_same_set(key, &c, 1) && column->bare.keylike && !key_names_own(state, column) &&
-             (key_names_other(state, column) || key_strongest_out(state, key->table, c) >= 0.5);
-    }
+    for (int c = 0; c < table->n_columns; c++)
+        n += is_reference(state, &table->columns[c]);
     return n;
 }
 
@@ -237,7 +240,8 @@ static void chance_features(const dsc_state_t *state, const table_keys_t *keys, 
         f[KF_SINGLE_SURPRISE] = share_of_scale((1 + repeats) / (1 + key->violations));
         double refers = fmax(f[KF_SINGLE_REFERS], f[KF_SINGLE_NAMES_OTHER]);
         f[KF_SINGLE_REFERS_ACCIDENT] = refers * accident;
-        f[KF_SINGLE_AMONG_REFERENCES] = refers * fmin(1, count_references(state, key) / 2.0);
+        f[KF_SINGLE_AMONG_REFERENCES] =
+            refers * fmin(1, (keys->references - is_reference(state, first)) / 2.0);
         f[KF_SINGLE_AMONG_REFERENCES_ACCIDENT] = f[KF_SINGLE_AMONG_REFERENCES] * accident;
         f[KF_MONOTONIC] = first->kind == CLASS_INTEGER && first->p->monotonic && table->records > 2;
         return;
@@ -339,6 +343,7 @@ static void read_surroundings(const dsc_state_t *state, key_candidate_t *key, bo
 void key_features_fill(const dsc_state_t *state, int table, bool joined)
 {
     table_keys_t *keys = &state->keys[table];
+    keys->references = count_references(state, table);
     for (int k = 0; k < keys->n; k++)
         read_surroundings(state, &keys->list[k], joined);
     for (int k = 0; k < keys->n; k++)

@@ -1,6 +1,6 @@
 #!/bin/sh
-# Refits model_weights.c (joins) and model_weights_keys.c: makes sets, labels features, fits, and does it again with the new weights,
-# because the features of joins and keys lean on each other. Usage: fit.sh BUILD_DIR [SETS_PER_DOMAIN] [ROUNDS]
+# Refits model_weights.c, the models of joins: makes sets, labels features, fits, and does it again with the new weights. Keys lean on
+# them: refit those after it (fit_keys.sh). Usage: fit.sh BUILD_DIR [SETS_PER_DOMAIN] [ROUNDS]
 . "$(dirname "$0")/prologue.sh"
 make_sets
 make_train
@@ -8,7 +8,6 @@ while [ "$rounds" -gt 0 ]; do
     build_tools
     "$build/bin/design_features" "$work/sets" "$work/train" >"$work/features.tsv"
     "$build/bin/design_fit" --joins "$work/features.tsv" "$weights/model_weights.c"
-    "$build/bin/design_fit" --keys "$work/features.tsv" "$weights/model_weights_keys.c"
     rounds=$((rounds - 1))
 done
 build_tools

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Refits model_weights_keys.c, the models of keys before and with joins, with all other weights as they are: the generated sets and the
-# training shapes. Usage: fit_keys.sh BUILD_DIR [SETS_PER_DOMAIN] [ROUNDS]
+# Refits model_weights_keys.c, the models of keys before and with joins, with all other weights as they are: the generated sets and
+# all shapes that a fit may see. Usage: fit_keys.sh BUILD_DIR [SETS_PER_DOMAIN] [ROUNDS]
 . "$(dirname "$0")/prologue.sh"
 make_sets
-make_train
+make_all
 while [ "$rounds" -gt 0 ]; do
     build_tools
     "$build/bin/design_features" "$work/sets" "$work/train" | awk -F'\t' '$3 == "key"' >"$work/features.tsv"

@@ -21,6 +21,13 @@ make_train()
     python3 "$here/shapes.py" "$work/train" "$here/shapes/train" --seed 1 --variants full,small,tiny,dirty,bare
 }
 
+# Of all shapes but those that are only judged: sports statistics, panels and natural keys (shapes/keys), exports of services, too.
+make_all()
+{
+    python3 "$here/shapes.py" "$work/train" "$here/shapes/train" "$here/shapes/few" "$here/shapes/keys" --seed 1 \
+        --variants full,small,tiny,dirty,bare,export
+}
+
 # Of a handful of rows a table.
 make_few()
 {
