@@ -195,8 +195,33 @@ static bool is_number_of_few(const dsc_state_t *state, const join_candidate_t *j
            priors_few(&state->schema->tables[join->to]) && (join->surprise < 16 || from->distinct <= 2);
 }
 
+/* The first or last word of a table's name is one of two. */
+static bool is_marked(const dsc_table_t *table, const char *word, const char *other)
+{
+    const name_words_t *name = &table->name;
+    for (int i = 0; name->n > 1 && i < name->n; i += name->n - 1) {
+        if (strcmp(name->word[i], word) == 0 || strcmp(name->word[i], other) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* In a Data Vault (Linstedt & Olschimke 2015) nothing refers to a satellite: it describes a hub or a link, which has the same key. */
+static bool is_satellite(const dsc_state_t *state, const dsc_table_t *table)
+{
+    if (!is_marked(table, "sat", "satellite"))
+        return false;
+    for (int u = 0; u < state->schema->n_tables; u++) {
+        if (is_marked(&state->schema->tables[u], "hub", "link"))
+            return true;
+    }
+    return false;
+}
+
 double priors_join_bound(const dsc_state_t *state, const join_candidate_t *join)
 {
+    if (is_satellite(state, &state->schema->tables[join->to]))
+        return hardly;
     if (join->n > 1)
         return is_same_grain(state, join) || is_backwards(state, join) ? hardly : 1;
     const dsc_column_t *from = state_column(state, join->from, join->columns[0]);

@@ -313,6 +313,48 @@ static void test_a_reference_unique_by_accident(void **state)
     expect_key(f, "watches", 2, (const char *[]){"customer_id", "security_id"});
 }
 
+/* Keys of a Data Vault are hashes of business keys. */
+static unsigned hash_key(int i)
+{
+    return (unsigned)i * 2654435761U;
+}
+
+static char *hub_row(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%08x,C-%05d", hash_key(i), i);
+}
+
+static char *satellite_row(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%08x,2024-05-%02d,Name %d,%s,%d.25", hash_key(i), 1 + i % 28, i,
+                     i % 3 == 0 ? "retail" : "trade", i * 7 % 500);
+}
+
+static char *hub_order_row(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%08x,O-%06d", hash_key(i + 5000), i);
+}
+
+static char *link_row(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "%08x,%08x,%08x", hash_key(i + 20000), hash_key(i + 5000),
+                     hash_key(1 + i * 13 % 120));
+}
+
+/* The satellite has the hub's keys and most of what is known, and still nothing refers to it. */
+static void test_references_lead_to_the_hub(void **state)
+{
+    fixture_t *f = *state;
+    add(f, "hub_customer", rows(f, "hk_customer,customer_no", 120, hub_row));
+    add(f, "sat_customer", rows(f, "hk_customer,load_dts,name,segment,balance", 120, satellite_row));
+    add(f, "hub_order", rows(f, "hk_order,order_no", 600, hub_order_row));
+    add(f, "link_order_customer", rows(f, "hk_order_customer,hk_order,hk_customer", 600, link_row));
+    relate(f, false);
+    expect_join(f, "link_order_customer", "hk_customer", "hub_customer");
+    expect_join(f, "sat_customer", "hk_customer", "hub_customer");
+    assert_null(join(f, "hub_customer", "hk_customer"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +372,7 @@ int main(void)
         TEST(test_parts_of_time_and_versions),
         TEST(test_a_code_beside_the_key),
         TEST(test_a_reference_unique_by_accident),
+        TEST(test_references_lead_to_the_hub),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
