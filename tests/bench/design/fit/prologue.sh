@@ -8,6 +8,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 weights=$(cd "$here/../../../.." && pwd)/worker/discovery
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+export PYTHONHASHSEED=0 # the order of sets of names is the same in each run
 
 # Of the conceptual schemas in domains.txt.
 make_sets()
