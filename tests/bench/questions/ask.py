@@ -14,8 +14,9 @@ SCHEMA = "questions"
 
 
 def in_spark(sql):
-    """The same SELECT in Spark's words."""
+    """The same SELECT in Spark's words. There an average of decimals has but four digits more than they have, so doubles are taken."""
     sql = re.sub(r'"([^"]*)"', r"`\1`", sql).replace(" AS VARCHAR)", " AS STRING)")
+    sql = re.sub(r"\bavg\(([^()]+)\)", r"avg(CAST(\1 AS DOUBLE))", sql)
     sql = re.sub(r"strftime\(([^,]+), '%Y-%m'\)", r"date_format(\1, 'yyyy-MM')", sql)
     return re.sub(r"\bstar\.", f"spark_catalog.{SCHEMA}.", sql)
 
