@@ -69,6 +69,9 @@ static bool set_field(cli_t *cli, Nv__RunSpec *spec, const char *given, nv_error
         memcpy(member, &text, sizeof text);
         return true;
     }
+    if (field->type != PROTOBUF_C_TYPE_BOOL && field->type != PROTOBUF_C_TYPE_INT32)
+        return nv_fail(err, NV_INVALID_ARGUMENT, "--set \"%s\": this field is replaced by --state only",
+                       given);
     ProtobufCMessage *one;
     const char *json = nv_printf(cli->ctx, "{\"%s\":%s}", name, equals + 1);
     if (!nv_json_decode(cli->ctx, &nv__run_spec__descriptor, "spec", json, strlen(json), 0, &one, err))

@@ -120,7 +120,7 @@ static bool read_escape(nv_json_lexer_t *lexer, char out[static 4], size_t *writ
     char c = lexer->data[lexer->at + 1];
     lexer->at += 2;
     if (c == 'u') {
-        uint32_t code_point;
+        uint32_t code_point = 0;
         if (!read_unicode_escape(lexer, &code_point, err))
             return false;
         *written = nv_utf8_encode(code_point, out);

@@ -86,8 +86,10 @@ static char *fork_remark(nv_mem_t *ctx, const cp_fork_t *fork)
     nv_buf_t text = nv_buf_make(ctx, 4096);
     const char *before = ", with another ";
     nv_buf_printf(&text, "forked from %s@%" PRId64 " by %s", fork->from_run, fork->step, fork->by);
-    if (fork->spec)
-        nv_buf_printf(&text, "%sspec", before), before = ", ";
+    if (fork->spec) {
+        nv_buf_printf(&text, "%sspec", before);
+        before = ", ";
+    }
     for (size_t i = 0; i < fork->n_documents; i++, before = ", ")
         nv_buf_printf(&text, "%s%s", before, fork->documents[i]->name);
     return nv_strdup(ctx, nv_buf_text(&text));
