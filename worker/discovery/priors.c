@@ -245,12 +245,26 @@ int priors_missing_year(const dsc_table_t *table, const int *columns, int n)
     return -1;
 }
 
+/* "id", first of all columns, in every row and in none twice, says of itself that it is the key, however long its texts. */
+static bool is_plain_id(const dsc_state_t *state, const key_candidate_t *key)
+{
+    const dsc_column_t *first = state_column(state, key->table, key->columns[0]);
+    return key->n == 1 && first->index == 0 && first->bare.keylike && first->bare.core == 0 &&
+           lexicon_has(LEXICON_STRONG_KEY, first->bare.word[first->bare.n - 1]) && key->violations <= 0 &&
+           key->null_share <= 0;
+}
+
 void priors_of_keys(const dsc_state_t *state, int t, double *scores)
 {
     const table_keys_t *keys = &state->keys[t];
     const dsc_table_t *table = &state->schema->tables[t];
-    if (!priors_few(table) || table->rows <= 0 || table->made_up)
+    if (table->rows <= 0 || table->made_up)
         return;
+    if (!priors_few(table)) {
+        for (int k = 0; k < keys->n; k++)
+            scores[k] += is_plain_id(state, &keys->list[k]) ? key_step : 0;
+        return;
+    }
     prior_shape_t shape = priors_shape(state, t);
     for (int k = 0; k < keys->n; k++)
         scores[k] += key_shift(state, &shape, &keys->list[k]);

@@ -355,6 +355,28 @@ static void test_references_lead_to_the_hub(void **state)
     assert_null(join(f, "hub_customer", "hk_customer"));
 }
 
+static char *bus(nv_mem_t *ctx, int i)
+{
+    return nv_printf(ctx, "HV1 Bus %d,%d,HV1", i, i % 3 == 0 ? 110 : 20);
+}
+
+static char *breaker(nv_mem_t *ctx, int i)
+{
+    bool alone = i <= 260;
+    return nv_printf(ctx, "HV1-MV1.%d-Trafo CB HV-Side,HV1 Bus %d,HV1 Bus %d,CB,%d", 100 + i, 1 + i * 7 % 200,
+                     alone ? i : 260 + (i - 260 + 1) / 2, alone ? 1 : i % 2);
+}
+
+/* A pair of columns that no two rows share is no key beside a column that is called id. */
+static void test_a_column_called_id(void **state)
+{
+    fixture_t *f = *state;
+    add(f, "node", rows(f, "id,volt_lvl,subnet", 450, bus));
+    add(f, "switch", rows(f, "id,nodeA,nodeB,type,cond", 620, breaker));
+    relate(f, false);
+    expect_key(f, "switch", 1, (const char *[]){"id"});
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -373,6 +395,7 @@ int main(void)
         TEST(test_a_code_beside_the_key),
         TEST(test_a_reference_unique_by_accident),
         TEST(test_references_lead_to_the_hub),
+        TEST(test_a_column_called_id),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
